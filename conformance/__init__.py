@@ -1,0 +1,24 @@
+"""Who obeys: judge an implementation of the DPO loss against the oracle, clause by clause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.evaluate import evaluate
+    from conformance.runner import judge
+
+__all__ = ["evaluate", "judge"]
+
+
+def __getattr__(name: str) -> Any:
+    """Both doors open when they are first used, so that importing the package costs nothing."""
+    if name == "judge":
+        from conformance.runner import judge  # noqa: PLC0415
+
+        return judge
+    if name == "evaluate":
+        from conformance.evaluate import evaluate  # noqa: PLC0415
+
+        return evaluate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,84 @@
+"""End-to-end checks that several chapters share: losses and derivatives against their acceptance intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from conformance.clauses.model import Outcome
+from conformance.clauses.tally import GRADIENTS, LOSS, SIGNS, Tally
+from conformance.clauses.trial import Trial
+from conformance.implementations.protocol import Answer
+from conformance.inputs.batch import Batch
+from conformance.inputs.pairs import BETAS, Draw
+from oracle import bounds
+from oracle.bounds import Acceptance
+
+Judge = Callable[[Tally, Trial, Batch], None]
+DERIVATION = (
+    "The acceptance interval is the image of [z - delta_z, z + delta_z], widened by a kernel at its MUST bound "
+    "(docs/bounds.md). delta_z covers beta rounded into the format and every rounding of (pc - rc) - (pr - rr), of "
+    "(pc - pr) - (rc - rr), of the sequential orders, and of beta applied to the log-ratios first. It grows with the "
+    "log-ratios and the pair differences, not with the margin: where they cancel, correct code loses digits."
+)
+
+
+def judge_regimes(
+    trial: Trial,
+    clause: str,
+    draws: Sequence[Draw],
+    judge: Judge,
+    *,
+    betas: Sequence[float] = BETAS,
+    smoothings: Sequence[float] = (0.0,),
+) -> Outcome:
+    """Pairs of each regime at each beta and smoothing that the implementation claims to honour."""
+    tally, rng = Tally(trial), trial.rng(clause)
+    for draw in draws:
+        for beta in trial.offered("beta", betas):
+            for smoothing in trial.offered("label_smoothing", smoothings):
+                batch = draw(trial.fmt, trial.profile.pairs, rng).at(beta=beta, label_smoothing=smoothing)
+                judge(tally, trial, judged_pairs(trial, batch))
+    return tally.outcome()
+
+
+def judge_losses(tally: Tally, trial: Trial, batch: Batch) -> None:
+    """Each pair's loss against its acceptance interval."""
+    acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+    tally.interval(LOSS, batch, trial.answer(batch).losses, acceptance)
+
+
+def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
+    """Each derivative in a logp against its acceptance interval; a detached reference is counted, not judged."""
+    answer = trial.answer(batch, gradient=True)
+    acceptance = bounds.gradient(pairs(batch), trial.fmt, flush=trial.flush)
+    detached = reference_detached(answer)
+    parts = answer.gradient or (None,) * 4
+    for quantity, sign, part in zip(GRADIENTS, SIGNS, parts, strict=True):
+        if detached and "ref_" in quantity:
+            tally.count("reference detached", len(batch))
+            continue
+        got = np.full(len(batch), np.nan) if part is None else part
+        tally.interval(quantity, batch, got, acceptance if sign > 0 else negated(acceptance))
+
+
+def judged_pairs(trial: Trial, batch: Batch) -> Batch:
+    """The pairs of a batch whose way to the logit does not overflow in the format: a MUST judges no others."""
+    return batch.take(np.flatnonzero(bounds.representable(pairs(batch), trial.fmt)))
+
+
+def reference_detached(answer: Answer) -> bool:
+    """True where no derivative flows into the reference: both are absent, or exactly zero everywhere."""
+    parts = (answer.gradient or (None,) * 4)[2:]
+    return all(part is None or not part.any() for part in parts)
+
+
+def negated(acceptance: Acceptance) -> Acceptance:
+    """The interval of minus the quantity."""
+    return Acceptance(-acceptance.exact, -acceptance.high, -acceptance.low, acceptance.zero, acceptance.fmt)
+
+
+def pairs(batch: Batch) -> bounds.Pairs:
+    """The batch as the bounds see it."""
+    return bounds.Pairs(*batch.logps, batch.beta, batch.label_smoothing)

@@ -1,0 +1,133 @@
+"""KERNEL: the log-sigmoid kernel alone, its logit fed exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.tally import GRADIENTS, LOSS, SIGNS, Tally
+from conformance.clauses.trial import Trial
+from conformance.inputs import logits
+from conformance.inputs.batch import Batch
+from conformance.record import Level
+from oracle import enclosure
+from oracle.ball import Enclosure
+from oracle.bounds import KERNEL_SHOULD, kernel_must
+from oracle.formats import Floats
+
+chapter = Chapter("KERNEL")
+
+_FED = (
+    "The logit is fed exactly: beta = 1 and logps (0, -z, 0, 0) for z >= 0, (z, 0, 0, 0) for z < 0, so that every "
+    "subtraction and the product are exact and only the kernel can err."
+)
+_BOUND = (
+    "16 ulp is the loosest error that OpenCL C 3.0 (table 65) allows an elementary function in single precision; 8 ulp "
+    "in the 16-bit formats, where an ulp is up to 0.8 % of the value. An ulp is Goldberg's quantum at the unrounded "
+    "exact value. A 0 is accepted where the exact value lies below the smallest normal number, because flushing is "
+    "judged by a clause of its own."
+)
+BLOCK = 1 << 16
+
+
+def _logits(trial: Trial) -> Floats:
+    """Every pattern of a 16-bit format, a stratified set of a wide one; infinite logits belong to SPECIAL."""
+    if trial.fmt.width == 16:
+        values = logits.every(trial.fmt)
+        return values[~np.isinf(values)]
+    return logits.stratified(trial.fmt, trial.profile, trial.rng("logits"))
+
+
+def _judge_value(trial: Trial, limit: float) -> Outcome:
+    tally = Tally(trial)
+    z = _logits(trial)
+    for start in range(0, len(z), BLOCK):
+        batch = Batch.at_logits(z[start : start + BLOCK])
+        exact = enclosure.softplus_minus(z[start : start + BLOCK])
+        tally.kernel(LOSS, batch, trial.answer(batch).losses, exact, limit)
+    return tally.outcome(graded=True)
+
+
+def _judge_gradient(trial: Trial, limit: float) -> Outcome:
+    """Both derivatives in the policy's logps: minus and plus sigma(-z)."""
+    tally = Tally(trial)
+    z = _logits(trial)
+    for start in range(0, len(z), BLOCK):
+        batch = Batch.at_logits(z[start : start + BLOCK])
+        slope = enclosure.sigmoid_minus(z[start : start + BLOCK])
+        parts = trial.answer(batch, gradient=True).gradient or (None,) * 4
+        for quantity, sign, part in list(zip(GRADIENTS, SIGNS, parts, strict=True))[:2]:
+            got = np.full(len(batch), np.nan) if part is None else part
+            tally.kernel(quantity, batch, got, _signed(slope, sign), limit)
+    return tally.outcome(graded=True)
+
+
+def _signed(x: Enclosure, sign: float) -> Enclosure:
+    return x if sign > 0 else -x
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "value of the kernel",
+    statement="The loss at an exactly representable logit z shall be within 16 ulp of log(1 + e^-z) in binary32 and "
+    "binary64, and within 8 ulp in binary16 and bfloat16.",
+    derivation=f"{_FED} {_BOUND}",
+    guards=(
+        "https://github.com/pytorch/pytorch/issues/1835",
+        "https://github.com/mindspore-ai/mindspore/issues/390",
+        "https://github.com/tenstorrent/tt-metal/issues/53787",
+        "https://github.com/jingyaogong/minimind/issues/365",
+    ),
+    needs=("beta",),
+)
+def kernel_value(trial: Trial) -> Outcome:
+    """Error of the loss in ulps."""
+    return _judge_value(trial, kernel_must(trial.fmt))
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "derivative of the kernel",
+    statement="The derivative of the loss in the policy's log-probabilities at an exactly representable logit z and "
+    "beta = 1 shall be within 16 ulp of -sigma(-z) (chosen) and +sigma(-z) (rejected) in binary32 and binary64, and "
+    "within 8 ulp in binary16 and bfloat16.",
+    derivation=f"{_FED} {_BOUND}",
+    guards=(
+        "https://github.com/thinking-machines-lab/tinker-cookbook/pull/188",
+        "https://github.com/jax-ml/jax/issues/2140",
+        "https://github.com/jax-ml/jax/issues/40825",
+    ),
+    needs=("beta", "gradient"),
+)
+def kernel_gradient(trial: Trial) -> Outcome:
+    """Error of both derivatives in ulps."""
+    return _judge_gradient(trial, kernel_must(trial.fmt))
+
+
+@chapter.clause(
+    3,
+    Level.SHOULD,
+    "value of the kernel, sharply",
+    statement="The loss at an exactly representable logit z should be within 4 ulp of log(1 + e^-z) in every format.",
+    derivation=f"{_FED} 4 ulp covers an exponential and a log1p of 1 ulp each, in either branch, with room to spare.",
+    needs=("beta",),
+)
+def kernel_value_sharply(trial: Trial) -> Outcome:
+    """The same points against 4 ulp."""
+    return _judge_value(trial, KERNEL_SHOULD)
+
+
+@chapter.clause(
+    4,
+    Level.SHOULD,
+    "derivative of the kernel, sharply",
+    statement="The derivative of the loss in the policy's log-probabilities at an exactly representable logit z and "
+    "beta = 1 should be within 4 ulp of -sigma(-z) and +sigma(-z) in every format.",
+    derivation=f"{_FED} 4 ulp covers an exponential, an addition and a division with room to spare.",
+    needs=("beta", "gradient"),
+)
+def kernel_gradient_sharply(trial: Trial) -> Outcome:
+    """The same points against 4 ulp."""
+    return _judge_gradient(trial, KERNEL_SHOULD)

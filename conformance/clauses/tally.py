@@ -1,0 +1,149 @@
+"""Judged numbers gathered into an outcome: the same whatever their order, chunking or number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+import oracle
+from conformance.clauses.model import Outcome
+from conformance.clauses.trial import Trial
+from conformance.inputs.batch import NAMES, Batch
+from conformance.record import Worst
+from oracle import Real, bounds, rounding
+from oracle.ball import Enclosure
+from oracle.bounds import Acceptance
+from oracle.formats import Floats
+from oracle.ulp import ulp_error
+
+GRADES = (
+    (0.5, "correctly rounded"),
+    (1.0, "faithful"),
+    (2.0, "within 2 ulp"),
+    (4.0, "within 4 ulp"),
+)
+"""Worst error in ulps, and what it is called; "faithful" needs less than 1."""
+LOSS = "loss"
+GRADIENTS = tuple(f"d loss / d {name}" for name in NAMES)
+"""What the derivatives are called in findings, in the order of the signature."""
+SIGNS = (-1.0, 1.0, 1.0, -1.0)
+"""The sign of each derivative relative to beta * (sigma(-z) - eps)."""
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A point that may turn out the worst."""
+
+    quantity: str
+    batch: Batch
+    got: float
+    rho: float
+
+    @property
+    def key(self) -> tuple[float, tuple[float, ...], str]:
+        """Larger is worse; ties are broken by the inputs alone, so that the order of the points does not matter."""
+        inputs = tuple(float(values[0]) for values in self.batch.logps)
+        tie = tuple(np.inf if np.isnan(x) else x for x in (*inputs, self.batch.beta, self.batch.label_smoothing))
+        return self.rho, tie, self.quantity
+
+
+class Tally:
+    """Adds up what a check judges."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._points = 0
+        self._violations = 0
+        self._counts: Counter[str] = Counter()
+        self._worst: _Candidate | None = None
+        self._worst_ulp = 0.0
+        self._misrounded = 0
+
+    def kernel(self, quantity: str, batch: Batch, got: Floats, exact: Enclosure, limit: float) -> None:
+        """Errors in ulps of the exact values, of which `limit` is allowed; counts what is wrongly rounded and flushed.
+
+        A zero where the exact value is below the smallest normal is accepted, and counted as flushed; an
+        implementation that declares flushing is measured there in units of the smallest normal.
+        """
+        fmt, size = self._trial.fmt, np.abs(bounds.centre(exact))
+        low, high = rounding.ulp_errors(exact, got, fmt)
+        for i in np.flatnonzero((low <= limit) & (high > limit)):
+            low[i] = high[i] = ulp_error(float(got[i]), exact_value(quantity, batch.take([i])), fmt)
+        rounded, decided = rounding.round(exact, fmt)
+        for i in np.flatnonzero(~decided):
+            rounded[i] = exact_value(quantity, batch.take([i])).round(fmt)
+        misrounded = (got != rounded) & ~(np.isnan(got) & np.isnan(rounded))
+        below = size < fmt.smallest_normal
+        if self._trial.flush:
+            high = np.where(below, high / 2.0 ** (fmt.precision - 1), high)
+        flushed = below & (got == 0) & misrounded
+        self._counts["wrongly rounded"] += int(np.count_nonzero(misrounded))
+        self._counts["flushed to zero"] += int(np.count_nonzero(flushed))
+        self._counts["not finite"] += int(np.count_nonzero(~np.isfinite(got) & np.isfinite(rounded)))
+        judged = np.where(flushed, 0.0, high)
+        self._worst_ulp = max(self._worst_ulp, float(judged.max(initial=0.0)))
+        self._misrounded += int(np.count_nonzero(misrounded & ~flushed))
+        self._add(quantity, batch, got, judged / limit)
+
+    def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance) -> None:
+        """Errors as the ratio rho to what the acceptance interval allows."""
+        self._add(quantity, batch, got, acceptance.rho(got))
+
+    def boolean(self, quantity: str, batch: Batch, got: Floats, right: bounds.Mask) -> None:
+        """Right or wrong, with nothing between: rho is 0 or infinite."""
+        self._add(quantity, batch, got, np.where(right, 0.0, np.inf))
+
+    def count(self, what: str, n: int) -> None:
+        """Add to a named count of the finding."""
+        self._counts[what] += n
+
+    def _add(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
+        self._points += len(rho)
+        self._violations += int(np.count_nonzero(~(rho <= 1)))
+        if not len(rho):
+            return
+        worst = np.flatnonzero(rho == rho.max())
+        for i in worst[:: max(1, len(worst) // 64)]:
+            candidate = _Candidate(quantity, batch.take([int(i)]), float(got[i]), float(rho[i]))
+            if self._worst is None or candidate.key > self._worst.key:
+                self._worst = candidate
+
+    def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:
+        """The finding's content, with the worst point worked out exactly."""
+        grade = None
+        if graded:
+            limit = bounds.kernel_must(self._trial.fmt)
+            grade = "within MUST" if self._worst_ulp <= limit else "worse"
+            grade = next((name for most, name in GRADES[1:] if self._worst_ulp < most), grade)
+            grade = GRADES[0][1] if self._misrounded == 0 else grade
+        worst = None if self._worst is None else self._exactly(self._worst)
+        return Outcome(self._points, self._violations, worst, dict(self._counts), grade, note)
+
+    def _exactly(self, candidate: _Candidate) -> Worst:
+        exact = exact_value(candidate.quantity, candidate.batch)
+        inputs = {name: values[0] for name, values in zip(NAMES, candidate.batch.logps, strict=True)}
+        inputs |= {"beta": candidate.batch.beta, "label_smoothing": candidate.batch.label_smoothing}
+        return Worst(
+            quantity=candidate.quantity,
+            inputs={name: float(value).hex() for name, value in inputs.items()},
+            got=candidate.got.hex(),
+            exact=exact.digits(20),
+            rounded=exact.round(self._trial.fmt).hex(),
+            ulp=ulp_error(candidate.got, exact, self._trial.fmt),
+            rho=candidate.rho,
+        )
+
+
+def exact_value(quantity: str, batch: Batch) -> Real:
+    """The exact value of a named quantity of a batch of one pair."""
+    arguments = [float(values[0]) for values in batch.logps]
+    options = {"beta": batch.beta, "label_smoothing": batch.label_smoothing}
+    found = (
+        oracle.loss(*arguments, **options)
+        if quantity == LOSS
+        else oracle.gradient(*arguments, **options).by_logps[GRADIENTS.index(quantity)]
+    )
+    assert isinstance(found, Real)  # scalars give one Real
+    return found

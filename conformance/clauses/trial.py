@@ -1,0 +1,67 @@
+"""One implementation on trial in one format: what a check may ask of it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.implementations.protocol import DEFAULTS, Answer, Implementation
+from conformance.inputs.batch import Batch
+from conformance.profiles import Profile
+from oracle import Format
+from oracle.formats import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The implementation, the format, the profile and the seed of a run; no state, so that no check sees another."""
+
+    implementation: Implementation
+    fmt: Format
+    profile: Profile
+    seed: int
+
+    def rng(self, clause: str) -> np.random.Generator:
+        """A generator of its own for each clause and format: what ran before does not matter."""
+        key = zlib.crc32(f"{clause} {self.fmt.name}".encode())
+        return np.random.default_rng([self.seed, key])
+
+    @property
+    def flush(self) -> bool:
+        """True where the implementation declares that it flushes subnormals to zero."""
+        return self.implementation.claims.subnormals == "flush"
+
+    def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
+        """Those values of an option that the implementation claims to honour: all, or its default alone."""
+        if option in self.implementation.claims.options:
+            return tuple(values)
+        return (DEFAULTS[option],)
+
+    def answer(self, batch: Batch, *, gradient: bool = False) -> Answer:
+        """Per-pair losses, and derivatives; one that reduces to the mean is asked for one pair at a time.
+
+        Raises Misbehaviour, as the implementation does.
+        """
+        if self.implementation.claims.reduction == "none":
+            return self.implementation.evaluate(batch, self.fmt, gradient=gradient)
+        singles = [
+            self.implementation.evaluate(batch.take([i]), self.fmt, gradient=gradient) for i in range(len(batch))
+        ]
+        losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
+        return Answer(losses, _joined(singles), singles[0].dtype if singles else "")
+
+
+def _joined(
+    singles: list[Answer],
+) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None:
+    if not singles or singles[0].gradient is None:
+        return None
+    columns = zip(*(single.gradient for single in singles if single.gradient is not None), strict=True)
+    pc, pr, rc, rr = (
+        None if any(part is None for part in column) else np.concatenate([part for part in column if part is not None])
+        for column in columns
+    )
+    return pc, pr, rc, rr

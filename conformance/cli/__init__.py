@@ -1,0 +1,55 @@
+"""The command line: one file a command, each imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "run": "Judge implementations and print the matrix.",
+    "list": "List the implementations that ship, and the clauses.",
+    "oracle": "The exact loss and gradient of one pair, and their roundings.",
+    "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
+    "explain": "A clause: its statement, level, derivation and links.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and one line, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None for any other."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"conformance.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from conformance.environment import suite_version  # noqa: PLC0415
+
+        click.echo(f"dpo-conformance {suite_version()}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+def main() -> None:
+    """Settle whether a DPO loss is numerically right.
+
+    Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage or an implementation that
+    cannot be loaded.
+    """

@@ -1,0 +1,34 @@
+"""The named errors of the suite: each says what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class ConformanceError(Exception):
+    """The base of every error that the suite raises."""
+
+
+class UnknownImplementation(ConformanceError):
+    """No implementation ships under that name, and it is not `package.module:attribute` or `path/file.py:attribute`."""
+
+
+class CannotLoad(ConformanceError):
+    """The implementation's module could not be imported, or has no such attribute, or it is no implementation."""
+
+
+class BadClaim(ConformanceError, ValueError):
+    """A keyword of an implementation claims what does not exist: a dtype, a reduction, an option, a device."""
+
+
+class BadRequest(ConformanceError, ValueError):
+    """A run was asked for that does not exist: a profile, a clause, a seed."""
+
+
+class Misbehaviour(ConformanceError):
+    """The implementation answered with something that is not per-pair losses or derivatives.
+
+    `kind` names it: raised, wrong type, wrong shape, wrong dtype, wrote its inputs.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

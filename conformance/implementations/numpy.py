@@ -1,0 +1,270 @@
+"""NumPy implementations: any plain function of arrays, and the two that ship, `numpy` and `numpy-naive`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, overload
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics
+from conformance.inputs.batch import NAMES, Batch
+from oracle import Format
+from oracle.formats import Floats
+
+Array = NDArray[Any]
+Loss = Callable[[Array, Array, Array, Array, float, float], Array]
+Partials = Callable[[Array, Array, Array, Array, float, float], tuple[Array, Array, Array, Array]]
+MetricFunction = Callable[[Array, Array, Array, Array, float, float], Mapping[str, Any]]
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "binary16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "binary32": np.dtype(np.float32),
+    "binary64": np.dtype(np.float64),
+}
+"""The NumPy dtype that carries each format."""
+
+
+class NumpyImplementation:
+    """A plain NumPy function behind the suite's interface."""
+
+    def __init__(
+        self,
+        function: Loss,
+        name: str,
+        claimed: Claims,
+        gradient: Partials | None,
+        metrics: MetricFunction | None,
+    ) -> None:
+        self.name = name
+        self.claims = claimed
+        self._function = function
+        self._gradient = gradient
+        self._metrics = metrics
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Array:
+        """The plain function itself."""
+        return self._function(*arguments, **keywords)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """NumPy's version."""
+        return {"numpy": np.__version__}
+
+    def unavailable(self) -> str | None:
+        """NumPy runs everywhere."""
+        return None
+
+    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool) -> Answer:
+        """The function's losses, and its gradient function's derivatives; warnings of the arithmetic are silenced."""
+        arrays = _arrays(batch, fmt)
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        with np.errstate(all="ignore"):
+            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
+            derivatives = None
+            if gradient and self._gradient is not None:
+                derivatives = called(self._gradient, *arrays, batch.beta, batch.label_smoothing)
+        _check_untouched(arrays, _arrays(batch, fmt))
+        values, dtype = _read("losses", losses, shape, fmt)
+        return Answer(values, _read_gradient(derivatives, len(batch), fmt), dtype)
+
+    def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """What the metrics function returned, as floats."""
+        if self._metrics is None:
+            raise Misbehaviour("wrong type", "it has no metrics")
+        with np.errstate(all="ignore"):
+            result = called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing)
+        return read_metrics(result)
+
+
+def _arrays(batch: Batch, fmt: Format) -> tuple[Array, Array, Array, Array]:
+    """The four logps as arrays of the format's dtype, from their bit patterns."""
+    dtype = DTYPES[fmt.name]
+    pc, pr, rc, rr = (fmt.encode(values).view(dtype) for values in batch.logps)
+    return pc, pr, rc, rr
+
+
+def _check_untouched(arrays: tuple[Array, ...], originals: tuple[Array, ...]) -> None:
+    for name, array, original in zip(NAMES, arrays, originals, strict=True):
+        if array.tobytes() != original.tobytes():
+            raise Misbehaviour("wrote its inputs", f"it changed {name} in place")
+
+
+def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
+    """A returned array as exact float64 values, with its own dtype's name."""
+    if not isinstance(result, np.ndarray | np.generic):
+        raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a NumPy array was promised")
+    check_shape(what, result.shape, shape)
+    precision = _precision(result.dtype)
+    check_dtype(what, str(result.dtype), precision, fmt)
+    return np.array(result, dtype=np.float64), str(result.dtype)
+
+
+def _precision(dtype: np.dtype[Any]) -> int | None:
+    """p of a floating dtype, ml_dtypes' included; None for any other."""
+    try:
+        return int(ml_dtypes.finfo(dtype).nmant) + 1
+    except ValueError:
+        return None
+
+
+def _read_gradient(
+    derivatives: object, pairs: int, fmt: Format
+) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None:
+    if derivatives is None:
+        return None
+    if not isinstance(derivatives, tuple | list) or len(derivatives) != len(NAMES):
+        raise Misbehaviour("wrong type", "gradient: four arrays were promised, in the order of the arguments")
+    pc, pr, rc, rr = (
+        None if part is None else _read(f"d loss / d {name}", part, (pairs,), fmt)[0]
+        for name, part in zip(NAMES, derivatives, strict=True)
+    )
+    return pc, pr, rc, rr
+
+
+@overload
+def numpy_implementation(
+    function: Loss,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    gradient: Partials | None = ...,
+    metrics: MetricFunction | None = ...,
+) -> NumpyImplementation: ...
+
+
+@overload
+def numpy_implementation(
+    function: None = None,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    gradient: Partials | None = ...,
+    metrics: MetricFunction | None = ...,
+) -> Callable[[Loss], NumpyImplementation]: ...
+
+
+def numpy_implementation(
+    function: Loss | None = None,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    reduction: str = "none",
+    options: Collection[str] = OPTIONS,
+    subnormals: str | None = None,
+    gradient: Partials | None = None,
+    metrics: MetricFunction | None = None,
+) -> NumpyImplementation | Callable[[Loss], NumpyImplementation]:
+    """A plain function of NumPy arrays becomes an implementation, as a call or as a decorator.
+
+    function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
+    takes four arrays of shape (n,) in the judged dtype (bfloat16 as ml_dtypes.bfloat16) and returns losses of shape
+    (n,), or one number with reduction="mean". gradient(same arguments) returns the four partial derivatives of the
+    summed losses (of the mean with reduction="mean"), each of shape (n,) or None; without it, gradients are not
+    claimed.
+    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+
+    dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
+    subnormals: "flush" if it is known to replace subnormal results by zero. Raises BadClaim.
+    """
+    claimed = claims(
+        dtypes=dtypes,
+        reduction=reduction,
+        options=options,
+        subnormals=subnormals,
+        gradient=gradient is not None,
+        metrics=metrics is not None,
+    )
+
+    def wrap(loss: Loss) -> NumpyImplementation:
+        label = name or str(getattr(loss, "__name__", "function"))
+        return NumpyImplementation(loss, label, claimed, gradient, metrics)
+
+    return wrap if function is None else wrap(function)
+
+
+# -- the two that ship -------------------------------------------------------------------------------------------------
+
+
+def _logit(pc: Array, pr: Array, rc: Array, rr: Array, beta: float) -> Array:
+    z: Array = pc.dtype.type(beta) * ((pc - rc) - (pr - rr))
+    return z
+
+
+def _softplus(x: Array) -> Array:
+    """max(x, 0) + log1p(exp(-|x|)), in x's own dtype: never overflows, never cancels."""
+    result: Array = np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.abs(x)))
+    return result
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) for x >= 0 and exp(x) / (1 + exp(x)) for x < 0: the exponential never overflows."""
+    one = x.dtype.type(1)
+    y = np.exp(-np.abs(x))
+    result: Array = np.where(x >= 0, one, y) / (one + y)
+    return result
+
+
+def _stable_loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoothing: float) -> Array:
+    z = _logit(pc, pr, rc, rr, beta)
+    if label_smoothing == 0:
+        return _softplus(-z)
+    eps = z.dtype.type(label_smoothing)
+    mixed: Array = (z.dtype.type(1) - eps) * _softplus(-z) + eps * _softplus(z)
+    return mixed
+
+
+def _stable_gradient(
+    pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoothing: float
+) -> tuple[Array, Array, Array, Array]:
+    z = _logit(pc, pr, rc, rr, beta)
+    eps = z.dtype.type(label_smoothing)
+    slope = (z.dtype.type(1) - eps) * _sigmoid(-z)
+    if label_smoothing != 0:
+        slope = slope - eps * _sigmoid(z)
+    scaled = z.dtype.type(beta) * slope
+    return -scaled, scaled, scaled, -scaled
+
+
+def _metrics(
+    pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoothing: float
+) -> dict[str, np.floating[Any]]:
+    """Accumulated in float64, whatever the dtype."""
+    chosen, rejected = pc - rc, pr - rr
+    margin = chosen - rejected
+    wins = margin * margin.dtype.type(beta) > 0
+    wide = np.float64
+    return {
+        "accuracy": np.mean(wins, dtype=wide),
+        "margin": np.mean(margin, dtype=wide),
+        "chosen_logratio": np.mean(chosen, dtype=wide),
+        "rejected_logratio": np.mean(rejected, dtype=wide),
+    }
+
+
+def _naive_loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoothing: float) -> Array:
+    """-log(sigmoid(z)), as tutorials write it: wrong in both tails."""
+    z = _logit(pc, pr, rc, rr, beta)
+    one, eps = z.dtype.type(1), z.dtype.type(label_smoothing)
+    chosen = -np.log(one / (one + np.exp(-z)))
+    if label_smoothing == 0:
+        return chosen  # type: ignore[no-any-return]
+    mixed: Array = (one - eps) * chosen - eps * np.log(one / (one + np.exp(z)))
+    return mixed
+
+
+STABLE = numpy_implementation(_stable_loss, name="numpy", gradient=_stable_gradient, metrics=_metrics)
+NAIVE = numpy_implementation(_naive_loss, name="numpy-naive")

@@ -1,0 +1,111 @@
+"""What the suite asks of an implementation: what it claims, and per-pair losses and derivatives of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conformance.errors import BadClaim
+from conformance.inputs.batch import Batch
+from oracle import FORMATS, Format, UnknownFormat, get_format
+from oracle.formats import Floats
+
+Reduction = Literal["none", "mean"]
+Subnormals = Literal["gradual", "flush"]
+OPTIONS = ("beta", "label_smoothing")
+METRICS = ("accuracy", "margin", "chosen_logratio", "rejected_logratio")
+DEFAULTS = {"beta": 0.1, "label_smoothing": 0.0}
+"""The values an option has where an implementation does not claim it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an implementation says of itself; it is judged on that and on nothing else.
+
+    formats: the formats it computes in. reduction: "none" (per-pair losses) or "mean" (one number a batch).
+    options: which of beta and label_smoothing it honours. subnormals: "gradual", or "flush" where it replaces
+    subnormal results by zero; None where it says nothing. gradient, metrics: whether it gives them.
+    """
+
+    formats: tuple[Format, ...] = FORMATS
+    reduction: Reduction = "none"
+    options: frozenset[str] = frozenset(OPTIONS)
+    subnormals: Subnormals | None = None
+    gradient: bool = True
+    metrics: bool = False
+
+    def plain(self) -> dict[str, object]:
+        """The claims as JSON's own types."""
+        return {
+            "formats": [fmt.name for fmt in self.formats],
+            "reduction": self.reduction,
+            "options": sorted(self.options),
+            "subnormals": self.subnormals,
+            "gradient": self.gradient,
+            "metrics": self.metrics,
+        }
+
+
+def claims(
+    *,
+    dtypes: Collection[str | Format] | None,
+    reduction: str,
+    options: Collection[str],
+    subnormals: str | None,
+    gradient: bool,
+    metrics: bool,
+) -> Claims:
+    """The claims, checked. Raises BadClaim, naming the keyword, its value and what is allowed."""
+    try:
+        formats = FORMATS if dtypes is None else tuple(get_format(name) for name in dtypes)
+    except UnknownFormat as error:
+        raise BadClaim(f"dtypes: {error}") from None
+    if isinstance(dtypes, str) or not formats:
+        raise BadClaim(f"dtypes = {dtypes!r}: a collection of format names, not empty")
+    if reduction not in {"none", "mean"}:
+        raise BadClaim(f"reduction = {reduction!r}: 'none' or 'mean'")
+    if isinstance(options, str) or not set(options) <= set(OPTIONS):
+        raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
+    if subnormals not in {"gradual", "flush", None}:
+        raise BadClaim(f"subnormals = {subnormals!r}: 'gradual' or 'flush'")
+    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What an implementation returned for a batch of n pairs.
+
+    losses: n numbers, or one where it reduces to the mean. gradient: d(sum of losses)/d(each of the four logps),
+    n numbers each, in the order of the signature; None where it was not asked for, and an entry is None where the
+    implementation does not differentiate in that argument (a detached reference). dtype: the losses' own dtype.
+    """
+
+    losses: Floats
+    gradient: tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None
+    dtype: str
+
+
+class Implementation(Protocol):
+    """The code that is judged, behind one interface."""
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+
+    @property
+    def claims(self) -> Claims:
+        """What it says of itself."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What it runs on: library versions, device."""
+
+    def unavailable(self) -> str | None:
+        """Why it cannot run here, such as "no CUDA device"; None if it can."""
+
+    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool) -> Answer:
+        """The losses of a batch in that format, and their derivatives if asked for. Raises Misbehaviour."""
+
+    def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """Accuracy, margin, chosen_logratio and rejected_logratio of a batch. Raises Misbehaviour."""

@@ -1,0 +1,45 @@
+"""Reading what an implementation returned: is it an array of numbers of the promised shape and dtype?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import METRICS
+from oracle import Format
+
+T = TypeVar("T")
+
+
+def called(function: Callable[..., T], *arguments: Any) -> T:
+    """The function's result; whatever it raises becomes a Misbehaviour that says so."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        text = str(error).strip().splitlines()
+        raise Misbehaviour("raised", f"it raised {type(error).__name__}: {text[0] if text else ''}") from error
+
+
+def check_shape(what: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Raises Misbehaviour unless the shape is the promised one."""
+    if got != expected:
+        raise Misbehaviour("wrong shape", f"{what}: shape {got} where {expected} was promised")
+
+
+def check_dtype(what: str, got: str, precision: int | None, fmt: Format) -> None:
+    """Raises Misbehaviour unless the dtype is a floating one at least as wide as the format (precision is its own)."""
+    if precision is None:
+        raise Misbehaviour("wrong dtype", f"{what}: dtype {got}, not a floating-point one")
+    if precision < fmt.precision:
+        raise Misbehaviour("wrong dtype", f"{what}: dtype {got} is narrower than the inputs' {fmt.name}")
+
+
+def read_metrics(result: object) -> dict[str, float]:
+    """The four metrics by name, as Python floats. Raises Misbehaviour naming what is missing or no number."""
+    if not isinstance(result, Mapping):
+        raise Misbehaviour("wrong type", f"metrics: a {type(result).__name__} where a mapping was promised")
+    missing = [name for name in METRICS if name not in result]
+    if missing:
+        raise Misbehaviour("wrong type", f"metrics: no {', '.join(missing)}")
+    return {name: called(float, result[name]) for name in METRICS}

@@ -1,0 +1,257 @@
+"""PyTorch implementations: any plain function of tensors on any device, and the ones that ship.
+
+`torch`, `torch-compile` and `torch-cuda` are one stable function; `torch-naive` is log of sigmoid.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conformance.errors import BadClaim, Misbehaviour
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics
+from conformance.inputs.batch import NAMES, Batch
+from oracle import Format
+from oracle.formats import Floats
+
+Loss = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Tensor]
+MetricFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Mapping[str, Any]]
+
+DTYPES = {
+    "binary16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "binary32": torch.float32,
+    "binary64": torch.float64,
+}
+"""The torch dtype of each format."""
+_PRECISIONS = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
+
+
+class TorchImplementation:
+    """A plain torch function behind the suite's interface; derivatives come from autograd."""
+
+    def __init__(
+        self,
+        function: Loss,
+        name: str,
+        claimed: Claims,
+        device: str,
+        compiled: bool,
+        metrics: MetricFunction | None,
+    ) -> None:
+        self.name = name
+        self.claims = claimed
+        self.device = torch.device(device)
+        self._plain = function
+        self._compiled = compiled
+        self._metrics = metrics
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Tensor:
+        """The plain function itself."""
+        return self._plain(*arguments, **keywords)
+
+    @functools.cached_property
+    def _function(self) -> Loss:
+        """The function that is judged: compiled once where that is asked for, with shapes left dynamic."""
+        compiled: Loss = torch.compile(self._plain, dynamic=True) if self._compiled else self._plain
+        return compiled
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Torch's version, the device and its name, and the number of threads."""
+        facts = {"torch": torch.__version__, "device": str(self.device), "threads": str(torch.get_num_threads())}
+        if self.device.type == "cuda" and torch.cuda.is_available():
+            facts["device name"] = torch.cuda.get_device_name(self.device)
+            facts["cuda"] = str(torch.version.cuda)
+        return facts
+
+    def unavailable(self) -> str | None:
+        """Why the device cannot be used here; None if it can."""
+        if self.device.type == "cuda":
+            if not torch.cuda.is_available():
+                return "no CUDA device"
+            if (self.device.index or 0) >= torch.cuda.device_count():
+                return f"no CUDA device {self.device.index}: there are {torch.cuda.device_count()}"
+        elif self.device.type == "mps" and not torch.backends.mps.is_available():
+            return "no MPS device"
+        return None
+
+    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool) -> Answer:
+        """The function's losses, and autograd's derivatives of their sum in each of the four logps."""
+        tensors = self.tensors(batch, fmt, gradient=gradient)
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
+        values, dtype = self._read("losses", losses, shape, fmt)
+        derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
+        self._check_untouched(tensors, batch, fmt)
+        return Answer(values, derivatives, dtype)
+
+    def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """What the metrics function returned, as floats."""
+        if self._metrics is None:
+            raise Misbehaviour("wrong type", "it has no metrics")
+        tensors = self.tensors(batch, fmt, gradient=False)
+        return read_metrics(called(self._metrics, *tensors, batch.beta, batch.label_smoothing))
+
+    def tensors(self, batch: Batch, fmt: Format, *, gradient: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The four logps as leaf tensors on the device, from their bit patterns."""
+        signed = f"i{fmt.width // 8}"
+        pc, pr, rc, rr = (
+            torch.from_numpy(fmt.encode(values).view(signed))
+            .view(DTYPES[fmt.name])
+            .to(self.device)
+            .requires_grad_(gradient)
+            for values in batch.logps
+        )
+        return pc, pr, rc, rr
+
+    def _differentiate(
+        self, losses: Tensor, tensors: tuple[Tensor, ...], fmt: Format
+    ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
+        if not losses.requires_grad:
+            return None, None, None, None
+        parts = called(functools.partial(torch.autograd.grad, allow_unused=True), losses.sum(), tensors)
+        pc, pr, rc, rr = (
+            None if part is None else self._read(f"d loss / d {name}", part, tuple(tensors[0].shape), fmt)[0]
+            for name, part in zip(NAMES, parts, strict=True)
+        )
+        return pc, pr, rc, rr
+
+    def _read(self, what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
+        """A returned tensor as exact float64 values, with its own dtype's name."""
+        if not isinstance(result, torch.Tensor):
+            raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a tensor was promised")
+        if result.device.type != self.device.type:
+            raise Misbehaviour("wrong device", f"{what}: on {result.device}, where the inputs are on {self.device}")
+        check_shape(what, tuple(result.shape), shape)
+        check_dtype(what, str(result.dtype), _PRECISIONS.get(result.dtype), fmt)
+        values: Floats = result.detach().to("cpu", torch.float64).numpy().astype(np.float64)
+        return values, str(result.dtype).removeprefix("torch.")
+
+    def _check_untouched(self, tensors: tuple[Tensor, ...], batch: Batch, fmt: Format) -> None:
+        for name, tensor, values in zip(NAMES, tensors, batch.logps, strict=True):
+            now = tensor.detach().to("cpu", torch.float64).numpy()
+            if not np.array_equal(now, values, equal_nan=True):
+                raise Misbehaviour("wrote its inputs", f"it changed {name} in place")
+
+
+@overload
+def torch_implementation(
+    function: Loss,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    device: str = ...,
+    compile: bool = ...,
+    metrics: MetricFunction | None = ...,
+) -> TorchImplementation: ...
+
+
+@overload
+def torch_implementation(
+    function: None = None,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    device: str = ...,
+    compile: bool = ...,
+    metrics: MetricFunction | None = ...,
+) -> Callable[[Loss], TorchImplementation]: ...
+
+
+def torch_implementation(
+    function: Loss | None = None,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    reduction: str = "none",
+    options: Collection[str] = OPTIONS,
+    subnormals: str | None = None,
+    device: str = "cpu",
+    compile: bool = False,  # noqa: A002
+    metrics: MetricFunction | None = None,
+) -> TorchImplementation | Callable[[Loss], TorchImplementation]:
+    """A plain function of torch tensors becomes an implementation, as a call or as a decorator.
+
+    function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
+    takes four tensors of shape (n,) in the judged dtype on `device` and returns losses of shape (n,), or one number
+    with reduction="mean". Derivatives come from autograd; a reference that it detaches is taken as detached.
+    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+
+    dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
+    subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it.
+    Raises BadClaim.
+    """
+    claimed = claims(
+        dtypes=dtypes,
+        reduction=reduction,
+        options=options,
+        subnormals=subnormals,
+        gradient=True,
+        metrics=metrics is not None,
+    )
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise BadClaim(f"device = {device!r}: {str(error).splitlines()[0]}") from None
+
+    def wrap(loss: Loss) -> TorchImplementation:
+        label = name or str(getattr(loss, "__name__", "function"))
+        return TorchImplementation(loss, label, claimed, device, compile, metrics)
+
+    return wrap if function is None else wrap(function)
+
+
+# -- the ones that ship ------------------------------------------------------------------------------------------------
+
+
+def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tensor:
+    return beta * ((pc - rc) - (pr - rr))
+
+
+def _stable_loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
+    z = _logit(pc, pr, rc, rr, beta)
+    losses = -torch.nn.functional.logsigmoid(z)
+    if label_smoothing == 0:
+        return losses
+    return (1 - label_smoothing) * losses - label_smoothing * torch.nn.functional.logsigmoid(-z)
+
+
+def _naive_loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
+    """-log(sigmoid(z)), as tutorials write it: wrong in both tails."""
+    z = _logit(pc, pr, rc, rr, beta)
+    losses = -torch.log(torch.sigmoid(z))
+    if label_smoothing == 0:
+        return losses
+    return (1 - label_smoothing) * losses - label_smoothing * torch.log(torch.sigmoid(-z))
+
+
+def _metrics(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> dict[str, Tensor]:
+    """Accumulated in float64, whatever the dtype."""
+    chosen, rejected = pc - rc, pr - rr
+    margin = chosen - rejected
+    return {
+        "accuracy": (beta * margin > 0).double().mean(),
+        "margin": margin.double().mean(),
+        "chosen_logratio": chosen.double().mean(),
+        "rejected_logratio": rejected.double().mean(),
+    }
+
+
+CPU = torch_implementation(_stable_loss, name="torch", metrics=_metrics)
+COMPILED = torch_implementation(_stable_loss, name="torch-compile", compile=True, metrics=_metrics)
+CUDA = torch_implementation(_stable_loss, name="torch-cuda", device="cuda", metrics=_metrics)
+NAIVE = torch_implementation(_naive_loss, name="torch-naive")

@@ -1,0 +1,38 @@
+"""How much a run looks at: quick for every commit, standard for a release, exhaustive for a claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Sizes of the input sets. Every profile runs every clause, and every pattern of the 16-bit formats.
+
+    logits_per_binade: logits drawn in each binade of a wide format, of each sign. around: neighbours taken on each
+    side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta.
+    """
+
+    name: str
+    logits_per_binade: int
+    around: int
+    pairs: int
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("quick", logits_per_binade=6, around=8, pairs=200),
+        Profile("standard", logits_per_binade=60, around=64, pairs=2_000),
+        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """The profile of that name. Raises BadRequest."""
+    if name not in PROFILES:
+        raise BadRequest(f"no profile {name!r}: one of {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -1,0 +1,183 @@
+"""The record of a judgement: what was run, on what, and what was found. Pure data, to and from JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import ConformanceError
+
+SCHEMA_VERSION = 1
+
+
+class Level(StrEnum):
+    """RFC 2119: a violated MUST fails the run, a violated SHOULD is reported."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+
+
+class Verdict(StrEnum):
+    """What a clause, or a whole run, comes to."""
+
+    CONFORMS = "conforms"
+    VIOLATES = "violates"
+    NOT_CLAIMED = "not claimed"
+    NOT_RUN = "not run"
+
+
+class BadRecord(ConformanceError):
+    """A record is not valid JSON, or not valid under its schema, or of a newer schema; says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The worst input that a check saw, with what was returned there and what is exact.
+
+    inputs: the four logps, beta and label_smoothing as hexadecimal floats. got: hexadecimal; exact: decimal, 20
+    digits; rounded: the correctly rounded value, hexadecimal. ulp: the error in ulps, rounded up. rho: the error over
+    what the bound allows, above 1 where it violates.
+    """
+
+    quantity: str
+    inputs: Mapping[str, str]
+    got: str
+    exact: str
+    rounded: str
+    ulp: float
+    rho: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one clause's check saw of one implementation in one format."""
+
+    clause: str
+    level: Level
+    verdict: Verdict
+    points: int = 0
+    violations: int = 0
+    worst: Worst | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    grade: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One implementation in one format under one profile."""
+
+    implementation: str
+    source: str
+    format: str
+    profile: str
+    verdict: Verdict
+    reason: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def violated(self) -> tuple[Finding, ...]:
+        """The findings that violate a MUST."""
+        return tuple(f for f in self.findings if f.verdict is Verdict.VIOLATES and f.level is Level.MUST)
+
+    @property
+    def worst(self) -> Worst | None:
+        """The worst point of the run: of the largest rho under a MUST, the first among equals."""
+        seen = [f.worst for f in self.findings if f.worst is not None and f.level is Level.MUST]
+        return max(seen, key=lambda worst: worst.rho, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Runs made together: by which suite, where, from which seed. `created` and `seconds` are its only time fields."""
+
+    suite: Mapping[str, str]
+    environment: Mapping[str, str]
+    seed: int
+    runs: tuple[Run, ...]
+    created: str = ""
+    schema: int = SCHEMA_VERSION
+
+    @property
+    def conforms(self) -> bool:
+        """True where no run violates a MUST; what was not run does not count."""
+        return all(run.verdict is not Verdict.VIOLATES for run in self.runs)
+
+    def to_json(self) -> str:
+        """The record as JSON text, validated against its schema; an infinite number is the string "inf"."""
+        plain = _plain(self)
+        _validate(plain, "the record to be written")
+        return json.dumps(plain, indent=1, sort_keys=True) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all. Raises OSError."""
+        text = self.to_json()
+        partial = path.with_name(path.name + ".part")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+def read(path: Path) -> Record:
+    """The record in a file. Raises BadRecord, naming the place, and OSError."""
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadRecord(f"{path}: not JSON: {error}") from None
+    version = plain.get("schema") if isinstance(plain, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
+    _validate(plain, str(path))
+    runs = tuple(_run(run) for run in plain["runs"])
+    return Record(plain["suite"], plain["environment"], plain["seed"], runs, plain["created"], plain["schema"])
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The record's JSON Schema, as shipped in conformance/schema/."""
+    text = resources.files("conformance").joinpath("schema/record.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _validate(plain: object, where: str) -> None:
+    import jsonschema  # noqa: PLC0415 - slow to import, and needed only where a record is read or written
+
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(plain))
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path) or "the top"
+        raise BadRecord(f"{where}: at {place}: {error.message[:300]}")
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, enums and mappings as JSON's own types; an infinity or NaN as its name."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def _run(plain: dict[str, Any]) -> Run:
+    findings = tuple(_finding(finding) for finding in plain["findings"])
+    return Run(**{**plain, "verdict": Verdict(plain["verdict"]), "findings": findings})
+
+
+def _finding(plain: dict[str, Any]) -> Finding:
+    worst = plain["worst"]
+    if worst is not None:
+        worst = Worst(**{**worst, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
+    return Finding(**{**plain, "level": Level(plain["level"]), "verdict": Verdict(plain["verdict"]), "worst": worst})

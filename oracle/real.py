@@ -1,0 +1,266 @@
+"""A computable real number that encloses itself at any precision and rounds itself correctly into any format.
+
+Every quantity of a DPO loss with rational inputs is a rational number plus a rational combination of atoms
+(`oracle.atoms`) at distinct positive rational arguments. Kept in that canonical form, the number is rational exactly
+when it has no atoms left (docs/termination.md, after Lindemann and Weierstrass), so the loops below end: a rational is
+rounded by integer arithmetic, and anything else is never at a midpoint and is enclosed until both ends round alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from oracle.atoms import Kind, enclose, exponent_bounds
+from oracle.decimal import agreed_digits, exact_digits
+from oracle.dyadic import Dyadic, truncate
+from oracle.errors import BadArgument, MixedKinds
+from oracle.formats import Format, get_format
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Term = tuple[Kind, Fraction, Fraction]
+"""An atom's kind, its argument (> 0, or >= 0 for the softplus tail), and its non-zero coefficient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """low <= x <= high, both dyadic; equal only where x is that number. Strict at both ends otherwise."""
+
+    low: Dyadic
+    high: Dyadic
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """constant + sum of coefficient * atom, or one of NaN, +inf, -inf (then `special` holds it).
+
+    Build one with `Real.rational`, `Real.softplus`, `Real.sigmoid` and +, -, and * or / by a rational; == is exact.
+    """
+
+    constant: Fraction = Fraction(0)
+    terms: tuple[Term, ...] = ()
+    special: float | None = None
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def rational(cls, value: Fraction | int) -> Self:
+        """That rational number."""
+        return cls(Fraction(value))
+
+    @classmethod
+    def nonfinite(cls, value: float) -> Self:
+        """NaN, +inf or -inf."""
+        return cls(special=value)
+
+    @classmethod
+    def softplus(cls, x: Fraction) -> Self:
+        """log(1 + e**x) = max(x, 0) + tail(|x|)."""
+        return cls(max(x, Fraction(0)), ((Kind.SOFTPLUS_TAIL, abs(x), Fraction(1)),))
+
+    @classmethod
+    def sigmoid(cls, x: Fraction) -> Self:
+        """The sigmoid 1 / (1 + e**-x); 1/2 at 0, and 1 - sigmoid(-x) for positive x."""
+        if x == 0:
+            return cls(Fraction(1, 2))
+        if x < 0:
+            return cls(Fraction(0), ((Kind.SIGMOID_TAIL, -x, Fraction(1)),))
+        return cls(Fraction(1), ((Kind.SIGMOID_TAIL, x, Fraction(-1)),))
+
+    @classmethod
+    def sigmoid_slope(cls, x: Fraction) -> Self:
+        """sigmoid(x) * sigmoid(-x), the derivative of sigmoid; 1/4 at 0."""
+        if x == 0:
+            return cls(Fraction(1, 4))
+        return cls(Fraction(0), ((Kind.BUMP, abs(x), Fraction(1)),))
+
+    # -- arithmetic ----------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Real | Fraction | int) -> Real:
+        return total((self, other if isinstance(other, Real) else Real.rational(other)))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Real:
+        return self * -1
+
+    def __sub__(self, other: Real | Fraction | int) -> Real:
+        return self + -other
+
+    def __rsub__(self, other: Fraction | int) -> Real:
+        return -self + other
+
+    def __mul__(self, factor: Fraction | int) -> Real:
+        factor = Fraction(factor)
+        if self.special is not None:
+            return Real.nonfinite(math.nan if factor == 0 else (self.special if factor > 0 else -self.special))
+        if factor == 0:
+            return Real()
+        terms = tuple((kind, argument, coefficient * factor) for kind, argument, coefficient in self.terms)
+        return Real(self.constant * factor, terms)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Fraction | int) -> Real:
+        return self * (1 / Fraction(divisor))
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The number itself where it is rational, else None."""
+        return self.constant if not self.terms and self.special is None else None
+
+    def enclose(self, precision: int) -> Interval:
+        """A certified interval around x of width at most 2**-precision * |x|; a point where x is dyadic.
+
+        Raises BadArgument for a precision below 1, and where x is NaN or infinite.
+        """
+        if precision < 1:
+            raise BadArgument("precision", precision, "a number of bits, 1 or more")
+        if self.special is not None:
+            raise BadArgument("x", self.special, "a finite number; NaN and infinities have no interval")
+        if not self.terms and self.constant.denominator & (self.constant.denominator - 1) == 0:
+            point, _ = truncate(self.constant, 1)
+            return Interval(point, point)
+        bits = precision + 8
+        while True:
+            low, high = self._enclose_on_grid(bits)
+            width = high.mantissa - low.mantissa
+            least = min(abs(low.mantissa), abs(high.mantissa))
+            if width == 0 or (low.sign == high.sign != 0 and width << precision <= least):
+                return Interval(low, high)
+            bits *= 2
+
+    def round(self, fmt: Format | str) -> float:
+        """x rounded once to nearest, ties to even: a Python float that the format holds, or an infinity, or NaN."""
+        fmt = get_format(fmt)
+        if self.special is not None:
+            return self.special
+        if not self.terms:
+            return fmt.round_exact(self.constant)
+        bits = fmt.precision + 16
+        while True:
+            low, high = self._enclose_on_grid(bits)
+            below, above = fmt.round_exact(low, lean=1), fmt.round_exact(high, lean=-1)
+            if below == above and math.copysign(1, below) == math.copysign(1, above):
+                return below
+            bits *= 2
+
+    def bits(self, fmt: Format | str) -> int:
+        """The bit pattern of the correctly rounded value."""
+        fmt = get_format(fmt)
+        return int(fmt.encode(self.round(fmt)))
+
+    def digits(self, n: int) -> str:
+        """x in decimal, correctly rounded to n significant digits (an exact tie goes to the even digit).
+
+        Raises BadArgument for n below 1.
+        """
+        if n < 1:
+            raise BadArgument("n", n, "a number of significant digits, 1 or more")
+        if self.special is not None:
+            return str(self.special)
+        if not self.terms:
+            return exact_digits(self.constant, n)
+        bits = 4 * n + 32
+        while True:
+            low, high = self._enclose_on_grid(bits)
+            if low.sign == high.sign != 0:
+                text = agreed_digits(low, high, n, bits)
+                if text is not None:
+                    return text
+            bits *= 2
+
+    @property
+    def sign(self) -> int:
+        """-1, 0 or 1; raises BadArgument for NaN."""
+        if self.special is not None:
+            if math.isnan(self.special):
+                raise BadArgument("x", self.special, "a number; NaN has no sign")
+            return 1 if self.special > 0 else -1
+        return self.enclose(1).low.sign if self.terms else (self.constant > 0) - (self.constant < 0)
+
+    def __float__(self) -> float:
+        return self.round("binary64")
+
+    def __str__(self) -> str:
+        return self.digits(20)
+
+    def __repr__(self) -> str:
+        return f"Real({self.digits(20)})"
+
+    # -- the enclosure -------------------------------------------------------------------------------------------
+
+    def _enclose_on_grid(self, bits: int) -> tuple[Dyadic, Dyadic]:
+        """low <= x <= high on one grid of 2**-bits times the largest addend; strict unless x is dyadic.
+
+        An atom that is proved smaller than the grid's unit is not evaluated: it is known to lie between 0 and one
+        unit, and that strictness is the sticky bit which decides a midpoint at once.
+        """
+        constant_top = _top(self.constant)
+        floors = [_top(c) + exponent_bounds(t)[0] - 1 for _, t, c in self.terms]
+        anchor = max([*floors, constant_top] if self.constant else floors, default=constant_top)
+        evaluated: list[tuple[Fraction, Dyadic, Dyadic]] = []
+        negligible: list[Fraction] = []
+        for kind, argument, coefficient in self.terms:
+            if _top(coefficient) + 1 + exponent_bounds(argument)[1] < anchor - bits - 8:
+                negligible.append(coefficient)
+            else:
+                evaluated.append((coefficient, *enclose(kind, argument, bits + 8)))
+        tops = [_top(c) + high.top for c, _, high in evaluated] + ([constant_top] if self.constant else [])
+        unit = max(tops, default=0) - bits
+        low = _scaled_floor(self.constant, Dyadic(1, 0), unit)
+        high = -_scaled_floor(-self.constant, Dyadic(1, 0), unit)
+        for coefficient, below, above in evaluated:
+            near, far = (below, above) if coefficient > 0 else (above, below)
+            low += _scaled_floor(coefficient, near, unit)
+            high += -_scaled_floor(-coefficient, far, unit)
+        low -= sum(c < 0 for c in negligible)
+        high += sum(c > 0 for c in negligible)
+        return Dyadic(low, unit), Dyadic(high, unit)
+
+
+def _top(value: Fraction) -> int:
+    """An integer k with 2**(k-1) < |value| < 2**(k+1)."""
+    return value.numerator.bit_length() - value.denominator.bit_length()
+
+
+def _scaled_floor(factor: Fraction, value: Dyadic, unit: int) -> int:
+    """floor(factor * value / 2**unit)."""
+    numerator = factor.numerator * value.mantissa
+    shift = value.exponent - unit
+    if shift >= 0:
+        return (numerator << shift) // factor.denominator if numerator else 0
+    if numerator.bit_length() < -shift:  # less than one unit: no huge shift
+        return -1 if numerator < 0 else 0
+    return numerator // (factor.denominator << -shift)
+
+
+def total(numbers: Iterable[Real]) -> Real:
+    """The exact sum, in canonical form; infinities and NaN as in IEEE 754 (inf - inf is NaN).
+
+    Raises MixedKinds where losses and derivatives are added: no proof decides whether such a sum is rational.
+    """
+    constant = Fraction(0)
+    special: float | None = None
+    coefficients: defaultdict[tuple[Kind, Fraction], Fraction] = defaultdict(Fraction)
+    for number in numbers:
+        if number.special is not None:
+            special = number.special if special is None else special + number.special
+        constant += number.constant
+        for kind, argument, coefficient in number.terms:
+            coefficients[kind, argument] += coefficient
+    if special is not None:
+        return Real.nonfinite(special)
+    terms = tuple((kind, argument, c) for (kind, argument), c in coefficients.items() if c)
+    kinds = {kind for kind, _, _ in terms}
+    if Kind.SOFTPLUS_TAIL in kinds and len(kinds) > 1:
+        raise MixedKinds("a loss and a derivative cannot be added: sum losses apart from gradients")
+    return Real(constant, tuple(sorted(terms, key=lambda term: (term[0].value, term[1]))))

@@ -1,0 +1,157 @@
+"""What a ball decides: the sign of a difference, ulp errors, and the correctly rounded value in a format.
+
+Definitions as in oracle.formats: quantum q(x) = 2**(min(max(floor(log2|x|), emin), emax) - p + 1) of the exact x.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oracle.ball import Enclosure, Mask, exact, in_blocks, normalised, where
+from oracle.doubledouble import Floats, Integers, power_of_two, two_sum
+from oracle.formats import Format
+
+DOWN, UP = 1.0 - 2.0**-50, 1.0 + 2.0**-50  # cover the at most three roundings of a bound
+OUT_OF_SIGHT = 900  # binary orders: below 2**-900 quanta an error is reported as at most 2**-900
+NO_POWER = np.int64(-(2**60))
+
+
+def compare(x: Enclosure, values: ArrayLike) -> tuple[NDArray[np.int8], Mask]:
+    """(sign, decided): the sign of values - x, -1, 0 or 1, certain where decided; 0 where it is not.
+
+    A decided 0 says that x is exactly the value, infinities included. Against NaN nothing is decided.
+    """
+    sign, decided = in_blocks(_compare, x, np.asarray(values, dtype=np.float64))
+    return sign, decided
+
+
+def _compare(x: Enclosure, values: Floats) -> tuple[NDArray[np.int8], Mask]:
+    difference = exact(values) - x
+    same_infinity = np.isinf(values) & (values == x.head)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(difference.head) * DOWN > difference.radius
+    equal = ((difference.head == 0) & (difference.radius == 0)) | same_infinity
+    sign = np.where(apart, np.sign(np.where(np.isnan(difference.head), 0.0, difference.head)), 0.0)
+    return sign.astype(np.int8), apart | equal
+
+
+def ulp_errors(x: Enclosure, got: ArrayLike, fmt: Format) -> tuple[Floats, Floats]:
+    """(low, high), certified: low <= |got - x| / q(x) <= high, with q the quantum of the format at the exact x.
+
+    From the overflow threshold 2**emax (2 - 2**-p) on, x is infinite: the right infinity has error 0, any other number
+    is measured from 2**(emax + 1); an infinity got below the threshold counts as 2**(emax + 1). NaN for a number and a
+    number for NaN: infinite; NaN for NaN: 0. Where a ball leaves the quantum or the overflow open, both are covered.
+    """
+    low, high = in_blocks(lambda a, b: _ulp_errors(a, b, fmt), x, np.asarray(got, dtype=np.float64))
+    return low, high
+
+
+def _ulp_errors(x: Enclosure, got: Floats, fmt: Format) -> tuple[Floats, Floats]:
+    x = x if x.shape == got.shape else x.broadcast_to(np.broadcast_shapes(x.shape, got.shape))
+    got = np.broadcast_to(got, x.shape)
+    answer = where(np.isinf(got), _beyond(fmt, got), np.where(np.isnan(got), 0.0, got))
+    lowest, highest = _powers(x)
+    overflows, may_overflow = _overflow(x, fmt)
+    low, high = _distance(answer - x, lowest, highest, fmt)
+    if may_overflow.any():
+        top = np.full_like(lowest, fmt.emax)
+        low2, high2 = _distance(answer - _beyond(fmt, x.head), top, top, fmt)
+        right = np.isinf(got) & (np.signbit(got) == np.signbit(x.head))
+        low2, high2 = np.where(right, 0.0, low2), np.where(right, 0.0, high2)
+        low = np.where(overflows, low2, np.where(may_overflow, np.minimum(low, low2), low))
+        high = np.where(overflows, high2, np.where(may_overflow, np.maximum(high, high2), high))
+    odd = np.isnan(got) != np.isnan(x.head)
+    both = np.isnan(got) & np.isnan(x.head)
+    return (
+        np.where(odd, np.inf, np.where(both, 0.0, low)),
+        np.where(odd, np.inf, np.where(both, 0.0, high)),
+    )
+
+
+def round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:  # noqa: A001
+    """(values, decided): x rounded to nearest even into the format, certain where decided.
+
+    Underflow is gradual; from the overflow threshold on the value is an infinity. An undecided value is one of the two
+    candidates. Zero has the sign of the centre.
+    """
+    values, decided = in_blocks(lambda a: _round(a, fmt), x)
+    return values, decided
+
+
+def _round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:
+    finite = np.isfinite(x.head)
+    quantum = np.clip(x.exponent - 1, fmt.emin, fmt.emax) - fmt.precision + 1
+    steps = x.exponent - quantum  # |x| < 2**steps quanta
+    clipped = np.clip(steps, -OUT_OF_SIGHT, fmt.precision + 2)
+    unit = power_of_two(clipped)
+    with np.errstate(invalid="ignore", under="ignore", over="ignore"):
+        head, tail = np.abs(x.head) * unit, x.tail * np.where(np.signbit(x.head), -unit, unit)
+        radius = x.radius * unit * UP
+        n = np.rint(head)
+        rest, lost = two_sum(head - n, tail)
+        carry = np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
+        n, rest = n + carry, rest - carry
+        tie = (np.abs(rest) == 0.5) & (np.fmod(n, 2.0) != 0)
+        n, rest = np.where(tie, n + np.sign(rest), n), np.where(tie, -rest, rest)
+        radius = radius + np.abs(lost) + np.where(steps < -OUT_OF_SIGHT, 2.0**-800, 0.0)
+        binade_edge = (n == 2.0 ** (fmt.precision - 1)) & (rest - radius < 0) & (quantum > fmt.emin - fmt.precision + 1)
+        limit = np.where(binade_edge, 0.25, 0.5)
+        decided = (np.abs(rest) * UP + radius < limit) | ((radius == 0) & (np.abs(rest) <= limit))
+        half = quantum >> np.int64(1)
+        magnitude = (n * power_of_two(half)) * power_of_two(quantum - half)
+        magnitude = np.where(steps > fmt.precision + 1, np.inf, magnitude)
+        magnitude = np.where(magnitude > fmt.largest, np.inf, magnitude)
+        decided |= (steps > fmt.precision + 1) & (np.abs(x.head) - x.radius > 0.26)
+    return np.where(finite, np.copysign(magnitude, x.head), x.head), decided | ~finite
+
+
+def _beyond(fmt: Format, sign: Floats) -> Enclosure:
+    """2**(emax + 1) with the sign of the argument: what an infinity counts as."""
+    zero = np.zeros_like(sign)
+    return Enclosure(np.copysign(0.5, sign), zero, np.full(sign.shape, fmt.emax + 2, dtype=np.int64), zero)
+
+
+def _powers(x: Enclosure) -> tuple[Integers, Integers]:
+    """Bounds of floor(log2|x|); the lower one is NO_POWER where the ball reaches far below its centre."""
+    size, tail = np.abs(x.head), np.where(np.signbit(x.head), -x.tail, x.tail)
+    with np.errstate(invalid="ignore"):
+        above_half = ((size - 0.5) + tail) * DOWN >= x.radius
+        quite_above = (size >= 0.5) & (x.radius <= 0.125)
+        below_one = ((1.0 - size) + tail * -1.0) * DOWN > x.radius
+    lowest = np.where(above_half, x.exponent - 1, np.where(quite_above, x.exponent - 2, NO_POWER))
+    highest = np.where(below_one, x.exponent - 1, x.exponent)
+    nothing = (x.head == 0) & (x.radius == 0)
+    return np.where(nothing, NO_POWER, lowest), np.where(nothing, NO_POWER, highest)
+
+
+def _overflow(x: Enclosure, fmt: Format) -> tuple[Mask, Mask]:
+    """(surely, possibly): |x| >= 2**emax (2 - 2**-p)."""
+    possibly = (x.exponent > fmt.emax) | np.isinf(x.head)
+    if not possibly.any():
+        return possibly, possibly
+    significand = 1.0 - 2.0 ** -(fmt.precision + 1)  # exact in binary64 up to p = 52; 1 - 2**-54 is a head and a tail
+    head = np.full_like(x.head, significand)
+    tail = np.full_like(x.head, -(2.0**-54) if fmt.precision == 53 else 0.0)
+    powers = np.full_like(x.exponent, fmt.emax + 1)
+    threshold = normalised(head, tail, powers, np.zeros_like(head), special=np.zeros_like(head))
+    difference = abs(x) - threshold
+    at_least = difference.head * DOWN >= difference.radius
+    below = -difference.head * DOWN > difference.radius
+    infinite = np.isinf(x.head)
+    return infinite | (possibly & at_least), infinite | (possibly & ~below)
+
+
+def _distance(difference: Enclosure, lowest: Integers, highest: Integers, fmt: Format) -> tuple[Floats, Floats]:
+    """Bounds of |difference| over the quantum, where floor(log2|x|) is in [lowest, highest]."""
+    coarse = np.clip(highest, fmt.emin, fmt.emax) - fmt.precision + 1
+    fine = np.clip(lowest, fmt.emin, fmt.emax) - fmt.precision + 1
+    size, radius = np.abs(difference.head), difference.radius
+    up, down = difference.exponent - fine, difference.exponent - coarse
+    with np.errstate(invalid="ignore", under="ignore"):
+        high = (size * UP + radius) * UP * power_of_two(np.clip(up, -OUT_OF_SIGHT, 1020))
+        low = (size * DOWN - radius) * DOWN * power_of_two(np.clip(down, -OUT_OF_SIGHT, 1020))
+    high = np.where(up > 1020, np.inf, high)
+    low = np.where(down < -OUT_OF_SIGHT, 0.0, np.maximum(low, 0.0))
+    nothing = (difference.head == 0) & (radius == 0)
+    return np.where(nothing, 0.0, low), np.where(nothing, 0.0, high)

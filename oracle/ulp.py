@@ -1,0 +1,70 @@
+"""The error of one returned number in ulps of the unrounded exact value.
+
+Source: the definition is Goldberg's quantum with the exponent clamped to the format's range; infinities by the rounding
+rule, as in Zimmermann et al., "Accuracy of Mathematical Functions in Single, Double, ... Precision".
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from oracle.dyadic import Dyadic
+from oracle.formats import Format
+from oracle.real import Real
+
+
+def ulp_error(got: float, exact: Real, fmt: Format) -> float:
+    """|got - exact| / quantum(exact), in ulps, as a float rounded up; 0.5 at most for a correctly rounded result.
+
+    An infinity where |exact| is below the overflow threshold counts as 2**(emax + 1); a finite `got` where the exact
+    value rounds to infinity is measured from there. NaN for a number, or a number for NaN, is an infinite error.
+    """
+    if exact.special is not None or math.isnan(got):
+        return _special_error(got, exact)
+    beyond = Fraction(2) ** (fmt.emax + 1)
+    if abs(exact.round(fmt)) == math.inf:
+        if math.isinf(got):
+            return 0.0 if (got > 0) == (exact.sign > 0) else math.inf
+        exact = Real.rational(beyond * exact.sign)
+    place = Fraction(got) if math.isfinite(got) else beyond * (1 if got > 0 else -1)
+    difference = exact - place
+    if difference.exact == 0:
+        return 0.0
+    return _up(difference, _quantum_exponent(exact, fmt))
+
+
+def _special_error(got: float, exact: Real) -> float:
+    """Equal NaNs and equal infinities are no error; anything else is infinite."""
+    if exact.special is None or math.isnan(exact.special) or math.isnan(got):
+        both = exact.special is not None and math.isnan(exact.special) and math.isnan(got)
+        return 0.0 if both else math.inf
+    return 0.0 if got == exact.special else math.inf
+
+
+def _quantum_exponent(exact: Real, fmt: Format) -> int:
+    """log2 of the ulp at the exact value, decided by enclosing it until both ends share a binade."""
+    if exact.exact == 0:
+        return fmt.emin - fmt.precision + 1
+    bits = 16
+    while True:
+        interval = exact.enclose(bits)
+        ends = [fmt.quantum_exponent(end) for end in (interval.low, interval.high)]
+        if ends[0] == ends[1]:
+            return ends[0]
+        if interval.high.compare(Dyadic(1, interval.high.top)) == 0:  # open at a power of two: the lower binade
+            return min(ends)
+        bits *= 2
+
+
+def _up(difference: Real, quantum_exponent: int) -> float:
+    """|difference| / 2**quantum_exponent as a float, never below the truth."""
+    interval = difference.enclose(60)
+    far = max(abs(interval.low.mantissa), abs(interval.high.mantissa))
+    exponent = interval.low.exponent - quantum_exponent
+    shift = max(0, far.bit_length() - 53)
+    kept = (far >> shift) + (1 if far & ((1 << shift) - 1) else 0)
+    try:
+        return math.ldexp(kept, exponent + shift)
+    except OverflowError:
+        return math.inf

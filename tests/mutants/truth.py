@@ -1,0 +1,233 @@
+"""How wrong an answer is, by the oracle alone and without the judge: a generous sound bound, and the error over it.
+
+For a pair in a format with unit roundoff u, where S = |pc| + |pr| + |rc| + |rr|, any usual order of the three
+subtractions, with beta rounded into the format and every difference below the smallest normal replaced by 0, gives a
+logit within
+
+    dz = |beta| * (4 * u * S + 4 * tiny) + d_beta * |margin| + 4 * u * |z| + tiny,    d_beta = u * |beta| + eta,
+
+of the exact one; dz = 0 where beta = 1 and three of the four logps are 0. The loss and its slope are monotone in z, so
+what a right implementation returns lies between their values at z - dz and z + dz, widened by 16 ulp (8 in the 16-bit
+formats), by the rounding of label_smoothing, and down to 0 where a result or a term is below the smallest normal.
+The bound is meant to be generous: what exceeds it is wrong by any standard, what stays within it may still be poor.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+import oracle
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import Answer, Implementation
+from conformance.inputs.batch import Batch
+from oracle import Format, Real
+
+SIGNS = (1, -1, -1, 1)
+"""d logit / d each logp, over beta."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a right implementation may return around an exact value."""
+
+    low: float
+    exact: float
+    high: float
+
+    def excess(self, got: float) -> float:
+        """The error of an answer over what is allowed on its side; infinite for NaN instead of a number, or reversed."""
+        if got == self.exact or (math.isnan(got) and math.isnan(self.exact)):
+            return 0.0
+        if not (math.isfinite(got) and math.isfinite(self.exact)):
+            return 0.0 if got == self.high or got == self.low else math.inf
+        allowed = self.high - self.exact if got > self.exact else self.exact - self.low
+        return abs(got - self.exact) / allowed if allowed > 0 else math.inf
+
+
+@functools.lru_cache(maxsize=200_000)
+def _softplus(x: Fraction) -> float:
+    return float(Real.softplus(x))
+
+
+@functools.lru_cache(maxsize=200_000)
+def _sigmoid(x: Fraction) -> float:
+    return float(Real.sigmoid(x))
+
+
+def _kernel(fmt: Format) -> float:
+    """The relative width of the kernel's bound: K ulp, each at most 2 * u of the value."""
+    return (16 if fmt.width <= 16 else 32) * fmt.unit_roundoff
+
+
+def _logit(batch: Batch, index: int, fmt: Format) -> tuple[Fraction, Fraction]:
+    """The exact logit of a pair with finite logps, and dz."""
+    pc, pr, rc, rr = (Fraction(float(logps[index])) for logps in batch.logps)
+    beta, u, tiny = Fraction(batch.beta), Fraction(fmt.unit_roundoff), Fraction(fmt.smallest_normal)
+    margin = (pc - rc) - (pr - rr)
+    if beta == 1 and [pc, pr, rc, rr].count(0) >= 3:
+        return margin, Fraction(0)
+    total = abs(pc) + abs(pr) + abs(rc) + abs(rr)
+    d_beta = u * abs(beta) + Fraction(fmt.smallest_subnormal)
+    dz = abs(beta) * (4 * u * total + 4 * tiny) + d_beta * abs(margin) + 4 * u * abs(beta * margin) + tiny
+    return beta * margin, dz
+
+
+def _floor(low: float, fmt: Format) -> float:
+    """0 where a term may be below the smallest normal, else the term."""
+    return 0.0 if low < fmt.smallest_normal else low
+
+
+def _loss(batch: Batch, index: int, fmt: Format) -> Range:
+    logps = [float(values[index]) for values in batch.logps]
+    exact_real = oracle.loss(*logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
+    assert isinstance(exact_real, Real)
+    exact = exact_real.round(fmt) if exact_real.special is not None else float(exact_real)
+    if not all(map(math.isfinite, logps)):
+        return Range(exact, exact, exact)
+    z, dz = _logit(batch, index, fmt)
+    k, u, eps = _kernel(fmt), fmt.unit_roundoff, batch.label_smoothing
+    low = _floor(_softplus(-(z + dz)) * (1 - k), fmt)
+    high = _softplus(-(z - dz)) * (1 + k)
+    if eps:
+        d_eps = u * eps + fmt.smallest_subnormal
+        shift = (k * eps + d_eps) * float(abs(z))
+        low = (1 - eps - u) * low + max(eps - d_eps, 0) * _floor(_softplus(z - dz) * (1 - k), fmt) - shift
+        high = (1 - eps + u) * high + (eps + d_eps) * _softplus(z + dz) * (1 + k) + shift
+        low, high = low * (1 - 4 * u), high * (1 + 4 * u)
+    step = 16 * fmt.smallest_subnormal
+    return _overflowing(Range(_floor(low - step, fmt) if low >= 0 else low, exact, high + step), fmt)
+
+
+def _overflowing(allowed: Range, fmt: Format) -> Range:
+    """An infinity is allowed where the range reaches past the largest number."""
+    top = fmt.largest
+    return Range(
+        -math.inf if allowed.low < -top else allowed.low,
+        math.copysign(math.inf, allowed.exact) if abs(allowed.exact) > top else allowed.exact,
+        math.inf if allowed.high > top else allowed.high,
+    )
+
+
+def _slope(batch: Batch, index: int, fmt: Format) -> Range:
+    """beta * (eps - sigmoid(-z)), the derivative in policy_chosen and ref_rejected."""
+    logps = [float(values[index]) for values in batch.logps]
+    derivative = oracle.gradient(*logps, beta=batch.beta, label_smoothing=batch.label_smoothing).policy_chosen
+    exact = float(derivative)  # type: ignore[arg-type]
+    if not all(map(math.isfinite, logps)):
+        rounded = fmt.round_array(exact) if exact else exact
+        quantum = abs(float(rounded)) * 4 * fmt.unit_roundoff
+        return Range(exact - quantum, exact, exact + quantum)
+    z, dz = _logit(batch, index, fmt)
+    k, eps = _kernel(fmt), batch.label_smoothing
+    least = _floor(_sigmoid(-(z + dz)) * (1 - k), fmt)
+    most = _sigmoid(-(z - dz)) * (1 + k)
+    ends = [factor * (eps - value) for value in (least - k * eps, most + k * eps) for factor in _betas(batch, fmt)]
+    low, high = min(ends), max(ends)
+    low, high = (low, max(high, 0.0)) if 0 > high > -fmt.smallest_normal else (low, high)
+    low, high = (min(low, 0.0), high) if 0 < low < fmt.smallest_normal else (low, high)
+    step = 16 * fmt.smallest_subnormal
+    return _overflowing(Range(low - step, exact, high + step), fmt)
+
+
+def _betas(batch: Batch, fmt: Format) -> tuple[float, float]:
+    away = 4 * fmt.unit_roundoff * abs(batch.beta) + fmt.smallest_subnormal
+    return batch.beta - away, batch.beta + away
+
+
+def _mean(ranges: list[Range], fmt: Format) -> Range:
+    """The mean of the ranges, widened by n additions and a division in the format."""
+    n = len(ranges)
+    low, exact, high = (math.fsum(getattr(r, end) for r in ranges) / n for end in ("low", "exact", "high"))
+    slack = (n + 2) * fmt.unit_roundoff * math.fsum(max(abs(r.low), abs(r.high)) for r in ranges) / n
+    return Range(low - slack, exact, high + slack)
+
+
+def losses(batch: Batch, fmt: Format) -> list[Range]:
+    """The allowed losses of every pair."""
+    return [_loss(batch, i, fmt) for i in range(len(batch))]
+
+
+def slopes(batch: Batch, fmt: Format) -> list[Range]:
+    """The allowed derivatives of every pair in policy_chosen_logps."""
+    return [_slope(batch, i, fmt) for i in range(len(batch))]
+
+
+def _scaled(r: Range, factor: float, fmt: Format) -> Range:
+    """The range times 1/n: a rounding of 1/n, a product, and a flushed result."""
+    slack = 4 * fmt.unit_roundoff * max(abs(r.low), abs(r.high)) * factor + fmt.smallest_normal
+    return Range(r.low * factor - slack, r.exact * factor, r.high * factor + slack)
+
+
+def loss_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = "none") -> float:
+    """The largest error of a batch's losses over what is allowed."""
+    allowed = losses(batch, fmt)
+    if reduction == "mean":
+        allowed = [_mean(allowed, fmt)]
+    return _largest(r.excess(float(got)) for r, got in zip(allowed, np.atleast_1d(answer.losses), strict=True))
+
+
+def gradient_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = "none") -> float:
+    """The largest error of the derivatives; one that is missing in a policy logp is infinite."""
+    if answer.gradient is None:
+        return 0.0
+    if answer.gradient[0] is None or answer.gradient[1] is None:
+        return math.inf
+    allowed = slopes(batch, fmt)
+    if reduction == "mean":
+        allowed = [_scaled(r, 1 / len(batch), fmt) for r in allowed]
+    parts = [(sign, part) for sign, part in zip(SIGNS, answer.gradient, strict=True) if part is not None]
+    return _largest(r.excess(sign * float(part[i])) for sign, part in parts for i, r in enumerate(allowed))
+
+
+def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
+    """The largest error of the metrics; the accuracy is meant to be exact, so no margin here may be near 0."""
+    exact = oracle.metrics(*batch.logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
+    size = float(np.mean(np.sum(np.abs(batch.logps), axis=0)))
+    slack = 8 * fmt.unit_roundoff * size * (len(batch) + 2)
+    accuracy = float(exact.accuracy)
+    ranges = {"accuracy": Range(accuracy - 4 * fmt.unit_roundoff, accuracy, accuracy + 4 * fmt.unit_roundoff)}
+    for name in ("margin", "chosen_logratio", "rejected_logratio"):
+        value = float(getattr(exact, name))
+        ranges[name] = Range(value - slack, value, value + slack)
+    return _largest(ranges[name].excess(got[name]) for name in ranges)
+
+
+def _largest(numbers: Iterator[float]) -> float:
+    return max(numbers, default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """The largest errors of an implementation over what is allowed, 1 being the limit."""
+
+    loss: float = 0.0
+    gradient: float = 0.0
+    metrics: float = 0.0
+
+    @property
+    def largest(self) -> float:
+        """The worst of the three."""
+        return max(self.loss, self.gradient, self.metrics)
+
+
+def excess(implementation: Implementation, batch: Batch, fmt: Format) -> Excess:
+    """How wrong an implementation is on a batch; infinitely where it raises or returns no such numbers."""
+    claimed = implementation.claims
+    try:
+        answer = implementation.evaluate(batch, fmt, gradient=claimed.gradient)
+        measured = implementation.metrics(batch, fmt) if claimed.metrics else None
+    except Misbehaviour:
+        return Excess(math.inf, math.inf, math.inf if claimed.metrics else 0.0)
+    if claimed.gradient and answer.gradient is None:
+        return Excess(math.inf, math.inf)
+    return Excess(
+        loss_excess(answer, batch, fmt, claimed.reduction),
+        gradient_excess(answer, batch, fmt, claimed.reduction),
+        metric_excess(dict(measured), batch, fmt) if measured is not None else 0.0,
+    )

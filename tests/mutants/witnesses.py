@@ -1,0 +1,64 @@
+"""Inputs on which mutants show: small, readable, exact in the format that is asked for."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from conformance.inputs.batch import Batch
+from oracle import Format
+
+from .kinds import Witness
+
+PAIRS = ((-2.0, -6.0, -3.0, -1.5), (-5.0, -4.0, -8.0, -3.0), (-3.0, -4.5, -2.0, -2.5), (-4.0, -6.0, -4.5, -2.0))
+"""Four pairs, margins 2, -3.5, 2.5 and 2; every difference is exact in every format."""
+TAILS = (0.5, 2, 5, 6.5, 8.5, 9, 12, 15.5, 17, 18, 20.5, 25, 30, 37.5, 40, 60, 85, 88, 89, 96, 110, 300, 700, 1e4, 3e4)
+
+
+def pairs(beta: float = 0.1, eps: float = 0.0) -> Witness:
+    """The four pairs."""
+    return lambda _: (Batch.of(*PAIRS, beta=beta, label_smoothing=eps),)
+
+
+def logits(*z: float, eps: float = 0.0) -> Witness:
+    """Logits fed exactly, rounded into the format."""
+    return lambda fmt: (Batch.at_logits(fmt.round_array(np.array(z)), label_smoothing=eps),)
+
+
+def one(pc: float, pr: float, rc: float, rr: float, beta: float = 0.1, eps: float = 0.0) -> Witness:
+    """One pair."""
+    return lambda fmt: (Batch.of(*fmt.round_array([[pc], [pr], [rc], [rr]]), beta=beta, label_smoothing=eps),)
+
+
+def both(*witnesses: Witness) -> Witness:
+    """One witness after the other."""
+    return lambda fmt: tuple(batch for witness in witnesses for batch in witness(fmt))
+
+
+tails = logits(*TAILS, *(-z for z in TAILS), 0.0)
+"""Both tails, on a grid that meets every usual threshold."""
+options = both(*(pairs(beta, eps) for beta in (0.1, 0.5, 2.0) for eps in (0.0, 0.1, 0.3)))
+"""The four pairs under three betas and three label smoothings."""
+infinite = logits(math.inf, -math.inf, 1.0)
+"""Infinite logits, from one infinite policy log-probability."""
+nan = logits(math.nan, 1.0)
+"""A NaN chosen log-probability beside a number."""
+
+
+def batch_of(count: int, *, beta: float = 0.1, eps: float = 0.0, seed: int = 1) -> Witness:
+    """That many realistic pairs: reference log-probabilities of -5 to -60, the policy within a few nats of them."""
+
+    def witness(fmt: Format) -> tuple[Batch, ...]:
+        generator = np.random.default_rng(seed)
+        reference = generator.uniform(-60, -5, (2, count))
+        policy = reference + generator.normal(1.0, 4.0, (2, count)) * [[1.0], [-1.0]]
+        logps = fmt.round_array(np.minimum(np.concatenate([policy, reference]), -0.125))
+        return (Batch.of(*logps, beta=beta, label_smoothing=eps),)
+
+    return witness
+
+
+def twice(first: Witness, count: int = 2) -> Witness:
+    """The same witness again and again: state shows."""
+    return both(*[first] * count)

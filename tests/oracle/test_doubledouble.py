@@ -1,0 +1,153 @@
+"""Error-free transformations against fractions; the tables against mpmath and Arb; the guard on the arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from oracle import doubledouble as dd
+from oracle import tables as made
+
+RNG = np.random.default_rng(20260101)
+N = 3000
+
+
+def spread(count: int, low: int = -60, high: int = 60) -> np.ndarray:
+    return RNG.choice([-1.0, 1.0], count) * np.ldexp(1.0 + RNG.random(count), RNG.integers(low, high, count))
+
+
+def near(values: np.ndarray) -> np.ndarray:
+    """Values that cancel against the given ones to a few units of the last place."""
+    return -values * (1.0 + RNG.integers(-4, 5, values.size) * 2.0**-52)
+
+
+def pairs(count: int) -> dd.Pair:
+    head = spread(count)
+    return dd.fast_two_sum(head, head * RNG.uniform(-1, 1, count) * 2.0**-54)
+
+
+def fraction(pair: dd.Pair, i: int) -> Fraction:
+    return Fraction(float(pair[0][i])) + Fraction(float(pair[1][i]))
+
+
+@pytest.mark.parametrize("scale", [(-60, 60), (-1074, -1000), (900, 1022)])
+def test_two_sum_is_exact(scale: tuple[int, int]) -> None:
+    a = spread(N, *scale)
+    b = np.concatenate([spread(N // 2, *scale), near(a[N // 2 :])])
+    s, e = dd.two_sum(a, b)
+    for i in range(N):
+        assert Fraction(float(a[i])) + Fraction(float(b[i])) == fraction((s, e), i)
+    assert (s == a + b).all()
+
+
+def test_fast_two_sum_is_exact_where_the_first_is_larger_or_zero() -> None:
+    a, b = spread(N), spread(N)
+    a, b = np.where(np.abs(a) >= np.abs(b), a, b), np.where(np.abs(a) >= np.abs(b), b, a)
+    a[:10] = 0.0
+    s, e = dd.fast_two_sum(a, b)
+    assert all(Fraction(float(a[i])) + Fraction(float(b[i])) == fraction((s, e), i) for i in range(N))
+
+
+def test_two_product_is_exact() -> None:
+    a, b = spread(N, -480, 480), spread(N, -480, 480)
+    a[:4], b[:4] = 2.0**52 + 1, [2.0**53 - 1, 2.0**52 + 1, 0.0, -1.0]
+    p, e = dd.two_product(a, b)
+    assert all(Fraction(float(a[i])) * Fraction(float(b[i])) == fraction((p, e), i) for i in range(N))
+
+
+def test_split_gives_two_halves_of_26_bits() -> None:
+    a = spread(N)
+    high, low = dd.split(a)
+    assert (high + low == a).all()
+    for part in (high, low):
+        mantissa = np.ldexp(np.frexp(part)[0], 26)
+        assert (mantissa == np.rint(mantissa)).all()
+
+
+def test_clear_low_bits_keeps_the_stated_bits() -> None:
+    a = spread(N)
+    short = dd.clear_low_bits(a, 27)
+    mantissa = np.ldexp(np.frexp(short)[0], 26)
+    assert (mantissa == np.rint(mantissa)).all()
+    assert (np.abs(a - short) < 2.0**-25 * np.abs(short)).all()
+
+
+def test_power_of_two_over_the_whole_normal_range() -> None:
+    k = np.arange(-1022, 1024)
+    assert (dd.power_of_two(k) == np.ldexp(1.0, k)).all()
+
+
+@pytest.mark.parametrize(
+    ("operation", "exact", "bound"),
+    [
+        (dd.add, lambda x, y: x + y, 3.001),
+        (dd.multiply, lambda x, y: x * y, 8.1),
+    ],
+)
+def test_double_double_errors_stay_below_the_bounds(operation, exact, bound) -> None:
+    a, b = pairs(N), pairs(N)
+    b = (np.where(np.arange(N) % 2, near(a[0]), b[0]), np.where(np.arange(N) % 2, -a[1], b[1]))
+    b = dd.fast_two_sum(*b)
+    got = operation(a, b)
+    for i in range(N):
+        truth = exact(fraction(a, i), fraction(b, i))
+        assert abs(fraction(got, i) - truth) <= Fraction(bound) * abs(truth) / 2**106
+
+
+def test_division_by_a_float_stays_below_its_bound() -> None:
+    a, b = pairs(N), np.rint(np.abs(spread(N, 1, 50)))
+    got = dd.divide_by_float(a, b)
+    for i in range(N):
+        truth = fraction(a, i) / Fraction(float(b[i]))
+        assert abs(fraction(got, i) - truth) <= 3 * abs(truth) / 2**106
+
+
+def test_tables_agree_with_mpmath_and_with_arb() -> None:
+    table, mp = made.tables(), mpmath.mp.clone()
+    mp.prec = ctx.prec = 256
+    steps = made.STEPS
+    bound = Fraction(1, 2**79)
+    for j in range(steps):
+        x, y = float(table.power_head[j]), float(table.power_tail[j])
+        assert abs(mp.mpf(x) + mp.mpf(y) - mp.mpf(2) ** (mp.mpf(j) / steps)) <= mp.mpf(1) / bound.denominator
+        assert abs(arb(x) + y - arb(2) ** (arb(j) / steps)) <= arb((1, -79))
+        assert abs(y) <= 2.0**-26
+    for i, reciprocal in enumerate(table.reciprocal.tolist()):
+        x, y = float(table.log_head[i]), float(table.log_tail[i])
+        assert abs(mp.mpf(x) + mp.mpf(y) + mp.log(reciprocal)) <= abs(x) * mp.mpf(2) ** -106
+        assert abs(arb(x) + y + arb(reciprocal).log()) <= abs(x) * arb((1, -106))
+        assert abs(reciprocal - 1 / (1 + i / steps)) <= 2.0**-13 + 2.0**-50
+    parts = table.log_step
+    assert abs(sum(mp.mpf(part) for part in parts) - mp.log(2) / steps) <= mp.mpf(2) ** -121
+    assert abs(sum((arb(part) for part in parts), arb(0)) - arb.const_log2() / steps) <= arb((1, -121))
+
+
+def test_table_heads_are_short_enough_for_exact_products() -> None:
+    table = made.tables()
+    assert (table.power_head * 2.0**25 % 1 == 0).all()
+    assert (table.reciprocal * 4096 % 1 == 0).all()
+    for part in table.log_step[:2]:
+        assert np.ldexp(np.frexp(part)[0], 28) % 1 == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "symptom"),
+    [
+        ("rint", np.floor, "rint"),
+        ("full", lambda count, value: np.array([value] * count, dtype=np.longdouble), "x87"),
+        ("full", lambda count, value: np.array([value if abs(value) >= 2.0**-1022 else 0.0] * count), "read as zero"),
+    ],
+)
+def test_unfaithful_arithmetic_is_refused(monkeypatch, name, broken, symptom) -> None:
+    monkeypatch.setattr(dd.np, name, broken)
+    dd.assert_ieee.cache_clear()
+    with pytest.raises(dd.UnfaithfulArithmetic, match=symptom) as caught:
+        dd.assert_ieee()
+    assert symptom in caught.value.symptom
+    monkeypatch.undo()
+    dd.assert_ieee.cache_clear()
+    dd.assert_ieee()
