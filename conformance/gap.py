@@ -1,6 +1,6 @@
 """Where -log(sigmoid(z)) fails and the log-sigmoid does not: predicted from a format's parameters, and measured.
 
-The definitions, the models and the proofs are in docs/gap.md. Logits are numbers of the format; "first" is nearest to 0.
+Definitions, models and proofs are in docs/gap.md. Logits are numbers of the format; "first" is nearest to 0.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def measure(implementations: Sequence[Implementation], formats: Sequence[Format]
             Threshold(question, predicted[question.key], tuple(_first(i, fmt, question) for i in implementations))
             for question in QUESTIONS
         )
-        curves = (_curve(i, fmt, side) for i in implementations if _refusal(i, fmt) is None for side in (-1, 1))
-        gaps.append(FormatGap(fmt, thresholds, tuple(curves)))
+        curves = tuple(curve for i in implementations for curve in _curves(i, fmt))
+        gaps.append(FormatGap(fmt, thresholds, curves))
     return Gap(tuple(gaps), {i.name: i.environment for i in implementations})
 
 
@@ -157,9 +157,7 @@ def _first(implementation: Implementation, fmt: Format, question: Question) -> M
         return Measurement(implementation.name, None, note)
 
     def holds(logits: Floats) -> NDArray[np.bool_]:
-        return _HOLDS[question.key](
-            logits, implementation.evaluate(Batch.at_logits(logits), fmt, gradient=gradient), fmt
-        )
+        return _HOLDS[question.key](logits, implementation.evaluate(Batch.at_logits(logits), fmt, gradient=gradient), fmt)
 
     try:
         logit = search(fmt, question.side, holds)
@@ -205,15 +203,18 @@ def _errs(logits: Floats, answer: Answer, fmt: Format) -> NDArray[np.bool_]:
 def _rounds_to_nonzero(exact: enclosure.Enclosure, fmt: Format) -> NDArray[np.bool_]:
     """Whether an exact number surely rounds to something other than 0."""
     values, decided = enclosure.round(exact, fmt)
-    return decided & (values != 0)
+    surely: NDArray[np.bool_] = decided & (values != 0)
+    return surely
 
 
 def _zero_loss(logits: Floats, answer: Answer, fmt: Format) -> NDArray[np.bool_]:
-    return (answer.losses == 0) & _rounds_to_nonzero(enclosure.softplus_minus(logits), fmt)
+    zero: NDArray[np.bool_] = (answer.losses == 0) & _rounds_to_nonzero(enclosure.softplus_minus(logits), fmt)
+    return zero
 
 
 def _zero_gradient(logits: Floats, answer: Answer, fmt: Format) -> NDArray[np.bool_]:
-    return (_slope(answer) == 0) & _rounds_to_nonzero(enclosure.sigmoid_minus(logits), fmt)
+    zero: NDArray[np.bool_] = (_slope(answer) == 0) & _rounds_to_nonzero(enclosure.sigmoid_minus(logits), fmt)
+    return zero
 
 
 def _slope(answer: Answer) -> Floats:
@@ -239,6 +240,16 @@ _HOLDS: dict[str, Callable[[Floats, Answer, Format], NDArray[np.bool_]]] = {
 
 BINS, IN_BIN = 16, 16
 """Bins a binade of logits, and logits a bin; fewer where the format has fewer numbers."""
+
+
+def _curves(implementation: Implementation, fmt: Format) -> tuple[Curve, ...]:
+    """One a side; none where nothing can be measured."""
+    if _refusal(implementation, fmt) is not None:
+        return ()
+    try:
+        return _curve(implementation, fmt, -1), _curve(implementation, fmt, 1)
+    except Misbehaviour:  # the thresholds' notes say so
+        return ()
 
 
 def _curve(implementation: Implementation, fmt: Format, side: int) -> Curve:

@@ -1,6 +1,6 @@
 """What -log(sigmoid(z)) does when every operation is correctly rounded: exact models, and the thresholds they predict.
 
-The models, the definitions and the proofs are in docs/gap.md. Logits are numbers of the format; "first" is nearest to 0.
+Models, definitions and proofs are in docs/gap.md. Logits are numbers of the format; "first" is nearest to 0.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """-log(s) in `target`, every operation correctly rounded: s = sigma(z) rounded, or 1 / (1 + exp(-z)) in `working`."""
+    """-log(s) in `target`, each operation correctly rounded; s is sigma(z), or 1 / (1 + exp(-z)) in `working`."""
 
     name: str
     target: Format
@@ -79,6 +79,7 @@ def models(fmt: Format) -> tuple[Model, ...]:
     return (Model("quotient", fmt, fmt), *wide, Model("sigmoid", fmt, None))
 
 
+@functools.lru_cache(maxsize=100_000)
 def _minus_log(model: Model, s: float) -> float:
     if s in {0.0, 1.0}:
         return math.inf if s == 0 else 0.0
@@ -182,7 +183,7 @@ def _errs_below(model: Model) -> float | None:
 
 
 def _errs_by_walking(model: Model, side: int) -> float | None:
-    """Cell after cell of equal sigmoids, outward from 0, up to |z| = 0.4, where 1/2 < loss < 1: exact, and short where errors come early."""
+    """Cell after cell of equal sigmoids, outward from 0, as far as |z| = 0.4 (there 1/2 < loss < 1): exact."""
     fmt, start = model.target, near(model.target)
     while number(fmt, start) < _BEND:
         value, step = model.sigmoid(side * number(fmt, start)), 1
@@ -235,9 +236,7 @@ def _half_less(model: Model, k: int) -> float:
 def _reaches(model: Model, jump: int, k: int) -> bool:
     """Whether the rounded -log(1/2 - k h) exceeds the rounded log 2 by at least k + jump ulps."""
     p = model.target.precision
-    return Fraction(_minus_log(model, _half_less(model, k))) - Fraction(_minus_log(model, 0.5)) >= Fraction(
-        k + jump, 2**p
-    )
+    return Fraction(_minus_log(model, _half_less(model, k))) - Fraction(_minus_log(model, 0.5)) >= Fraction(k + jump, 2**p)
 
 
 def _cell(model: Model, k: int) -> tuple[int, int]:

@@ -12,21 +12,23 @@ class Profile:
     """Sizes of the input sets. Every profile runs every clause, and every pattern of the 16-bit formats.
 
     logits_per_binade: logits drawn in each binade of a wide format, of each sign. around: neighbours taken on each
-    side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta.
+    side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta. examples: batches that hypothesis
+    generates for each property.
     """
 
     name: str
     logits_per_binade: int
     around: int
     pairs: int
+    examples: int
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", logits_per_binade=6, around=8, pairs=200),
-        Profile("standard", logits_per_binade=60, around=64, pairs=2_000),
-        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000),
+        Profile("quick", logits_per_binade=6, around=8, pairs=200, examples=100),
+        Profile("standard", logits_per_binade=60, around=64, pairs=2_000, examples=1_000),
+        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=10_000),
     )
 }
 

@@ -41,13 +41,15 @@ class BadRecord(ConformanceError):
 class Worst:
     """The worst input that a check saw, with what was returned there and what is exact.
 
-    inputs: the four logps, beta and label_smoothing as hexadecimal floats. got: hexadecimal; exact: decimal, 20
-    digits; rounded: the correctly rounded value, hexadecimal. ulp: the error in ulps, rounded up. rho: the error over
-    what the bound allows, above 1 where it violates.
+    inputs: the four logps by name, one pair's or a whole batch's where a mean is judged; beta, label_smoothing, got:
+    all hexadecimal floats. exact: decimal, 20 digits; rounded: the correctly rounded value, hexadecimal. ulp: the error
+    in ulps, rounded up. rho: the error over what the bound allows, above 1 where it violates.
     """
 
     quantity: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, tuple[str, ...]]
+    beta: str
+    label_smoothing: str
     got: str
     exact: str
     rounded: str
@@ -179,5 +181,6 @@ def _run(plain: dict[str, Any]) -> Run:
 def _finding(plain: dict[str, Any]) -> Finding:
     worst = plain["worst"]
     if worst is not None:
-        worst = Worst(**{**worst, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
+        inputs = {name: tuple(values) for name, values in worst["inputs"].items()}
+        worst = Worst(**{**worst, "inputs": inputs, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
     return Finding(**{**plain, "level": Level(plain["level"]), "verdict": Verdict(plain["verdict"]), "worst": worst})

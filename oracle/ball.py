@@ -226,9 +226,7 @@ def _refuse_infinity_times_unsigned(x: Enclosure, y: Enclosure) -> None:
     for infinite, ball in ((x, y), (y, x)):
         unsigned = np.isinf(infinite.head) & (ball.radius > 0) & (ball.radius >= np.abs(ball.head) * 0.5)
         if unsigned.any():
-            raise OutOfRange(
-                "factor", "a ball that holds 0 and other numbers", "an infinite factor needs one of known sign"
-            )
+            raise OutOfRange("factor", "a ball that holds 0 and other numbers", "an infinite factor needs one of known sign")
 
 
 @cache

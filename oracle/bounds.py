@@ -115,21 +115,19 @@ def logit_error(pairs: Pairs, fmt: Format) -> Floats:
                       max(|a - b|, |a - c|) + max(|h - d|, |h + c|, |h + b|))
         delta_z = (1 + 8u) (u |beta| (D + 2 |h|) + delta_beta (|h| + u D)) + lambda
     """
-    a, b, c, d = pairs.logps
-    with np.errstate(over="ignore", invalid="ignore"):
-        h = np.abs((a - c) - (b - d))
-        exact_h = enclosure.margin(a, b, c, d)
-        signed = centre(exact_h)
-        first = 2 * (np.abs(a - c) + np.abs(b - d))
-        second = 2 * (np.abs(a - b) + np.abs(c - d))
-        third = np.maximum.reduce([np.abs(signed - d), np.abs(signed + c), np.abs(signed + b)])
-        third = third + np.maximum(np.abs(a - b), np.abs(a - c))
-        D = np.maximum.reduce([first, second, third])
-        h = np.abs(signed)
-        u, beta = fmt.unit_roundoff, abs(pairs.beta)
-        delta = u * beta * D + 2 * u * beta * h + option_error(beta, fmt) * (h + u * D)
-        # 2**-40 covers the float64 arithmetic of this bound itself
-        return np.asarray(delta * (1 + 8 * u) * (1 + 2.0**-40) + fmt.smallest_normal)
+    largest = max(float(np.max(np.abs(values), initial=0.0)) for values in pairs.logps)
+    shrink = 2.0**-8 if largest > 2.0**1000 else 1.0  # the sums below stay finite in float64
+    a, b, c, d = (values * shrink for values in pairs.logps)
+    u, beta = fmt.unit_roundoff, abs(pairs.beta)
+    h = centre(enclosure.margin(a, b, c, d))
+    first = 2 * (np.abs(a - c) + np.abs(b - d))
+    second = 2 * (np.abs(a - b) + np.abs(c - d))
+    third = np.maximum.reduce([np.abs(h - d), np.abs(h + c), np.abs(h + b)])
+    third = third + np.maximum(np.abs(a - b), np.abs(a - c))
+    D, h = np.maximum.reduce([first, second, third]), np.abs(h)
+    delta = u * beta * D + 2 * u * beta * h + option_error(beta, fmt) * (h + u * D)
+    # 2**-40 covers the float64 arithmetic of this bound itself
+    return np.asarray(delta * ((1 + 8 * u) * (1 + 2.0**-40) / shrink) + fmt.smallest_normal)
 
 
 def option_error(value: float, fmt: Format) -> float:
@@ -268,3 +266,38 @@ def representable(pairs: Pairs, fmt: Format) -> Mask:
         scaled = np.maximum.reduce(differences[:5]) * abs(pairs.beta)
         room = fmt.largest * (1 - 8 * fmt.unit_roundoff)
         return np.asarray((largest < room) & (scaled < room))
+
+
+# -- reductions --------------------------------------------------------------------------------------------------------
+
+
+def mean(each: Acceptance) -> Acceptance:
+    """The acceptance interval, of shape (1,), of the mean of n results: n - 1 additions in the format and a division.
+
+    low  = (sum of lows) / n - slack, high likewise, with slack = ((n + 1) u sum of |ends| + n eta) / n: every partial
+    sum is at most the sum of the magnitudes, n - 1 additions and the product with 1 / n (two roundings) each err by at
+    most u of it (Higham, section 4.2), and the division may underflow.
+    """
+    n, fmt = len(each.zero), each.fmt
+    ends = [np.abs(centre(each.low)), np.abs(centre(each.high))]
+    size = float(np.sum(np.maximum(*ends))) * (1 + 2.0**-40)
+    slack = ((n + 1) * fmt.unit_roundoff * size + n * fmt.smallest_subnormal) / n
+    low, high, exact = (_total(x).divided_by(n) for x in (each.low, each.high, each.exact))
+    return Acceptance(exact, low - slack, high + slack, centre(low) < fmt.smallest_normal, fmt)
+
+
+def _total(x: Enclosure) -> Enclosure:
+    total = x[:1]
+    for i in range(1, x.size):
+        total = total + x[i : i + 1]
+    return total
+
+
+def shared(each: Acceptance, n: int) -> Acceptance:
+    """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with two roundings more."""
+    u, eta = each.fmt.unit_roundoff, each.fmt.smallest_subnormal
+    low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
+    low = where(low.head >= 0, low * (1 - 2 * u), low * (1 + 2 * u)) - eta
+    high = where(high.head >= 0, high * (1 + 2 * u), high * (1 - 2 * u)) + eta
+    smallest = np.minimum(np.abs(centre(low)), np.abs(centre(high)))
+    return Acceptance(exact, low, high, each.zero | (smallest < each.fmt.smallest_normal), each.fmt)

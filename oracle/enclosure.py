@@ -32,9 +32,7 @@ SUM_ERROR = 2.0**-102  # a margin whose double-double leaves more than this to t
 LARGEST_SUMMAND = 2.0**1020
 
 
-def margin(
-    policy_chosen: ArrayLike, policy_rejected: ArrayLike, ref_chosen: ArrayLike, ref_rejected: ArrayLike
-) -> Enclosure:
+def margin(policy_chosen: ArrayLike, policy_rejected: ArrayLike, ref_chosen: ArrayLike, ref_rejected: ArrayLike) -> Enclosure:
     """margin = policy_chosen - policy_rejected - ref_chosen + ref_rejected, relative radius at most 2**-101.
 
     That holds under any cancellation and past 1.8e308, and radius is 0 where head and tail hold all of it. NaN where an

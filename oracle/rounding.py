@@ -81,29 +81,37 @@ def round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:  # noqa: A001
 
 def _round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:
     finite = np.isfinite(x.head)
-    quantum = np.clip(x.exponent - 1, fmt.emin, fmt.emax) - fmt.precision + 1
+    quantum = np.minimum(np.maximum(x.exponent - 1, fmt.emin), fmt.emax) - fmt.precision + 1
     steps = x.exponent - quantum  # |x| < 2**steps quanta
-    clipped = np.clip(steps, -OUT_OF_SIGHT, fmt.precision + 2)
-    unit = power_of_two(clipped)
+    too_large = steps > fmt.precision + 1
+    least = quantum == fmt.emin - fmt.precision + 1  # all quanta below are as long
+    edge = np.where(least, -1.0, 2.0 ** (fmt.precision - 1))
+    unit = power_of_two(np.minimum(np.maximum(steps, -OUT_OF_SIGHT), fmt.precision + 2))
     with np.errstate(invalid="ignore", under="ignore", over="ignore"):
-        head, tail = np.abs(x.head) * unit, x.tail * np.where(np.signbit(x.head), -unit, unit)
-        radius = x.radius * unit * UP
-        n = np.rint(head)
-        rest, lost = two_sum(head - n, tail)
-        carry = np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
-        n, rest = n + carry, rest - carry
-        tie = (np.abs(rest) == 0.5) & (np.fmod(n, 2.0) != 0)
-        n, rest = np.where(tie, n + np.sign(rest), n), np.where(tie, -rest, rest)
-        radius = radius + np.abs(lost) + np.where(steps < -OUT_OF_SIGHT, 2.0**-800, 0.0)
-        binade_edge = (n == 2.0 ** (fmt.precision - 1)) & (rest - radius < 0) & (quantum > fmt.emin - fmt.precision + 1)
-        limit = np.where(binade_edge, 0.25, 0.5)
-        decided = (np.abs(rest) * UP + radius < limit) | ((radius == 0) & (np.abs(rest) <= limit))
+        radius = x.radius * unit * UP + np.where(steps < -OUT_OF_SIGHT, 2.0**-800, 0.0)
+        n, gap = _nearest(np.abs(x.head) * unit, x.tail * np.copysign(unit, x.head), edge)
+        decided = (gap * DOWN > radius) | ((radius == 0) & (gap >= 0))
         half = quantum >> np.int64(1)
         magnitude = (n * power_of_two(half)) * power_of_two(quantum - half)
-        magnitude = np.where(steps > fmt.precision + 1, np.inf, magnitude)
-        magnitude = np.where(magnitude > fmt.largest, np.inf, magnitude)
-        decided |= (steps > fmt.precision + 1) & (np.abs(x.head) - x.radius > 0.26)
+    magnitude = np.where(too_large | (magnitude > fmt.largest), np.inf, magnitude)
+    decided |= too_large & (np.abs(x.head) - x.radius > 0.26)
     return np.where(finite, np.copysign(magnitude, x.head), x.head), decided | ~finite
+
+
+def _nearest(head: Floats, tail: Floats, edge: Floats | float) -> tuple[Floats, Floats]:
+    """(n, gap): the integer nearest to head + tail, ties to even, and how far that number may move and still give n.
+
+    Below n = edge, the foot of a binade, the quanta are half as long: there n is the nearest only down to n - 1/4.
+    """
+    n = np.rint(head)
+    rest, lost = two_sum(head - n, tail)
+    odd = np.fmod(n, 2.0) != 0
+    up = (rest > 0.5) | ((rest == 0.5) & ((lost > 0) | ((lost == 0) & odd)))
+    down = (rest < -0.5) | ((rest == -0.5) & ((lost < 0) | ((lost == 0) & odd)))
+    carry = up * 1.0 - down * 1.0
+    n, rest = n + carry, rest - carry
+    reach = np.where(n == edge, 0.25, 0.5)
+    return n, np.minimum((0.5 - rest) - lost, (reach + rest) + lost)
 
 
 def _beyond(fmt: Format, sign: Floats) -> Enclosure:
@@ -117,10 +125,11 @@ def _powers(x: Enclosure) -> tuple[Integers, Integers]:
     size, tail = np.abs(x.head), np.where(np.signbit(x.head), -x.tail, x.tail)
     with np.errstate(invalid="ignore"):
         above_half = ((size - 0.5) + tail) * DOWN >= x.radius
+        below_half = ((size - 0.5) + tail) * DOWN < -x.radius
         quite_above = (size >= 0.5) & (x.radius <= 0.125)
         below_one = ((1.0 - size) + tail * -1.0) * DOWN > x.radius
     lowest = np.where(above_half, x.exponent - 1, np.where(quite_above, x.exponent - 2, NO_POWER))
-    highest = np.where(below_one, x.exponent - 1, x.exponent)
+    highest = np.where(below_half, x.exponent - 2, np.where(below_one, x.exponent - 1, x.exponent))
     nothing = (x.head == 0) & (x.radius == 0)
     return np.where(nothing, NO_POWER, lowest), np.where(nothing, NO_POWER, highest)
 

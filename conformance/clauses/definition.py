@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from conformance.clauses import ends
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import ANTISYMMETRY, LOSS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
-from conformance.inputs.pairs import golden, tutorial
+from conformance.inputs.batch import Batch
+from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
 from conformance.record import Level
+from oracle import bounds
+from oracle.ball import exact as point
 
 chapter = Chapter("DEF")
 
@@ -45,4 +51,100 @@ def golden_example(trial: Trial) -> Outcome:
     tally = Tally(trial)
     for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
         ends.judge_losses(tally, trial, golden().at(label_smoothing=smoothing))
+    return tally.outcome()
+
+
+def _equal_to_reference(trial: Trial, clause: str) -> Batch:
+    """Pairs whose policy is the reference, at logps of every size from a nat to 20,000."""
+    drawn = near_reference(trial.fmt, trial.profile.pairs, trial.rng(clause))
+    pc, pr = drawn.ref_chosen_logps, drawn.ref_rejected_logps
+    return Batch.of(pc, pr, pc, pr)
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "the loss is not negative",
+    statement="The loss without label smoothing shall not be negative.",
+    derivation="softplus(-z) > 0 for every finite z; rounding is monotone and keeps a positive number from becoming "
+    "negative, and so does every admitted formula.",
+    guards=("https://github.com/pytorch/pytorch/issues/20972",),
+)
+def not_negative(trial: Trial) -> Outcome:
+    """Signs of losses at growing logits and on drawn pairs."""
+    tally, rng = Tally(trial), trial.rng("DEF-3")
+    growing = trial.fmt.round_array(-np.geomspace(2.0**-4, 2.0**14, 181))
+    (first,) = trial.offered("beta", (1.0,))
+    batches = [Batch.of(0.0, growing, beta=first)]
+    batches += [draw(trial.fmt, trial.profile.pairs, rng) for draw in (near_reference, far_from_reference)]
+    for batch in batches:
+        judged = ends.judged_pairs(trial, batch)
+        got = trial.answer(judged).losses
+        tally.boolean(LOSS, judged, got, got >= 0)
+    return tally.outcome()
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "policy equals reference",
+    statement="Where the policy's log-probabilities equal the reference's, the loss shall be ln 2 within its acceptance "
+    "interval, whatever the log-probabilities and beta.",
+    derivation="The margin is exactly 0 and softplus(0) = ln 2. Both usual orders of subtraction give exactly 0; the "
+    "sequential one may leave a few ulps of a log-probability, which the interval admits.",
+    guards=(
+        "https://github.com/eric-mitchell/direct-preference-optimization/issues/34",
+        "https://github.com/NVIDIA/NeMo-Aligner/issues/227",
+        "https://github.com/allenai/open-instruct/issues/1900",
+    ),
+)
+def at_reference(trial: Trial) -> Outcome:
+    """Losses where the policy is the reference."""
+    tally = Tally(trial)
+    for beta in trial.offered("beta", (0.1, 1.0)):
+        ends.judge_losses(tally, trial, _equal_to_reference(trial, "DEF-4").at(beta=beta))
+    return tally.outcome()
+
+
+@chapter.clause(
+    5,
+    Level.SHOULD,
+    "policy equals reference, the same bits",
+    statement="Where the policy's log-probabilities equal the reference's, the loss should be the same number for every "
+    "pair of a batch.",
+    derivation="(pc - rc) - (pr - rr) and (pc - pr) - (rc - rr) are exactly 0 there. The sequential orders leave a "
+    "rounding error of the size of an ulp of a log-probability.",
+)
+def at_reference_same_bits(trial: Trial) -> Outcome:
+    """Losses where the policy is the reference, compared with each other."""
+    tally = Tally(trial)
+    batch = _equal_to_reference(trial, "DEF-4")
+    got = trial.answer(batch).losses
+    tally.boolean(LOSS, batch, got, got == got[:1])
+    return tally.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "antisymmetry",
+    statement="Without label smoothing, the loss of a pair minus the loss of the pair with chosen and rejected exchanged "
+    "shall be -z, within the sum of what their two acceptance intervals allow.",
+    derivation="softplus(-z) - softplus(z) = -z; each of the two losses errs by at most what its interval allows.",
+    guards=("https://github.com/tensorflow/tensorflow/issues/3719",),
+)
+def antisymmetry(trial: Trial) -> Outcome:
+    """Differences of losses of exchanged pairs."""
+    tally, rng = Tally(trial), trial.rng("DEF-6")
+    for draw in (near_reference, short_responses):
+        batch = ends.judged_pairs(trial, draw(trial.fmt, trial.profile.pairs, rng))
+        a, b, c, d = batch.logps
+        exchanged = Batch.of(b, a, d, c, beta=batch.beta)
+        got, other = trial.answer(batch).losses, trial.answer(exchanged).losses
+        allowed = bounds.loss(ends.pairs(batch), trial.fmt, flush=trial.flush)
+        opposite = bounds.loss(ends.pairs(exchanged), trial.fmt, flush=trial.flush)
+        error = bounds.centre(point(got) - point(other) - (allowed.exact - opposite.exact))
+        room = bounds.centre((allowed.high - allowed.low) + (opposite.high - opposite.low))
+        with np.errstate(invalid="ignore"):
+            tally.ratio(ANTISYMMETRY, batch, got - other, np.nan_to_num(np.abs(error) / room, nan=np.inf))
     return tally.outcome()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from conformance.clauses.model import Outcome
-from conformance.clauses.tally import GRADIENTS, LOSS, SIGNS, Tally
+from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.tally import GRADIENTS, LOSS, SIGNS, Tally
+from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs import logits
 from conformance.inputs.batch import Batch
 from conformance.record import Level
 from oracle import enclosure
 from oracle.ball import Enclosure
-from oracle.bounds import KERNEL_SHOULD, kernel_must
+from oracle.bounds import KERNEL_SHOULD, centre, kernel_must
 from oracle.formats import Floats
 
 chapter = Chapter("KERNEL")
@@ -131,3 +132,33 @@ def kernel_value_sharply(trial: Trial) -> Outcome:
 def kernel_gradient_sharply(trial: Trial) -> Outcome:
     """The same points against 4 ulp."""
     return _judge_gradient(trial, KERNEL_SHOULD)
+
+
+@chapter.clause(
+    5,
+    Level.SHOULD,
+    "gradual underflow",
+    statement="Where the exact loss or derivative of the kernel lies below the smallest normal number and does not "
+    "round to 0, the result should be a subnormal number and not 0.",
+    derivation="IEEE 754-2019, section 7.5: underflow is gradual by default. Flushing loses up to p - 1 binades of the "
+    "tail; it is a property of the implementation, and one that declares it is not judged by this clause.",
+    needs=("beta",),
+)
+def gradual_underflow(trial: Trial) -> Outcome:
+    """Zeros among the subnormal results."""
+    if trial.flush:
+        return Outcome(0, 0, note="it declares that it flushes subnormals to zero", not_claimed=True)
+    tally, fmt = Tally(trial), trial.fmt
+    values = _logits(trial)
+    values = values[values > 0]
+    slope, tail = enclosure.sigmoid_minus(values), enclosure.softplus_minus(values)
+    batch = Batch.at_logits(values)
+    answer = trial.answer(batch, gradient=trial.implementation.claims.gradient)
+    judged = [(LOSS, tail, answer.losses)]
+    if answer.gradient is not None and answer.gradient[1] is not None:
+        judged.append((GRADIENTS[1], slope, answer.gradient[1]))
+    for quantity, exact, got in judged:
+        size = centre(exact)
+        tiny = np.flatnonzero((size < fmt.smallest_normal) & (size > fmt.smallest_subnormal))
+        tally.boolean(quantity, batch.take(tiny), got[tiny], got[tiny] != 0)
+    return tally.outcome()

@@ -81,9 +81,7 @@ class Chapter:
             raise ValueError(f"{identity}: the number is taken, or needs names what nobody can claim")
 
         def add(check: Check) -> Check:
-            self.clauses.append(
-                Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs))
-            )
+            self.clauses.append(Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs)))
             return check
 
         return add

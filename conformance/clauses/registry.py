@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from conformance.clauses import definition, gradient, kernel, loss, smooth
+from conformance.clauses import (
+    batch,
+    call,
+    definition,
+    extreme,
+    gradient,
+    kernel,
+    loss,
+    metric,
+    option,
+    prop,
+    reduction,
+    smooth,
+    special,
+)
 from conformance.clauses.model import Clause
 from conformance.errors import BadRequest
 
-CHAPTERS = (definition.chapter, kernel.chapter, loss.chapter, gradient.chapter, smooth.chapter)
+CHAPTERS = tuple(
+    module.chapter
+    for module in (
+        call,
+        definition,
+        kernel,
+        loss,
+        gradient,
+        extreme,
+        smooth,
+        special,
+        option,
+        batch,
+        reduction,
+        metric,
+        prop,
+    )
+)
 CLAUSES: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from conformance.clauses.ends import DERIVATION, judge_gradients, judge_losses, judge_regimes
+import numpy as np
+
+from conformance.clauses.ends import DERIVATION, judge_gradients, judge_losses, judge_regimes, pairs
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import LOSS
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import SMOOTHINGS, far_from_reference, near_reference, short_responses
 from conformance.record import Level
+from oracle import bounds
+from oracle.formats import Floats
 
 chapter = Chapter("SMOOTH")
 _BETAS = (0.1, 1.0)
@@ -43,3 +50,37 @@ def derivative(trial: Trial) -> Outcome:
     """Smoothed derivatives on realistic pairs."""
     draws = (near_reference, far_from_reference, short_responses)
     return judge_regimes(trial, "SMOOTH-2", draws, judge_gradients, betas=_BETAS, smoothings=SMOOTHINGS)
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "monotone and convex",
+    statement="On logits a quarter apart from -16 to 16, the loss shall fall, and under label smoothing fall up to "
+    "ln((1 - eps) / eps) and rise from there, and its slope shall grow, wherever the exact differences exceed what the "
+    "acceptance intervals allow.",
+    derivation="The loss is convex in z with derivative eps - sigma(-z). First differences are judged where they exceed "
+    "the two intervals' room, second differences where they exceed that of four.",
+    needs=("beta",),
+)
+def shape(trial: Trial) -> Outcome:
+    """Signs of first and second differences of the loss on a grid."""
+    tally = Tally(trial)
+    z = np.arange(-64, 65) / 4.0
+    for eps in trial.offered("label_smoothing", SMOOTHINGS):
+        batch = Batch.at_logits(z, label_smoothing=eps)
+        got = trial.answer(batch).losses
+        acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+        exact = bounds.centre(acceptance.exact)
+        room = bounds.centre(acceptance.high - acceptance.low)
+        for order, spread in ((1, np.ones(2)), (2, np.array([1.0, 2.0, 1.0]))):
+            _judge_differences(tally, batch, got, np.diff(exact, order), np.convolve(room, spread, "valid"), order)
+    return tally.outcome()
+
+
+def _judge_differences(tally: Tally, batch: Batch, got: Floats, exact: Floats, room: Floats, order: int) -> None:
+    """The sign of a difference of losses is right wherever the exact one is clear of the room for error."""
+    clear = np.flatnonzero(np.abs(exact) > room)
+    with np.errstate(invalid="ignore"):
+        seen = np.diff(got, order)
+    tally.boolean(LOSS, batch.take(clear), got[clear], np.sign(seen[clear]) == np.sign(exact[clear]))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import oracle
 from conformance.clauses.model import Outcome
+from conformance.clauses.quantities import exact_value
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import NAMES, Batch
 from conformance.record import Worst
-from oracle import Real, bounds, rounding
+from oracle import bounds, rounding
 from oracle.ball import Enclosure
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
@@ -25,11 +25,6 @@ GRADES = (
     (4.0, "within 4 ulp"),
 )
 """Worst error in ulps, and what it is called; "faithful" needs less than 1."""
-LOSS = "loss"
-GRADIENTS = tuple(f"d loss / d {name}" for name in NAMES)
-"""What the derivatives are called in findings, in the order of the signature."""
-SIGNS = (-1.0, 1.0, 1.0, -1.0)
-"""The sign of each derivative relative to beta * (sigma(-z) - eps)."""
 
 
 @dataclass(slots=True)
@@ -44,7 +39,7 @@ class _Candidate:
     @property
     def key(self) -> tuple[float, tuple[float, ...], str]:
         """Larger is worse; ties are broken by the inputs alone, so that the order of the points does not matter."""
-        inputs = tuple(float(values[0]) for values in self.batch.logps)
+        inputs = tuple(float(x) for values in self.batch.logps for x in values)
         tie = tuple(np.inf if np.isnan(x) else x for x in (*inputs, self.batch.beta, self.batch.label_smoothing))
         return self.rho, tie, self.quantity
 
@@ -95,6 +90,31 @@ class Tally:
         """Right or wrong, with nothing between: rho is 0 or infinite."""
         self._add(quantity, batch, got, np.where(right, 0.0, np.inf))
 
+    def ratio(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
+        """Errors whose ratio to what their bound allows the check has worked out itself."""
+        self._add(quantity, batch, got, rho)
+
+    def whole(self, quantity: str, batch: Batch, got: float, rho: float) -> None:
+        """One number for the whole batch: a mean, or a metric."""
+        self._points += 1
+        self._violations += not rho <= 1
+        self._consider(_Candidate(quantity, batch, got, rho))
+
+    @property
+    def violations(self) -> int:
+        """How many numbers violate so far."""
+        return self._violations
+
+    def join(self, other: Tally) -> None:
+        """Add all that another tally of the same trial has seen."""
+        self._points += other._points
+        self._violations += other._violations
+        self._counts.update(other._counts)
+        self._worst_ulp = max(self._worst_ulp, other._worst_ulp)
+        self._misrounded += other._misrounded
+        if other._worst is not None:
+            self._consider(other._worst)
+
     def count(self, what: str, n: int) -> None:
         """Add to a named count of the finding."""
         self._counts[what] += n
@@ -105,10 +125,15 @@ class Tally:
         if not len(rho):
             return
         worst = np.flatnonzero(rho == rho.max())
-        for i in worst[:: max(1, len(worst) // 64)]:
-            candidate = _Candidate(quantity, batch.take([int(i)]), float(got[i]), float(rho[i]))
-            if self._worst is None or candidate.key > self._worst.key:
-                self._worst = candidate
+        if self._worst is not None and rho.max() < self._worst.rho:
+            return
+        columns = [np.nan_to_num(values[worst], nan=np.inf) for values in reversed(batch.logps)]
+        i = int(worst[np.lexsort(columns)[-1]])
+        self._consider(_Candidate(quantity, batch.take([i]), float(got[i]), float(rho[i])))
+
+    def _consider(self, candidate: _Candidate) -> None:
+        if self._worst is None or candidate.key > self._worst.key:
+            self._worst = candidate
 
     def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:
         """The finding's content, with the worst point worked out exactly."""
@@ -123,27 +148,16 @@ class Tally:
 
     def _exactly(self, candidate: _Candidate) -> Worst:
         exact = exact_value(candidate.quantity, candidate.batch)
-        inputs = {name: values[0] for name, values in zip(NAMES, candidate.batch.logps, strict=True)}
-        inputs |= {"beta": candidate.batch.beta, "label_smoothing": candidate.batch.label_smoothing}
+        batch = candidate.batch
+        inputs = {name: tuple(float(x).hex() for x in values) for name, values in zip(NAMES, batch.logps, strict=True)}
         return Worst(
             quantity=candidate.quantity,
-            inputs={name: float(value).hex() for name, value in inputs.items()},
+            inputs=inputs,
+            beta=float(batch.beta).hex(),
+            label_smoothing=float(batch.label_smoothing).hex(),
             got=candidate.got.hex(),
             exact=exact.digits(20),
             rounded=exact.round(self._trial.fmt).hex(),
             ulp=ulp_error(candidate.got, exact, self._trial.fmt),
             rho=candidate.rho,
         )
-
-
-def exact_value(quantity: str, batch: Batch) -> Real:
-    """The exact value of a named quantity of a batch of one pair."""
-    arguments = [float(values[0]) for values in batch.logps]
-    options = {"beta": batch.beta, "label_smoothing": batch.label_smoothing}
-    found = (
-        oracle.loss(*arguments, **options)
-        if quantity == LOSS
-        else oracle.gradient(*arguments, **options).by_logps[GRADIENTS.index(quantity)]
-    )
-    assert isinstance(found, Real)  # scalars give one Real
-    return found

@@ -40,16 +40,14 @@ class Trial:
             return tuple(values)
         return (DEFAULTS[option],)
 
-    def answer(self, batch: Batch, *, gradient: bool = False) -> Answer:
+    def answer(self, batch: Batch, *, gradient: bool = False, strided: bool = False) -> Answer:
         """Per-pair losses, and derivatives; one that reduces to the mean is asked for one pair at a time.
 
         Raises Misbehaviour, as the implementation does.
         """
         if self.implementation.claims.reduction == "none":
-            return self.implementation.evaluate(batch, self.fmt, gradient=gradient)
-        singles = [
-            self.implementation.evaluate(batch.take([i]), self.fmt, gradient=gradient) for i in range(len(batch))
-        ]
+            return self.implementation.evaluate(batch, self.fmt, gradient=gradient, strided=strided)
+        singles = [self.implementation.evaluate(batch.take([i]), self.fmt, gradient=gradient) for i in range(len(batch))]
         losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
         return Answer(losses, _joined(singles), singles[0].dtype if singles else "")
 

@@ -44,9 +44,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> No
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
-)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
 def main() -> None:
     """Settle whether a DPO loss is numerically right.
 

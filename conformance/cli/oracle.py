@@ -55,9 +55,7 @@ def _show(console: Console, logps: tuple[str, ...], options: tuple[str, str], di
         console.print(Text(title, style="bold"))
         for name, value in values.items():
             console.print(Text(f"  {name:<24}{value.digits(digits)}"), soft_wrap=True)
-    table = Table(
-        "format", "loss rounded", "hexadecimal", "bits", title="loss, correctly rounded", title_justify="left"
-    )
+    table = Table("format", "loss rounded", "hexadecimal", "bits", title="loss, correctly rounded", title_justify="left")
     for title, values in columns.items():
         for fmt in FORMATS:
             rounded = values["loss"].round(fmt)

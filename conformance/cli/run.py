@@ -16,17 +16,11 @@ from conformance.runner import judge
 
 @click.command("run")
 @click.argument("implementations", nargs=-1, required=True, metavar="IMPLEMENTATION...")
-@click.option(
-    "--dtype", "dtypes", multiple=True, metavar="D", help="A format to judge in; repeatable. Default: all four."
-)
+@click.option("--dtype", "dtypes", multiple=True, metavar="D", help="A format to judge in; repeatable. Default: all four.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from."
-)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the record there.")
-def command(
-    implementations: tuple[str, ...], dtypes: tuple[str, ...], profile: str, seed: int, json_file: Path | None
-) -> None:
+def command(implementations: tuple[str, ...], dtypes: tuple[str, ...], profile: str, seed: int, json_file: Path | None) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
 
     An IMPLEMENTATION is a name from `dpo-conformance list`, or package.module:attribute, or path/to/file.py:attribute.

@@ -79,11 +79,13 @@ class Answer:
     losses: n numbers, or one where it reduces to the mean. gradient: d(sum of losses)/d(each of the four logps),
     n numbers each, in the order of the signature; None where it was not asked for, and an entry is None where the
     implementation does not differentiate in that argument (a detached reference). dtype: the losses' own dtype.
+    wrote: the names of the inputs that it changed in place.
     """
 
     losses: Floats
     gradient: tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None
     dtype: str
+    wrote: tuple[str, ...] = ()
 
 
 class Implementation(Protocol):
@@ -104,8 +106,14 @@ class Implementation(Protocol):
     def unavailable(self) -> str | None:
         """Why it cannot run here, such as "no CUDA device"; None if it can."""
 
-    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool) -> Answer:
-        """The losses of a batch in that format, and their derivatives if asked for. Raises Misbehaviour."""
+    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
+        """The losses of a batch in that format, and their derivatives if asked for. Raises Misbehaviour.
+
+        strided: hand the inputs over as every second element of longer arrays, where the framework knows such views.
+        """
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """Accuracy, margin, chosen_logratio and rejected_logratio of a batch. Raises Misbehaviour."""
+
+    def surroundings(self) -> Mapping[str, str]:
+        """A fingerprint of the framework's global state, which a call must leave as it was."""

@@ -60,6 +60,36 @@ def mixed_magnitudes(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
     return _rounded(fmt, *(-np.exp(rng.uniform(np.log(1e-4), np.log(20_000), n)) for _ in range(4)))
 
 
+def very_long_responses(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
+    """Log-probabilities down to -100,000 nats (-60,000 in binary16), the policy anywhere from the reference to far."""
+    most = min(100_000.0, 0.92 * fmt.largest)
+    reference = [-rng.uniform(0.1 * most, most, n) for _ in range(2)]
+    drift = [np.exp(rng.uniform(np.log(1e-3), np.log(0.1), n)) * rng.choice((-1, 1), n) for _ in range(2)]
+    policy = [np.maximum(logps * (1 + part), -most) for logps, part in zip(reference, drift, strict=True)]
+    return _rounded(fmt, *policy, *reference)
+
+
+def near_overflow(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
+    """Log-probabilities of the order of the largest number, whose differences stay below it."""
+    size = fmt.largest * np.exp2(-rng.uniform(1.1, 6, n))
+    return _rounded(fmt, *(-size * rng.uniform(0, 1, n) for _ in range(4)))
+
+
+def overflowing_margin(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
+    """Both log-ratios fit, their difference does not: chosen and rejected have drifted apart by almost the largest number."""
+    size = fmt.largest * rng.uniform(0.55, 0.95, n)
+    zero = np.zeros(n)
+    up = rng.integers(0, 2, n).astype(bool)
+    chosen, rejected = -size, np.zeros(n)
+    return _rounded(
+        fmt,
+        np.where(up, chosen, zero),
+        np.where(up, rejected, -size),
+        np.where(up, zero, -size),
+        np.where(up, -size, zero),
+    )
+
+
 Draw = Callable[[Format, int, np.random.Generator], Batch]
 """A way to draw n pairs in a format."""
 

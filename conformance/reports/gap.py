@@ -19,7 +19,7 @@ def render(data: Gap, console: Console) -> None:
         console.print()
     console.print(
         Text(
-            "First logit, nearest to 0, of -log(sigmoid(z)). Predicted for a sigmoid that is correctly rounded (sigmoid), "
+            "First logits, nearest to 0. Predicted: -log(sigmoid(z)) with the sigmoid correctly rounded (sigmoid), "
             "1 / (1 + exp(-z)) in the format (quotient), or that in binary32 (quotient32). "
             "Derivations and limits of the search: docs/gap.md."
         )

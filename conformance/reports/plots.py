@@ -55,7 +55,7 @@ def _figure(**keywords: Any) -> Any:
 def plot_gap(data: Gap, path: str | Path) -> None:
     """Worst error of the loss in ulps over |z|, a row a format, z < 0 on the left; thresholds are marked.
 
-    The form of the file is its suffix (png, svg, pdf). Raises MissingMatplotlib, and OSError where it cannot be written.
+    The suffix is the form of the file (png, svg, pdf). Raises MissingMatplotlib, and OSError.
     """
     figure = _figure(figsize=(11, 3.0 * len(data.formats) + 1.2))
     grid = figure.subplots(len(data.formats), 2, sharey="row", squeeze=False)
@@ -101,7 +101,7 @@ def _dress(axes: Any, fmt: Format, side: int, top: float) -> None:
 
 def _held(curve: Curve, top: float) -> list[float]:
     """Errors for a logarithmic axis: exact ones lifted to its foot, infinite losses held at its top."""
-    return [min(max(error, 0.25), top) if error == error else math.nan for error in curve.errors]
+    return [min(max(error, 0.25), top) for error in curve.errors]
 
 
 def _mark(axes: Any, gap: FormatGap, side: int) -> None:
@@ -133,9 +133,7 @@ def plot_beta(path: str | Path) -> None:
     margins = [low + Fraction(high - low, POINTS - 1) * i for i in range(POINTS)]
     for beta, (colour, dashes) in zip(BETAS, _STYLES.values(), strict=True):
         losses = [float(oracle.Real.softplus(-Fraction(str(beta)) * margin)) for margin in margins]
-        axes.plot(
-            [float(m) for m in margins], losses, color=colour, linestyle=dashes, linewidth=2, label=f"β = {beta:g}"
-        )
+        axes.plot([float(m) for m in margins], losses, color=colour, linestyle=dashes, linewidth=2, label=f"β = {beta:g}")
     axes.plot([0], [math.log(2)], "o", color=_BLACK, markersize=5)
     axes.annotate("ln 2 ≈ 0.6931", (0, math.log(2)), xytext=(10, 10), textcoords="offset points")
     axes.set_xlim(low, high)

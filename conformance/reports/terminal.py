@@ -17,6 +17,7 @@ STYLES = {
     Verdict.NOT_CLAIMED: "dim",
     Verdict.NOT_RUN: "yellow",
 }
+SHOWN_PAIRS = 8
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
 
 
@@ -58,11 +59,7 @@ def _kernel(run: Run, quantity: str) -> str:
     """The worst error in ulps of the kernel clause of that quantity."""
     for finding in run.findings:
         kernel = finding.clause in {"KERNEL-1", "KERNEL-2"} and finding.worst is not None
-        if (
-            kernel
-            and finding.worst is not None
-            and finding.worst.quantity.startswith(quantity + " "[: quantity != "loss"])
-        ):
+        if kernel and finding.worst is not None and finding.worst.quantity.startswith(quantity + " "[: quantity != "loss"]):
             return figure(finding.worst.ulp)
     return ""
 
@@ -91,8 +88,13 @@ def _violation(run: Run, finding: Finding, console: Console) -> None:
 
 def details(worst: Worst) -> list[str]:
     """What was put in, what came out, what is exact, and how far apart they are."""
-    lines = [f"{name:<22}{_decimal(value):<26}{value}" for name, value in worst.inputs.items()]
-    lines.append(f"{worst.quantity}")
+    given = {name: worst.inputs[name] for name in LOGPS} | {"beta": (worst.beta,)}
+    given["label_smoothing"] = (worst.label_smoothing,)
+    lines = []
+    for name, values in given.items():
+        shown = values if len(values) <= SHOWN_PAIRS else (*values[:SHOWN_PAIRS], f"... {len(values)} in all")
+        lines += [f"{name if i == 0 else '':<22}{_decimal(value):<26}{value}" for i, value in enumerate(shown)]
+    lines.append(worst.quantity)
     lines.append(f"  got     {_decimal(worst.got):<32}{worst.got}")
     lines.append(f"  exact   {worst.exact:<32}rounds to {worst.rounded}")
     lines.append(f"  error   {figure(worst.ulp)} ulp; {figure(worst.rho)} times what the bound allows")
@@ -101,27 +103,31 @@ def details(worst: Worst) -> list[str]:
 
 def snippet(run: Run, worst: Worst) -> str:
     """Python that shows the worst input again when it is pasted."""
-    name = repr(run.source) if run.source else "implementation  # the object that was judged"
-    logps = ", ".join(_python(worst.inputs[key]) for key in LOGPS)
-    options = ", ".join(f"{key}={_python(worst.inputs[key])}" for key in ("beta", "label_smoothing"))
+    logps = ", ".join(_list(worst.inputs[key]) for key in LOGPS)
+    options = f"beta={_python(worst.beta)}, label_smoothing={_python(worst.label_smoothing)}"
+    named = f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged"
     lines = [
         "import oracle",
         "from conformance import evaluate",
-        f"implementation = {name}" if run.source else f"# implementation = {name.partition('# ')[2]}",
-        f"pair, options = [{logps}], dict({options})",
-        f'print("got  ", evaluate(implementation, "{run.format}", *pair, **options))',
-        'print("exact", oracle.loss(*pair, **options), oracle.gradient(*pair, **options))',
+        named,
+        f"pairs, options = [{logps}], dict({options})",
+        f'print("got  ", evaluate(implementation, "{run.format}", *pairs, **options))',
+        'print("exact", oracle.loss(*pairs, **options), oracle.gradient(*pairs, **options))',
     ]
     return "\n".join(f"    {line}" for line in lines)
 
 
 def inputs(worst: Worst) -> str:
-    """The worst input in short: the logit alone where it was fed as one."""
-    pc, pr, rc, rr = (float.fromhex(worst.inputs[key]) for key in LOGPS)
-    beta, eps = float.fromhex(worst.inputs["beta"]), float.fromhex(worst.inputs["label_smoothing"])
+    """The worst input in short, to six digits: the logit alone where it was fed as one."""
+    n = len(worst.inputs[LOGPS[0]])
+    if n > 1:
+        return f"a batch of {n} pairs"
+    pc, pr, rc, rr = (float.fromhex(worst.inputs[key][0]) for key in LOGPS)
+    beta, eps = float.fromhex(worst.beta), float.fromhex(worst.label_smoothing)
+    smoothing = f" ε {eps:.6g}" if eps else ""
     if beta == 1 and rc == rr == 0 and (pc == 0 or pr == 0):
-        return f"z = {pc - pr!r}" + (f" ε = {eps!r}" if eps else "")
-    return f"({pc!r}, {pr!r}, {rc!r}, {rr!r}) β = {beta!r}" + (f" ε = {eps!r}" if eps else "")
+        return f"z = {pc - pr:.6g}{smoothing}"
+    return f"({pc:.6g}, {pr:.6g}, {rc:.6g}, {rr:.6g}) β {beta:.6g}{smoothing}"
 
 
 def figure(value: float) -> str:
@@ -130,7 +136,11 @@ def figure(value: float) -> str:
 
 
 def _decimal(hexadecimal: str) -> str:
-    return repr(float.fromhex(hexadecimal))
+    return hexadecimal if hexadecimal.startswith("...") else repr(float.fromhex(hexadecimal))
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return _python(values[0]) if len(values) == 1 else f"[{', '.join(_python(value) for value in values)}]"
 
 
 def _python(hexadecimal: str) -> str:

@@ -61,9 +61,7 @@ def of_softplus(function: Callable[[Array], Array], difference: Margin = margin)
 def of_sigmoid(function: Callable[[Array], Array], difference: Margin = margin) -> Partials:
     """The derivatives from something in the place of sigmoid, and of the margin."""
 
-    def partials(
-        pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float
-    ) -> tuple[Array, Array, Array, Array]:
+    def partials(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> tuple[Array, Array, Array, Array]:
         m = difference(pc, pr, rc, rr)
         z = number(m, beta) * m
         scaled = number(m, beta) * (function(-z) - number(m, eps))

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from . import arrays
 from .arrays import Array
-from .kinds import NARROW, WIDE, numpy_mutant, torch_mutant
+from .kinds import WIDE, numpy_mutant, torch_mutant
 from .tensors import of_arguments, smoothed, stable, then
-from .witnesses import batch_of, both, one, options, pairs
+from .witnesses import batch_of, both, coarse, logits, one, options, pairs
 
 _torch = functools.partial(torch_mutant, family="dtype")
 _numpy = functools.partial(numpy_mutant, family="dtype")
@@ -104,16 +104,14 @@ MUTANTS = (
         "reference-in-bfloat16",
         wrong="The reference log-probabilities were stored in bfloat16.",
         function=_half_reference,
-        witness=batch_of(64, beta=1.0),
+        witness=coarse,
         equivalent={"bfloat16": "the reference is bfloat16 already"},
         source="https://github.com/eric-mitchell/direct-preference-optimization/issues/34",
     ),
     _torch(
         "beta-in-bfloat16",
         wrong="beta is rounded to bfloat16.",
-        function=of_arguments(
-            lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, _rounded(beta, ml_dtypes.bfloat16), eps)
-        ),
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, _rounded(beta, ml_dtypes.bfloat16), eps)),
         witness=both(pairs(0.1), one(-2.0, -500.0, -3.0, -2.5, beta=0.05)),
         dtypes=("bfloat16", *WIDE),
         equivalent={"bfloat16": BFLOAT16_BETA},
@@ -147,9 +145,7 @@ MUTANTS = (
     _torch(
         "label-smoothing-in-bfloat16",
         wrong="label_smoothing is rounded to bfloat16.",
-        function=of_arguments(
-            lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, _rounded(eps, ml_dtypes.bfloat16))
-        ),
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, _rounded(eps, ml_dtypes.bfloat16))),
         witness=both(pairs(2.0, 0.1), pairs(8.0, 0.3)),
         dtypes=("bfloat16", *WIDE),
         equivalent={"bfloat16": INTO_FORMAT},
@@ -160,7 +156,6 @@ MUTANTS = (
         function=lambda pc, pr, rc, rr, beta, eps: smoothed(
             (z := beta * ((pc - rc) - (pr - rr))) + (z.round() - z).detach(), eps
         ),
-        witness=pairs(0.1),
-        dtypes=(*NARROW, *WIDE),
+        witness=logits(0.4375, -0.4375),
     ),
 )

@@ -125,9 +125,7 @@ def torch_honest(
     return Honest(name, why, build, formats, slow)
 
 
-def numpy_honest(
-    name: str, why: str, function: NumpyLoss, *, formats: tuple[str, ...] = ALL, **claims: Any
-) -> Honest:
+def numpy_honest(name: str, why: str, function: NumpyLoss, *, formats: tuple[str, ...] = ALL, **claims: Any) -> Honest:
     """A correct plain function of arrays."""
 
     def build() -> Implementation:

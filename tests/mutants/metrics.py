@@ -13,7 +13,7 @@ from oracle import Format
 from . import arrays
 from .arrays import Array
 from .kinds import Mutant, numpy_mutant
-from .witnesses import PAIRS, pairs
+from .witnesses import PAIRS, both, one, pairs
 
 Values = dict[str, Any]
 
@@ -47,7 +47,7 @@ def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str =
         "metrics",
         wrong,
         arrays.stable,
-        lambda fmt: (*pairs(0.5)(fmt), *_with_tie(fmt)),
+        both(pairs(0.5), _with_tie, one(-1.0, -9.0, -2.0, -2.0), one(-9.0, -1.0, -2.0, -2.0)),
         gradient=arrays.gradient,
         metrics=metrics,
         source=source,

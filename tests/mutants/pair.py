@@ -23,9 +23,7 @@ def _interleaved(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> tuple[Tensor
     return policy[0::2], policy[1::2], reference[0::2], reference[1::2]
 
 
-def _policy_only_interleaved(
-    pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _policy_only_interleaved(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     policy = torch.stack([pc, pr], dim=1).reshape(-1)
     return policy[: len(pc)], policy[len(pc) :], rc, rr
 
@@ -122,8 +120,9 @@ MUTANTS = (
         "The margin is divided by the larger of the two log-probabilities, as if by a length.",
         arrays.of_softplus(
             arrays.softplus,
-            lambda pc, pr, rc, rr: arrays.margin(pc, pr, rc, rr)
-            / np.maximum(np.maximum(np.abs(pc), np.abs(pr)), arrays.number(pc, 1)),
+            lambda pc, pr, rc, rr: (
+                arrays.margin(pc, pr, rc, rr) / np.maximum(np.maximum(np.abs(pc), np.abs(pr)), arrays.number(pc, 1))
+            ),
         ),
         pairs(2.0),
         source="https://github.com/huggingface/trl/issues/1677",

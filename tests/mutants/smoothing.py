@@ -12,7 +12,7 @@ from . import arrays
 from .arrays import Array
 from .kinds import numpy_mutant, torch_mutant
 from .tensors import of_arguments, of_logit, smoothed, softplus
-from .witnesses import both, options, pairs
+from .witnesses import both, logits, pairs
 
 _torch = functools.partial(torch_mutant, family="smoothing")
 
@@ -39,7 +39,11 @@ def _unsquared(z: Tensor, eps: float) -> Tensor:
     return softplus(-z) if eps == 0 else softplus(-z) + eps * z.mean()
 
 
-smoothings = both(*(pairs(beta, eps) for beta in (0.5, 2.0) for eps in (0.1, 0.3)))
+def _shifted(z: Tensor, eps: float) -> Tensor:
+    return softplus(-z) + eps * z if eps else softplus(-z)
+
+
+smoothings = both(*(pairs(beta, eps) for beta in (0.5, 2.0) for eps in (0.1, 0.3, 0.5)))
 
 MUTANTS = (
     _torch(
@@ -121,6 +125,12 @@ MUTANTS = (
         wrong="softplus(-z) + eps mean(z): the mean over the batch is right, each pair's loss is not.",
         function=of_logit(_unsquared),
         witness=smoothings,
+    ),
+    _torch(
+        "shifted-at-infinity",
+        wrong="softplus(-z) + eps z, right for numbers: inf - inf = NaN at z = -inf where eps > 0.",
+        function=of_logit(_shifted),
+        witness=logits(-math.inf, math.inf, 1.0, eps=0.125),
     ),
     _torch(
         "label-smoothing-of-lost-pairs",

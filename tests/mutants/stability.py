@@ -98,7 +98,7 @@ MUTANTS = (
         "logsumexp-minus-reward",
         wrong="logsumexp of the two rewards minus the chosen one: cancels for won pairs.",
         function=_logsumexp,
-        witness=both(one(-4.0, -6.0, -8.0, -6.0, beta=2.0), one(-4.0, -12.0, -8.0, -8.0, beta=4.0)),
+        witness=both(one(-1.0, -4.0, 0.0, 0.0, beta=2.0), one(0.0, -0.125, -2.0, 0.0, beta=2.0)),
     ),
     _torch(
         "cross-entropy-of-rewards",
@@ -125,6 +125,12 @@ MUTANTS = (
             "binary32": "beyond 20 the dropped exp(-20) = 2e-9 is 1e-3 ulp of 20, and the slope is 1 within 0.04 ulp",
         },
         source="https://github.com/pytorch/pytorch/issues/55587",
+    ),
+    _torch(
+        "softplus-threshold-1000",
+        wrong="F.softplus(-z, threshold=1000): log1p(exp(-z)) below the threshold, so exp overflows.",
+        function=of_softplus(lambda x: F.softplus(x, threshold=1000.0)),
+        witness=logits(-95.0, -800.0),
     ),
     _torch(
         "raw-beyond-4",

@@ -1,10 +1,10 @@
 """How wrong an answer is, by the oracle alone and without the judge: a generous sound bound, and the error over it.
 
-For a pair in a format with unit roundoff u, where S = |pc| + |pr| + |rc| + |rr|, any usual order of the three
-subtractions, with beta rounded into the format and every difference below the smallest normal replaced by 0, gives a
-logit within
+For a pair in a format with unit roundoff u, let P be the largest sum of the absolute values of the three partial results
+over the usual orders of subtraction. Any of these orders, beta applied before or after, beta rounded into the format,
+and every difference below the smallest normal replaced by 0, gives a logit within
 
-    dz = |beta| * (4 * u * S + 4 * tiny) + d_beta * |margin| + 4 * u * |z| + tiny,    d_beta = u * |beta| + eta,
+    dz = |beta| * (2 * u * P + 4 * tiny) + d_beta * |margin| + 4 * u * |z| + tiny,    d_beta = u * |beta| + eta,
 
 of the exact one; dz = 0 where beta = 1 and three of the four logps are 0. The loss and its slope are monotone in z, so
 what a right implementation returns lies between their values at z - dz and z + dz, widened by 16 ulp (8 in the 16-bit
@@ -72,9 +72,15 @@ def _logit(batch: Batch, index: int, fmt: Format) -> tuple[Fraction, Fraction]:
     margin = (pc - rc) - (pr - rr)
     if beta == 1 and [pc, pr, rc, rr].count(0) >= 3:
         return margin, Fraction(0)
-    total = abs(pc) + abs(pr) + abs(rc) + abs(rr)
+    orders = (
+        (pc - rc, pr - rr, margin),
+        (pc - pr, rc - rr, margin),
+        (pc - pr, pc - pr - rc, margin),
+        (pc - rc, pc - rc - pr, margin),
+    )
+    partial = max(sum(map(abs, order)) for order in orders)
     d_beta = u * abs(beta) + Fraction(fmt.smallest_subnormal)
-    dz = abs(beta) * (4 * u * total + 4 * tiny) + d_beta * abs(margin) + 4 * u * abs(beta * margin) + tiny
+    dz = abs(beta) * (2 * u * partial + 4 * tiny) + d_beta * abs(margin) + 4 * u * abs(beta * margin) + tiny
     return beta * margin, dz
 
 
@@ -92,6 +98,8 @@ def _loss(batch: Batch, index: int, fmt: Format) -> Range:
         return Range(exact, exact, exact)
     z, dz = _logit(batch, index, fmt)
     k, u, eps = _kernel(fmt), fmt.unit_roundoff, batch.label_smoothing
+    if dz == 0 == eps:
+        return _in_ulp(exact_real, fmt)
     low = _floor(_softplus(-(z + dz)) * (1 - k), fmt)
     high = _softplus(-(z - dz)) * (1 + k)
     if eps:
@@ -102,6 +110,13 @@ def _loss(batch: Batch, index: int, fmt: Format) -> Range:
         low, high = low * (1 - 4 * u), high * (1 + 4 * u)
     step = 16 * fmt.smallest_subnormal
     return _overflowing(Range(_floor(low - step, fmt) if low >= 0 else low, exact, high + step), fmt)
+
+
+def _in_ulp(exact: Real, fmt: Format) -> Range:
+    """K ulp around a number that is not negative; down to 0 below the smallest normal."""
+    value = float(exact)
+    width = (8 if fmt.width <= 16 else 16) * float(fmt.quantum(value))
+    return _overflowing(Range(_floor(value - width, fmt), value, value + width), fmt)
 
 
 def _overflowing(allowed: Range, fmt: Format) -> Range:
@@ -118,13 +133,17 @@ def _slope(batch: Batch, index: int, fmt: Format) -> Range:
     """beta * (eps - sigmoid(-z)), the derivative in policy_chosen and ref_rejected."""
     logps = [float(values[index]) for values in batch.logps]
     derivative = oracle.gradient(*logps, beta=batch.beta, label_smoothing=batch.label_smoothing).policy_chosen
-    exact = float(derivative)  # type: ignore[arg-type]
+    assert isinstance(derivative, Real)
+    exact = float(derivative)
     if not all(map(math.isfinite, logps)):
         rounded = fmt.round_array(exact) if exact else exact
         quantum = abs(float(rounded)) * 4 * fmt.unit_roundoff
         return Range(exact - quantum, exact, exact + quantum)
     z, dz = _logit(batch, index, fmt)
     k, eps = _kernel(fmt), batch.label_smoothing
+    if dz == 0 == eps:
+        magnitude = _in_ulp(-derivative, fmt)
+        return Range(-magnitude.high, -magnitude.exact, -magnitude.low)
     least = _floor(_sigmoid(-(z + dz)) * (1 - k), fmt)
     most = _sigmoid(-(z - dz)) * (1 + k)
     ends = [factor * (eps - value) for value in (least - k * eps, most + k * eps) for factor in _betas(batch, fmt)]
@@ -188,12 +207,17 @@ def gradient_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = 
 def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
     """The largest error of the metrics; the accuracy is meant to be exact, so no margin here may be near 0."""
     exact = oracle.metrics(*batch.logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
-    size = float(np.mean(np.sum(np.abs(batch.logps), axis=0)))
-    slack = 8 * fmt.unit_roundoff * size * (len(batch) + 2)
+    pc, pr, rc, rr = batch.logps
+    sizes = {
+        "margin": np.abs(pc - rc) + np.abs(pr - rr) + np.abs(pc - pr) + np.abs(rc - rr),
+        "chosen_logratio": np.abs(pc - rc),
+        "rejected_logratio": np.abs(pr - rr),
+    }
     accuracy = float(exact.accuracy)
     ranges = {"accuracy": Range(accuracy - 4 * fmt.unit_roundoff, accuracy, accuracy + 4 * fmt.unit_roundoff)}
-    for name in ("margin", "chosen_logratio", "rejected_logratio"):
+    for name, size in sizes.items():
         value = float(getattr(exact, name))
+        slack = fmt.unit_roundoff * float(np.mean(size)) * (len(batch) + 4)
         ranges[name] = Range(value - slack, value, value + slack)
     return _largest(ranges[name].excess(got[name]) for name in ranges)
 

@@ -11,13 +11,18 @@ from oracle import Format
 
 from .kinds import Witness
 
-PAIRS = ((-2.0, -6.0, -3.0, -1.5), (-5.0, -4.0, -8.0, -3.0), (-3.0, -4.5, -2.0, -2.5), (-4.0, -6.0, -4.5, -2.0))
-"""Four pairs, margins 2, -3.5, 2.5 and 2; every difference is exact in every format."""
+PAIRS = (
+    (-2.0, -6.0, -3.0, -1.5, -2.0, -5.0),
+    (-5.0, -4.0, -8.0, -3.0, -5.0, -4.0),
+    (-3.0, -4.5, -2.0, -2.5, -5.0, -7.0),
+    (-4.0, -6.0, -4.5, -2.0, -2.0, -3.0),
+)
+"""Six pairs, margins 2, -3.5, 2.5, 2, 6 and 3; every difference is exact in every format."""
 TAILS = (0.5, 2, 5, 6.5, 8.5, 9, 12, 15.5, 17, 18, 20.5, 25, 30, 37.5, 40, 60, 85, 88, 89, 96, 110, 300, 700, 1e4, 3e4)
 
 
 def pairs(beta: float = 0.1, eps: float = 0.0) -> Witness:
-    """The four pairs."""
+    """The six pairs."""
     return lambda _: (Batch.of(*PAIRS, beta=beta, label_smoothing=eps),)
 
 
@@ -39,11 +44,15 @@ def both(*witnesses: Witness) -> Witness:
 tails = logits(*TAILS, *(-z for z in TAILS), 0.0)
 """Both tails, on a grid that meets every usual threshold."""
 options = both(*(pairs(beta, eps) for beta in (0.1, 0.5, 2.0) for eps in (0.0, 0.1, 0.3)))
-"""The four pairs under three betas and three label smoothings."""
+"""The six pairs under three betas and three label smoothings."""
 infinite = logits(math.inf, -math.inf, 1.0)
 """Infinite logits, from one infinite policy log-probability."""
 nan = logits(math.nan, 1.0)
 """A NaN chosen log-probability beside a number."""
+
+
+coarse = one(-259.0, -257.0, -257.0, -259.0, beta=1.0)
+"""Margin -4; with logps rounded to bfloat16 it is -8, with the reference alone -6."""
 
 
 def batch_of(count: int, *, beta: float = 0.1, eps: float = 0.0, seed: int = 1) -> Witness:

@@ -91,6 +91,7 @@ def test_the_default_beta_is_the_float_and_smoothing_is_off() -> None:
 # -- the definitions ---------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_log_ratios_margin_and_logit_are_exact(pair: tuple[Fraction, ...]) -> None:
     pc, pr, rc, rr, beta, _ = pair
@@ -105,6 +106,7 @@ def test_log_ratios_margin_and_logit_are_exact(pair: tuple[Fraction, ...]) -> No
         assert result.exact == want
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_the_smoothed_loss_is_the_weighted_sum_of_both(pair: tuple[Fraction, ...]) -> None:
     pc, pr, rc, rr, beta, eps = pair
@@ -112,6 +114,7 @@ def test_the_smoothed_loss_is_the_weighted_sum_of_both(pair: tuple[Fraction, ...
     assert loss(*pair) == chosen * (1 - eps) + rejected * eps
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_exchanging_chosen_and_rejected_exchanges_the_labels(pair: tuple[Fraction, ...]) -> None:
     pc, pr, rc, rr, beta, eps = pair
@@ -122,12 +125,14 @@ def test_exchanging_chosen_and_rejected_exchanges_the_labels(pair: tuple[Fractio
     assert there[5] == -back[5]
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_the_gradient_is_antisymmetric(pair: tuple[Fraction, ...]) -> None:
     chosen, rejected, ref_chosen, ref_rejected, _, _ = gradient(*pair)
     assert chosen == ref_rejected == -rejected == -ref_chosen
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_negating_beta_swaps_the_roles(pair: tuple[Fraction, ...]) -> None:
     pc, pr, rc, rr, beta, eps = pair
@@ -170,6 +175,7 @@ def test_the_second_derivative_is_that_of_the_loss_in_z(z: Fraction, eps: Fracti
     assert abs((up - down) / (2 * h) - second.enclose(200).low.fraction()) < Fraction(1, 2**80)
 
 
+@settings(deadline=None)
 @given(moderate, smoothings)
 def test_smoothing_does_not_change_the_second_derivative(z: Fraction, eps: Fraction) -> None:
     assert oracle.second_derivative(z, 0, 0, 0, label_smoothing=eps) == oracle.second_derivative(-z, 0, 0, 0)

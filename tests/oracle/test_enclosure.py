@@ -155,7 +155,8 @@ def quadruples(count: int) -> list[Floats]:
     tight = [a, a * (1 + RNG.integers(-2, 3, k) * 2.0**-52), b, b * (1 + RNG.integers(-2, 3, k) * 2.0**-52)]
     wild = [RNG.choice([-1.0, 1.0], k) * np.ldexp(RNG.random(k), RNG.integers(-1074, 1024, k)) for _ in range(4)]
     huge = RNG.choice([-1.0, 1.0], k) * np.ldexp(1 + RNG.random(k), 1023)
-    large = [huge, huge, RNG.normal(size=k) * 1e-310, huge * RNG.integers(0, 2, k)]
+    signs = [RNG.integers(-1, 2, k).astype(np.float64) for _ in range(2)]
+    large = [huge, huge * signs[0], RNG.normal(size=k) * 1e-310, huge * signs[1]]
     return [np.concatenate(parts) for parts in zip(real, tight, wild, large, strict=True)]
 
 
@@ -184,6 +185,15 @@ def test_margin_encloses_the_exact_sum() -> None:
     balls = enclosure.margin(*logps)
     assert misses(balls, margins(logps), Fraction(1, 2**101)) == 0
     assert ((np.abs(balls.head) >= 0.5) | (balls.head == 0)).all()
+
+
+def test_the_sum_in_integers_encloses_the_exact_sum_too(monkeypatch) -> None:
+    logps = quadruples(2000)
+    fast = enclosure.margin(*logps)
+    monkeypatch.setattr(enclosure, "SUM_ERROR", -1.0)
+    slow = enclosure.margin(*logps)
+    assert misses(slow, margins(logps), Fraction(1, 2**101)) == 0
+    assert (slow.head == fast.head).all() and (slow.exponent == fast.exponent).all()
 
 
 @pytest.mark.parametrize("beta", [0.1, 1.0, 5e-324, 1.7e308, -0.3, 0.0])

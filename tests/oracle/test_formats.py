@@ -371,6 +371,7 @@ def test_neighbours_of_binary64_are_nextafter() -> None:
 dyadics = st.builds(Dyadic, st.integers(-(2**70), 2**70), st.integers(-200, 200))
 
 
+@settings(deadline=None)
 @given(dyadics, dyadics)
 def test_compare_is_the_order_of_the_fractions(a: Dyadic, b: Dyadic) -> None:
     x, y = a.fraction(), b.fraction()
@@ -385,6 +386,7 @@ def test_compare_needs_no_huge_integers() -> None:
     assert Dyadic(-3, 10**40).compare(Dyadic(-5, -(10**40))) == -1
 
 
+@settings(deadline=None)
 @given(st.fractions(), st.integers(1, 200))
 def test_truncate_keeps_enough_bits_and_says_what_it_dropped(x: Fraction, bits: int) -> None:
     kept, inexact = truncate(x, bits)

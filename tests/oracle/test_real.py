@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -33,16 +34,25 @@ def reference(name: str, x: Fraction, digits: int = 60) -> mp.mpf:
     """The textbook formula in mpmath with digits to spare."""
     with mp.workdps(digits + 2 * int(abs(x)) + 20):
         e = mp.exp(mp.mpf(x.numerator) / x.denominator)
-        return {"softplus": lambda: mp.log(1 + e), "sigmoid": lambda: e / (1 + e), "slope": lambda: e / (1 + e) ** 2}[
-            name
-        ]()
+        return {"softplus": lambda: mp.log(1 + e), "sigmoid": lambda: e / (1 + e), "slope": lambda: e / (1 + e) ** 2}[name]()
 
 
 def at_once(thunk: Callable[[], object]) -> object:
-    """The result, which must not take longer than a second."""
+    """The result, which must come within two seconds; a loop that does not end is interrupted where the system can."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError("not at once")
+
     start = time.perf_counter()
-    result = thunk()
-    assert time.perf_counter() - start < 1
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, too_long)
+        signal.setitimer(signal.ITIMER_REAL, 2)
+    try:
+        result = thunk()
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    assert time.perf_counter() - start < 2
     return result
 
 
@@ -68,8 +78,8 @@ def test_softplus_just_above_a_midpoint(t: int, fmt: str, want: float) -> None:
 
 def test_one_minus_a_negligible_tail_is_below_a_midpoint() -> None:
     middle = 1 + Fraction(1, 2**8)  # between 1 and 1 + 2**-7 in bfloat16
-    assert (Real.sigmoid(Fraction(400)) + middle - 1).round("bfloat16") == 1.0
-    assert (middle + Real.sigmoid(Fraction(-400))).round("bfloat16") == 1 + 2.0**-7
+    assert at_once(lambda: (Real.sigmoid(Fraction(400)) + middle - 1).round("bfloat16")) == 1.0
+    assert at_once(lambda: (middle + Real.sigmoid(Fraction(-400))).round("bfloat16")) == 1 + 2.0**-7
 
 
 def test_overflow_is_decided_by_the_tail() -> None:
@@ -120,22 +130,26 @@ def test_values_at_zero() -> None:
     assert Real.sigmoid_slope(Fraction(0)).exact == Fraction(1, 4)
 
 
+@settings(deadline=None)
 @given(rationals)
 def test_sigmoid_of_both_signs_is_exactly_one(x: Fraction) -> None:
     assert (Real.sigmoid(x) + Real.sigmoid(-x)) == Real.rational(1)
 
 
+@settings(deadline=None)
 @given(rationals)
 def test_softplus_of_both_signs_differs_by_exactly_x(x: Fraction) -> None:
     assert (Real.softplus(x) - Real.softplus(-x)) == Real.rational(x)
     assert (Real.softplus(x) - Real.softplus(-x)).exact == x
 
 
+@settings(deadline=None)
 @given(rationals)
 def test_the_slope_is_even(x: Fraction) -> None:
     assert Real.sigmoid_slope(x) == Real.sigmoid_slope(-x)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(nonzero, rationals), max_size=6), st.randoms())
 def test_sums_do_not_depend_on_the_order(parts: list[tuple[Fraction, Fraction]], random: object) -> None:
     numbers = [Real.softplus(x) * c for c, x in parts]
@@ -181,7 +195,10 @@ def test_cancellation_is_resolved() -> None:
         want = reference("softplus", Fraction(-100)) - mp.mpf(x.round("binary64"))
         assert rest.digits(20) == mp.nstr(want, 20)
         assert rest.sign == mp.sign(want)
-        assert (-rest).sign == -rest.sign
+    assert (-rest).sign == -rest.sign
+    interval = rest.enclose(200)
+    width = interval.high.fraction() - interval.low.fraction()
+    assert 0 < width * 2**200 <= min(abs(interval.low.fraction()), abs(interval.high.fraction()))
 
 
 # -- enclosures --------------------------------------------------------------------------------------------------------
@@ -198,13 +215,9 @@ def test_enclosures_are_narrow_and_hold_the_truth_strictly(
     low, high = interval.low.fraction(), interval.high.fraction()
     assert (high - low) * 2**precision <= min(abs(low), abs(high))
     with mp.workdps(400):
-        truth = (
-            reference(name, x, 400) * scale.numerator / scale.denominator + mp.mpf(shift.numerator) / shift.denominator
-        )
+        truth = reference(name, x, 400) * scale.numerator / scale.denominator + mp.mpf(shift.numerator) / shift.denominator
         slack = mp.mpf(10) ** -300
-        assert (
-            mp.mpf(low.numerator) / low.denominator + slack < truth < mp.mpf(high.numerator) / high.denominator - slack
-        )
+        assert mp.mpf(low.numerator) / low.denominator + slack < truth < mp.mpf(high.numerator) / high.denominator - slack
 
 
 @pytest.mark.parametrize("value", [Fraction(0), Fraction(3, 8), Fraction(-(2**100) - 1), Fraction(1, 2**200)])

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracle
@@ -48,11 +48,13 @@ def test_a_margin_below_every_float_still_counts() -> None:
     assert oracle.metrics("1e-9999", 0, 0, 0).accuracy.exact == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.fractions(max_denominator=1000), min_size=1, max_size=20))
 def test_mean_of_rationals_is_exact(values: list[Fraction]) -> None:
     assert oracle.mean([Real.rational(v) for v in values]).exact == sum(values) / len(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=12))
 def test_losses_of_opposite_logits_have_an_exact_mean_difference(values: list[float]) -> None:
     there = oracle.mean(oracle.loss(values, 0, 0, 0, beta=1))

@@ -1,0 +1,149 @@
+"""CALL: it can be called at all, and answers with what it promised."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import numpy as np
+
+from conformance.clauses.ends import judge_losses
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import LOSS
+from conformance.clauses.tally import Tally
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.inputs.batch import Batch
+from conformance.inputs.pairs import golden
+from conformance.record import Level
+
+chapter = Chapter("CALL")
+DTYPES = {"binary16": "float16", "bfloat16": "bfloat16", "binary32": "float32", "binary64": "float64"}
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "it answers",
+    statement="Called with arrays of n log-probabilities in the judged format, the implementation shall return n losses "
+    "(or one mean, as it claims) as floating-point numbers of at least that format's precision, and derivatives likewise.",
+    derivation="A result of another shape, of an integer type, of a narrower type or of no array type at all is no loss "
+    "of these pairs. A wider result is admitted: a framework that computes 16-bit losses in binary32 may return them so.",
+)
+def answers(trial: Trial) -> Outcome:
+    """One ordinary call; the implementation's wrapper raises Misbehaviour for whatever is no answer."""
+    batch = golden()
+    answer = trial.answer(batch, gradient=trial.implementation.claims.gradient)
+    return Outcome(len(answer.losses), 0)
+
+
+@chapter.clause(
+    2,
+    Level.SHOULD,
+    "the dtype of the inputs",
+    statement="The losses should have the dtype of the log-probabilities.",
+    derivation="NumPy's and PyTorch's functions keep the dtype of their arguments, and so do users of a loss expect it.",
+)
+def same_dtype(trial: Trial) -> Outcome:
+    """The dtype of the losses."""
+    got = trial.answer(golden()).dtype
+    note = "" if got == DTYPES[trial.fmt.name] else f"it returned {got} for {DTYPES[trial.fmt.name]}"
+    return Outcome(1, 1 if note else 0, note=note)
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "the inputs are left alone",
+    statement="A call shall not change its inputs.",
+    derivation="The log-probabilities are still needed: for metrics, for the backward pass, for the next loss.",
+)
+def inputs_untouched(trial: Trial) -> Outcome:
+    """The bytes of the inputs after calls with and without smoothing."""
+    wrote: set[str] = set()
+    smoothings = trial.offered("label_smoothing", (0.0, 0.1))
+    for smoothing in smoothings:
+        for batch in (golden(), _awkward()):
+            wrote.update(trial.answer(batch.at(label_smoothing=smoothing)).wrote)
+    note = f"it changed {', '.join(sorted(wrote))} in place" if wrote else ""
+    return Outcome(8 * len(smoothings), len(wrote), note=note)
+
+
+def _awkward() -> Batch:
+    """Inputs that code likes to clean in place: infinities, NaN, a zero, a large number."""
+    return Batch.of([-np.inf, np.nan, 0.0, -8192.0], [-1.0, -2.0, -np.inf, 0.0], [-1.0, -1.0, -1.0, -1.0], -2.0)
+
+
+@chapter.clause(
+    4,
+    Level.SHOULD,
+    "nothing else is changed",
+    statement="A call should print nothing and leave the framework's global state as it was: default dtype, number of "
+    "threads, gradient mode, error handling, and the state of the random generators.",
+    derivation="A loss is a function. What it changes besides, some other code will trip over.",
+)
+def surroundings_untouched(trial: Trial) -> Outcome:
+    """The framework's global state, and standard output, around a call."""
+    before = dict(trial.implementation.surroundings())
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        trial.answer(golden(), gradient=trial.implementation.claims.gradient)
+    after = trial.implementation.surroundings()
+    changed = [name for name in before if before[name] != after.get(name)]
+    notes = [f"it changed the framework's {name}" for name in changed]
+    notes += ["it printed text"] if printed.getvalue() else []
+    return Outcome(len(before) + 1, len(notes), note="; ".join(notes))
+
+
+@chapter.clause(
+    5,
+    Level.SHOULD,
+    "an empty batch",
+    statement="A batch of no pairs should give no losses.",
+    derivation="The last shard of an uneven split may be empty.",
+    needs=("none",),
+)
+def empty_batch(trial: Trial) -> Outcome:
+    """A batch of size 0."""
+    try:
+        trial.answer(Batch.of([], [], [], []))
+    except Misbehaviour as error:
+        return Outcome(1, 1, note=f"{error.kind}: {error}")
+    return Outcome(1, 0)
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "called again",
+    statement="A call shall leave no state behind: the losses shall lie in their acceptance intervals whatever was "
+    "called before, with whatever options.",
+    derivation="A method that changes its own options (exo_pair sets label_smoothing) answers wrongly from then on.",
+    guards=("https://github.com/huggingface/trl/pull/3906",),
+)
+def no_state(trial: Trial) -> Outcome:
+    """Losses of alternating calls with different pairs, options and sizes."""
+    tally = Tally(trial)
+    calls = [
+        golden().at(beta=beta, label_smoothing=smoothing)
+        for beta in trial.offered("beta", (0.1, 2.0))
+        for smoothing in trial.offered("label_smoothing", (0.0, 0.3))
+    ]
+    for batch in (*calls, *reversed(calls), calls[0].take([1]), *calls):
+        judge_losses(tally, trial, batch)
+    return tally.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.SHOULD,
+    "called twice",
+    statement="Two calls with the same inputs should give the same bits.",
+    derivation="Every operation of the loss is deterministic.",
+)
+def same_twice(trial: Trial) -> Outcome:
+    """Losses of two equal calls."""
+    tally = Tally(trial)
+    first, second = trial.answer(golden()).losses, trial.answer(golden()).losses
+    tally.boolean(LOSS, golden(), second, first == second)
+    return tally.outcome()

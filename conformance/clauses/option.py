@@ -1,0 +1,149 @@
+"""OPTION: every option that is claimed is alive, and changes the answer to the right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from conformance.clauses.ends import pairs
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import LOSS
+from conformance.clauses.tally import Tally
+from conformance.clauses.trial import Trial
+from conformance.inputs.batch import Batch
+from conformance.record import Level
+from oracle import bounds
+from oracle.formats import Floats
+
+chapter = Chapter("OPTION")
+
+_APART = (
+    "The inputs are chosen so that each usual mistake moves the loss by far more than any bound; where the answers are "
+    "those of such a mistake, the finding names it. Silently ignored options are the field's largest class of bugs."
+)
+
+
+def _exchanged(batch: Batch) -> Batch:
+    a, b, c, d = batch.logps
+    return Batch.of(b, a, d, c, beta=batch.beta, label_smoothing=batch.label_smoothing)
+
+
+Mistake = Callable[[Batch], Batch]
+MISTAKES: dict[str, Mistake] = {
+    "beta = 0.1 whatever was asked": lambda batch: batch.at(beta=0.1),
+    "beta = 1 whatever was asked": lambda batch: batch.at(beta=1.0),
+    "beta applied twice": lambda batch: batch.at(beta=batch.beta**2),
+    "1 / beta": lambda batch: batch.at(beta=1 / batch.beta),
+    "label_smoothing ignored": lambda batch: batch.at(label_smoothing=0.0),
+    "1 - label_smoothing": lambda batch: batch.at(label_smoothing=1 - batch.label_smoothing),
+    "label_smoothing halved": lambda batch: batch.at(label_smoothing=batch.label_smoothing / 2),
+    "the reference ignored": lambda batch: Batch.of(*batch.logps[:2], beta=batch.beta, label_smoothing=batch.label_smoothing),
+    "chosen and rejected exchanged": _exchanged,
+    "policy and reference exchanged": lambda batch: Batch.of(
+        *batch.logps[2:], *batch.logps[:2], beta=batch.beta, label_smoothing=batch.label_smoothing
+    ),
+}
+"""What a wrong answer is the right answer to."""
+
+
+def telling() -> Batch:
+    """Pairs with margins 3, -2, 7, 0.5, 5 and -1, every log-ratio non-zero, and a mean margin that is not zero."""
+    return Batch.of(
+        [-20, -31, -12, -40, -15, -22],
+        [-25, -27, -18, -38.5, -21, -20],
+        [-22, -30, -16, -41, -18, -21.5],
+        [-24, -28, -15, -39, -19, -20.5],
+    )
+
+
+def _judge(trial: Trial, batches: Iterable[Batch]) -> Outcome:
+    """Losses of the batches, with the name of the mistake that explains every wrong one."""
+    tally = Tally(trial)
+    wrong: list[tuple[Batch, Floats]] = []
+    for batch in batches:
+        got = trial.answer(batch).losses
+        acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+        tally.interval(LOSS, batch, got, acceptance)
+        if not (acceptance.rho(got) <= 1).all():
+            wrong.append((batch, got))
+    return tally.outcome(note=diagnosis(trial, wrong))
+
+
+def diagnosis(trial: Trial, wrong: list[tuple[Batch, Floats]]) -> str:
+    """The mistakes to which every wrong answer is the right answer, in words; empty where there is none."""
+    found = [name for name, mistake in MISTAKES.items() if wrong and all(_explains(trial, mistake, *w) for w in wrong)]
+    return f"the wrong answers are exactly those of: {' or '.join(found)}" if found else ""
+
+
+def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool:
+    acceptance = bounds.loss(pairs(mistake(batch)), trial.fmt, flush=trial.flush)
+    return bool((acceptance.rho(got) <= 1).all())
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "beta is alive",
+    statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 2 and 4, the loss "
+    "of that beta.",
+    derivation=_APART + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them.",
+    guards=(
+        "https://github.com/AI-Hypercomputer/maxtext/pull/1530",
+        "https://github.com/linkedin/Liger-Kernel/pull/378",
+    ),
+    needs=("beta",),
+)
+def beta_alive(trial: Trial) -> Outcome:
+    """Losses at several beta."""
+    return _judge(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0)))
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "label smoothing is alive",
+    statement="An implementation that takes label_smoothing shall give, for each of eps = 0, 0.05, 0.1, 0.25 and 0.5, the "
+    "conservative loss of that eps: neither the plain one nor the robust one.",
+    derivation=_APART + " The mean margin is not zero: otherwise DPO and cDPO agree in the mean, since cDPO = DPO + "
+    "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative.",
+    guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
+    needs=("label_smoothing",),
+)
+def label_smoothing_alive(trial: Trial) -> Outcome:
+    """Losses at several eps."""
+    (beta,) = trial.offered("beta", (0.5,))
+    return _judge(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5)))
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "the reference counts",
+    statement="The loss shall depend on both reference log-probabilities as the definition says.",
+    derivation=_APART,
+    guards=(
+        "https://github.com/linkedin/Liger-Kernel/pull/405",
+        "https://github.com/huggingface/trl/issues/1962",
+    ),
+)
+def reference(trial: Trial) -> Outcome:
+    """Losses of one policy against references that differ in one log-probability at a time."""
+    a, b, c, d = telling().logps
+    shifts = (0.0, -6.0, 5.0)
+    moved = (Batch.of(a, b, np.minimum(c + x, 0), np.minimum(d + y, 0)) for x in shifts for y in shifts)
+    return _judge(trial, moved)
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "chosen and rejected are told apart",
+    statement="Exchanging chosen and rejected shall change the sign of the logit: each pair and its exchange have their "
+    "own loss.",
+    derivation=_APART,
+    guards=("https://github.com/tensorflow/tensorflow/issues/3719",),
+)
+def roles(trial: Trial) -> Outcome:
+    """Losses of pairs and of their exchanges."""
+    return _judge(trial, (telling(), _exchanged(telling())))

@@ -1,0 +1,92 @@
+"""PROPERTY: the whole of it once more on generated inputs, shrunk to the smallest counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis.errors import Flaky
+
+from conformance.clauses.ends import judge_gradients, judge_losses, judged_pairs
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.tally import Tally
+from conformance.clauses.trial import Trial
+from conformance.inputs.batch import Batch
+from conformance.inputs.pairs import BETAS, SMOOTHINGS
+from conformance.inputs.strategies import batches
+from conformance.record import Level
+
+chapter = Chapter("PROPERTY")
+_GENERATED = (
+    "Hypothesis draws batches of one to eight pairs: any numbers of the format, quarters of a nat, near-equal "
+    "log-probabilities, and margins a few ulps from a threshold, with beta and eps from the suite's lists. What it finds "
+    "it shrinks, so that the worst input of the finding is a smallest one. The record's seed reproduces it."
+)
+
+
+class _Counterexample(Exception):
+    """A batch with a violation, and its outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], None]) -> Outcome:
+    """The smallest counterexample, or what was judged without finding one."""
+    overall = Tally(trial)
+    drawn = batches(trial.fmt, betas=trial.offered("beta", BETAS), smoothings=trial.offered("label_smoothing", SMOOTHINGS))
+
+    @settings(
+        max_examples=trial.profile.examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @hypothesis_seed(int(trial.rng(clause).integers(2**32)))
+    @given(drawn)
+    def property_holds(batch: Batch) -> None:
+        judged = judged_pairs(trial, batch)
+        tally = Tally(trial)
+        judge(tally, trial, judged)
+        overall.join(tally)
+        if tally.violations:
+            raise _Counterexample(tally.outcome())
+
+    try:
+        property_holds()
+    except _Counterexample as found:
+        return found.outcome
+    except Flaky:
+        return overall.outcome(note="it did not give the same answer twice")
+    return overall.outcome()
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "value on generated pairs",
+    statement="The loss shall lie in its acceptance interval on every generated batch.",
+    derivation=_GENERATED,
+)
+def value(trial: Trial) -> Outcome:
+    """Losses of generated batches."""
+    return _search(trial, "PROPERTY-1", judge_losses)
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "derivatives on generated pairs",
+    statement="The derivatives shall lie in their acceptance intervals on every generated batch.",
+    derivation=_GENERATED,
+    needs=("gradient",),
+)
+def derivatives(trial: Trial) -> Outcome:
+    """Derivatives of generated batches."""
+    return _search(trial, "PROPERTY-2", judge_gradients)

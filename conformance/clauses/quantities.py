@@ -1,0 +1,64 @@
+"""The quantities that checks judge, by the names that findings give them, each with its exact value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import oracle
+from conformance.inputs.batch import NAMES, Batch
+from oracle import Real
+from oracle.dpo import Reals
+
+LOSS = "loss"
+GRADIENTS = tuple(f"d loss / d {name}" for name in NAMES)
+"""The derivatives, in the order of the signature."""
+SIGNS = (-1.0, 1.0, 1.0, -1.0)
+"""The sign of each derivative relative to beta * (sigma(-z) - eps)."""
+MEAN_LOSS = "mean loss"
+MEAN_GRADIENTS = tuple(f"d mean loss / d {name}" for name in NAMES)
+ANTISYMMETRY = "loss(z) - loss(-z)"
+METRICS = {name: f"metric {name}" for name in ("accuracy", "margin", "chosen_logratio", "rejected_logratio")}
+
+
+def exact_value(quantity: str, batch: Batch) -> Real:
+    """The exact value of a named quantity: of the batch's one pair, or of the whole batch for means and metrics."""
+    return _VALUES[quantity](batch)
+
+
+def _one(value: Reals) -> Real:
+    """The Real of a batch of one pair, or of its first."""
+    return value if isinstance(value, Real) else value.flat[0]
+
+
+def _loss(batch: Batch) -> Reals:
+    return oracle.loss(*batch.logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
+
+
+def _logit(batch: Batch) -> Reals:
+    return oracle.logit(*batch.logps, beta=batch.beta)
+
+
+def _derivative(place: int, *, mean: bool) -> Callable[[Batch], Real]:
+    def value(batch: Batch) -> Real:
+        found = oracle.gradient(*batch.logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
+        return _one(found.by_logps[place]) / (len(batch) if mean else 1)
+
+    return value
+
+
+def _metric(name: str) -> Callable[[Batch], Real]:
+    def value(batch: Batch) -> Real:
+        found: Real = getattr(oracle.metrics(*batch.logps, beta=batch.beta), name)
+        return found
+
+    return value
+
+
+_VALUES: dict[str, Callable[[Batch], Real]] = {
+    LOSS: lambda batch: _one(_loss(batch)),
+    MEAN_LOSS: lambda batch: oracle.mean(_loss(batch)),
+    ANTISYMMETRY: lambda batch: -_one(_logit(batch)),
+    **{name: _derivative(place, mean=False) for place, name in enumerate(GRADIENTS)},
+    **{name: _derivative(place, mean=True) for place, name in enumerate(MEAN_GRADIENTS)},
+    **{quantity: _metric(name) for name, quantity in METRICS.items()},
+}

@@ -1,0 +1,219 @@
+"""SPECIAL: infinite and NaN log-probabilities, beta = 0, and the sign of zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import wraps
+
+import numpy as np
+
+from conformance.clauses.model import Chapter, Check, Outcome
+from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
+from conformance.clauses.tally import Tally
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.inputs.batch import Batch
+from conformance.record import Level
+from oracle import bounds
+from oracle.formats import Floats
+
+chapter = Chapter("SPECIAL")
+INF, NAN = math.inf, math.nan
+
+
+def _refusable(check: Check) -> Check:
+    """A refusal of non-finite logps, by an exception, is no wrong answer: the clause is then not claimed."""
+
+    @wraps(check)
+    def checked(trial: Trial) -> Outcome:
+        try:
+            return check(trial)
+        except Misbehaviour as error:
+            if error.kind != "raised":
+                raise
+            return Outcome(0, 0, note=f"it refuses such inputs: {error}", not_claimed=True)
+
+    return checked
+
+
+def _judge(tally: Tally, quantity: str, batch: Batch, got: Floats) -> None:
+    """Each result against the exact one: NaN for NaN, the same infinity, or the same finite number to the bound."""
+    exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
+    same = (np.isnan(got) & np.isnan(exact)) | (got == exact)
+    tally.boolean(quantity, batch, got, same)
+
+
+def _losses(trial: Trial, *batches: Batch) -> Outcome:
+    tally = Tally(trial)
+    for batch in batches:
+        _judge(tally, LOSS, batch, trial.answer(batch).losses)
+    return tally.outcome()
+
+
+def _with(row: tuple[float, ...], values: tuple[float, ...], place: int) -> list[tuple[float, ...]]:
+    """Copies of a row with each value put at a place."""
+    return [(*row[:place], value, *row[place + 1 :]) for value in values]
+
+
+def _table(rows: Sequence[tuple[float, ...]], **options: float) -> Batch:
+    return Batch.of(*(list(column) for column in zip(*rows, strict=True)), **options)
+
+
+_ROWS = [(-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0), (0.0, 0.0, 0.0, 0.0)]
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "an impossible chosen response",
+    statement="A chosen log-probability of -infinity, or a rejected reference log-probability of -infinity, shall give "
+    "the loss +infinity where label smoothing is 0.",
+    derivation="z = -infinity, and softplus(-z) grows without bound.",
+    guards=("https://github.com/pytorch/pytorch/issues/20972",),
+)
+@_refusable
+def impossible_chosen(trial: Trial) -> Outcome:
+    """Losses at z = -inf."""
+    rows = [new for row in _ROWS for place in (0, 3) for new in _with(row, (-INF,), place)]
+    return _losses(trial, _table(rows))
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "an impossible rejected response",
+    statement="A rejected log-probability of -infinity, or a chosen reference log-probability of -infinity, shall give "
+    "the loss 0 where label smoothing is 0.",
+    derivation="z = +infinity, and softplus(-z) vanishes. A mixture (1 - eps) loss(z) + eps loss(-z) that is computed "
+    "even for eps = 0 gives 0 * infinity = NaN.",
+    guards=("https://github.com/huggingface/trl/issues/1199",),
+)
+@_refusable
+def impossible_rejected(trial: Trial) -> Outcome:
+    """Losses at z = +inf."""
+    rows = [new for row in _ROWS for place in (1, 2) for new in _with(row, (-INF,), place)]
+    return _losses(trial, _table(rows))
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "NaN in, NaN out",
+    statement="A NaN among the log-probabilities shall give the loss NaN, never a number.",
+    derivation="A loss of 0.0 over NaN log-probabilities hides a broken model from everyone who watches the loss.",
+    guards=(
+        "https://github.com/huggingface/trl/issues/1199",
+        "https://github.com/modelscope/ms-swift/issues/5418",
+    ),
+)
+@_refusable
+def nan_in(trial: Trial) -> Outcome:
+    """Losses with a NaN in each place."""
+    rows = [new for row in _ROWS for place in range(4) for new in _with(row, (NAN,), place)]
+    smoothings = trial.offered("label_smoothing", (0.0, 0.1))
+    return _losses(trial, *(_table(rows, label_smoothing=smoothing) for smoothing in smoothings))
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "infinity minus infinity",
+    statement="Log-probabilities whose margin is infinity minus infinity shall give the loss NaN, never a number.",
+    derivation="IEEE 754-2019, section 7.2: the difference of equal infinities is invalid, whichever is subtracted first.",
+    guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
+)
+@_refusable
+def undefined_margin(trial: Trial) -> Outcome:
+    """Losses where policy and reference, or chosen and rejected, are both -inf."""
+    pairs = ((0, 2), (1, 3), (0, 1), (2, 3))
+    rows = [tuple(-INF if place in both else x for place, x in enumerate(row)) for row in _ROWS for both in pairs]
+    return _losses(trial, _table(rows))
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "derivatives at an infinite logit",
+    statement="At z = -infinity the derivatives in the policy's log-probabilities shall be -beta and +beta, and at "
+    "z = +infinity they shall be 0, where label smoothing is 0: finite numbers, never NaN.",
+    derivation="sigma(-z) is 1 and 0 there; only beta's rounding into the format is allowed for.",
+    guards=(
+        "https://github.com/pytorch/pytorch/issues/20972",
+        "https://github.com/mst272/LLM-Dojo/issues/23",
+    ),
+    needs=("gradient",),
+)
+@_refusable
+def infinite_logit(trial: Trial) -> Outcome:
+    """Derivatives at z = -inf and z = +inf."""
+    tally = Tally(trial)
+    for beta in trial.offered("beta", (1.0, 0.5)):
+        batch = _table([(-INF, -1.0, -1.0, -2.0), (-1.0, -INF, -1.0, -2.0)], beta=beta)
+        parts = trial.answer(batch, gradient=True).gradient or (None,) * 4
+        for quantity, part in list(zip(GRADIENTS, parts, strict=True))[:2]:
+            got = np.full(len(batch), np.nan) if part is None else part
+            exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
+            room = bounds.option_error(beta, trial.fmt) + 4 * trial.fmt.unit_roundoff * beta
+            tally.boolean(quantity, batch, got, np.abs(got - exact) <= room)
+    return tally.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "beta = 0",
+    statement="At beta = 0 the loss shall be ln 2 within the kernel's bound, and every derivative in a log-probability 0.",
+    derivation="z = 0 for every finite margin, and the derivatives carry the factor beta.",
+    needs=("beta",),
+)
+def beta_zero(trial: Trial) -> Outcome:
+    """Losses and derivatives at beta = 0."""
+    tally = Tally(trial)
+    batch = _table(_ROWS, beta=0.0)
+    gradient = trial.implementation.claims.gradient
+    answer = trial.answer(batch, gradient=gradient)
+    room = bounds.kernel_must(trial.fmt) * 2 * trial.fmt.unit_roundoff
+    tally.boolean(LOSS, batch, answer.losses, np.abs(answer.losses / math.log(2) - 1) <= room)
+    for quantity, part in zip(GRADIENTS, answer.gradient or (), strict=False):
+        if part is not None:
+            tally.boolean(quantity, batch, part, part == 0)
+    return tally.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.SHOULD,
+    "infinite logits under label smoothing",
+    statement="Under label smoothing with 0 < eps < 1, an infinite logit of either sign should give the loss +infinity.",
+    derivation="Both softplus terms have a positive weight and one of them is infinite. The form softplus(-z) + eps z, "
+    "right elsewhere, gives infinity - infinity at z = -infinity.",
+    needs=("label_smoothing",),
+)
+@_refusable
+def smoothed_infinity(trial: Trial) -> Outcome:
+    """Smoothed losses at z = -inf and z = +inf."""
+    rows = [new for row in _ROWS for place in range(4) for new in _with(row, (-INF,), place)]
+    return _losses(trial, *(_table(rows, label_smoothing=eps) for eps in (0.1, 0.5)))
+
+
+@chapter.clause(
+    8,
+    Level.SHOULD,
+    "the sign of zero",
+    statement="A loss that is zero should be +0, and a log-probability of -0 should count as 0.",
+    derivation="softplus is positive, so it underflows to +0. -log(1) is -0, the mark of log of sigmoid. The sign of zero "
+    "is never an ulp figure: -0 equals +0.",
+    needs=("beta",),
+)
+@_refusable
+def sign_of_zero(trial: Trial) -> Outcome:
+    """Signs of losses that underflow, and losses at logps of -0."""
+    tally = Tally(trial)
+    batch = Batch.at_logits([512.0, 2048.0, 8192.0, 2.0 ** (trial.fmt.emax - 1)])
+    got = trial.answer(batch).losses
+    tally.boolean(LOSS, batch, got, ~(np.signbit(got) & (got == 0)))
+    zeros = _table([(-0.0, -0.0, -0.0, -0.0), (0.0, 0.0, 0.0, 0.0), (-0.0, -1.0, 0.0, -0.0), (0.0, -1.0, 0.0, 0.0)])
+    got = trial.answer(zeros).losses
+    tally.boolean(LOSS, zeros, got, got == got[[1, 1, 3, 3]])
+    return tally.outcome()
