@@ -117,9 +117,9 @@ class Record:
 
     def to_json(self) -> str:
         """The record as JSON text, validated against its schema; an infinite number is the string "inf"."""
-        plain = _plain(self)
-        _validate(plain, "the record to be written")
-        return json.dumps(plain, indent=1, sort_keys=True) + "\n"
+        data = plain(self)
+        _validate(data, "the record to be written")
+        return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all. Raises OSError."""
@@ -132,15 +132,15 @@ class Record:
 def read(path: Path) -> Record:
     """The record in a file. Raises BadRecord, naming the place, and OSError."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
-    version = plain.get("schema") if isinstance(plain, dict) else None
+    version = data.get("schema") if isinstance(data, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
-    _validate(plain, str(path))
-    runs = tuple(_run(run) for run in plain["runs"])
-    return Record(plain["suite"], plain["environment"], plain["seed"], runs, plain["created"], plain["schema"])
+    _validate(data, str(path))
+    runs = tuple(run_from(run) for run in data["runs"])
+    return Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
 
 
 @cache
@@ -151,36 +151,38 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _validate(plain: object, where: str) -> None:
+def _validate(data: object, where: str) -> None:
     import jsonschema  # noqa: PLC0415 - slow to import, and needed only where a record is read or written
 
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(plain))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(data))
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "the top"
         raise BadRecord(f"{where}: at {place}: {error.message[:300]}")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Dataclasses, enums and mappings as JSON's own types; an infinity or NaN as its name."""
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return str(value) if isinstance(value, StrEnum) else value
 
 
-def _run(plain: dict[str, Any]) -> Run:
-    findings = tuple(_finding(finding) for finding in plain["findings"])
-    return Run(**{**plain, "verdict": Verdict(plain["verdict"]), "findings": findings})
+def run_from(data: Mapping[str, Any]) -> Run:
+    """The run that JSON's own types describe."""
+    findings = tuple(finding_from(finding) for finding in data["findings"])
+    return Run(**{**data, "verdict": Verdict(data["verdict"]), "findings": findings})
 
 
-def _finding(plain: dict[str, Any]) -> Finding:
-    worst = plain["worst"]
+def finding_from(data: Mapping[str, Any]) -> Finding:
+    """The finding that JSON's own types describe."""
+    worst = data["worst"]
     if worst is not None:
         inputs = {name: tuple(values) for name, values in worst["inputs"].items()}
         worst = Worst(**{**worst, "inputs": inputs, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
-    return Finding(**{**plain, "level": Level(plain["level"]), "verdict": Verdict(plain["verdict"]), "worst": worst})
+    return Finding(**{**data, "level": Level(data["level"]), "verdict": Verdict(data["verdict"]), "worst": worst})

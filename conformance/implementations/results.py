@@ -16,7 +16,7 @@ def called(function: Callable[..., T], *arguments: Any) -> T:
     """The function's result; whatever it raises becomes a Misbehaviour that says so."""
     try:
         return function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = str(error).strip().splitlines()
         raise Misbehaviour("raised", f"it raised {type(error).__name__}: {text[0] if text else ''}") from error
 

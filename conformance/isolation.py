@@ -1,0 +1,214 @@
+"""Judging a named implementation in a process of its own, so that whatever it does is a finding and the run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from conformance.clauses import Clause
+from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.profiles import Profile
+from conformance.record import Finding, Run, Verdict, finding_from, run_from
+from conformance.trying import FIRST, concluded, failed, skipped
+from oracle import Format
+
+MOST_FAILURES = 3
+"""So often a process is started again after the implementation has ended it or let it hang."""
+Progress = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to judge: an implementation by name, the formats, and the clauses in order."""
+
+    source: str
+    formats: tuple[Format, ...]
+    profile: Profile
+    seed: int
+    clauses: tuple[Clause, ...]
+
+    def plain(self, start: int) -> dict[str, Any]:
+        """The job from one step on, as JSON's own types; a step is a format and a clause."""
+        return {
+            "source": self.source,
+            "formats": [fmt.name for fmt in self.formats],
+            "profile": self.profile.name,
+            "seed": self.seed,
+            "clauses": [clause.id for clause in self.clauses],
+            "start": start,
+            "path": sys.path,
+        }
+
+
+class Died(Exception):
+    """The process ended or hung before it had answered; the text says which, in words for a finding."""
+
+
+def judged(job: Job, time_limit: float, progress: Progress | None) -> list[Run]:
+    """A run for each format. Raises CannotLoad and UnknownImplementation, as `load` does."""
+    state = _State(job)
+    while not state.finished:
+        try:
+            for message in _messages(job, state.step, time_limit):
+                state.take(message, progress)
+        except Died as death:
+            state.died(str(death))
+    return state.runs()
+
+
+class _State:
+    """What has been learned so far, across the processes that it took."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._blank: dict[str, Run] = {}
+        self._findings: dict[str, list[Finding]] = {fmt.name: [] for fmt in job.formats}
+        self._seconds = dict.fromkeys(self._findings, 0.0)
+        self._failures = 0
+        self._since = time.perf_counter()
+        self.step = 0
+
+    @property
+    def finished(self) -> bool:
+        """True after the last clause of the last format."""
+        return self.step >= len(self._job.formats) * len(self._job.clauses)
+
+    def take(self, message: Mapping[str, Any], progress: Progress | None) -> None:
+        """One message of the process: how it loads, which clause it is at, what it found."""
+        if "error" in message:
+            kind = {"UnknownImplementation": UnknownImplementation}.get(message["error"], CannotLoad)
+            raise kind(message["text"])
+        if "run" in message:
+            run = run_from(message["run"])
+            self._blank[run.format] = run
+            if run.verdict is not Verdict.CONFORMS:
+                self._next_format()
+        elif "checking" in message and progress is not None:
+            total = len(self._job.formats) * len(self._job.clauses)
+            progress(self._blank[self._fmt].implementation, f"{self._fmt} {message['checking']}", self.step, total)
+        elif "finding" in message:
+            self._add(finding_from(message["finding"]))
+
+    def died(self, how: str) -> None:
+        """The clause at hand is violated; after too many deaths, or one in the first clause, the rest is not tried."""
+        if self._fmt not in self._blank:
+            raise CannotLoad(f"{self._job.source}: {how} while it was imported")
+        clause = self._clause
+        self._add(failed(clause, how))
+        self._failures += 1
+        if clause.id == FIRST:
+            self._skip(f"it violates {FIRST}: {how}")
+        elif self._failures >= MOST_FAILURES:
+            while not self.finished:
+                self._blank.setdefault(self._fmt, self._unlike())
+                self._skip(f"{MOST_FAILURES} clauses ended the process or hung")
+
+    def runs(self) -> list[Run]:
+        """The runs, in the order of the formats."""
+        return [
+            run if run.verdict is not Verdict.CONFORMS else concluded(run, self._findings[name], self._seconds[name])
+            for name, run in ((fmt.name, self._blank[fmt.name]) for fmt in self._job.formats)
+        ]
+
+    @property
+    def _fmt(self) -> str:
+        return self._job.formats[self.step // len(self._job.clauses)].name
+
+    @property
+    def _clause(self) -> Clause:
+        return self._job.clauses[self.step % len(self._job.clauses)]
+
+    def _unlike(self) -> Run:
+        """A blank run for a format that no process came to."""
+        known = next(iter(self._blank.values()))
+        return Run(known.implementation, known.source, self._fmt, known.profile, Verdict.CONFORMS, claims=known.claims)
+
+    def _add(self, finding: Finding) -> None:
+        now = time.perf_counter()
+        self._seconds[self._fmt] += now - self._since
+        self._since = now
+        self._findings[self._fmt].append(finding)
+        self.step += 1
+
+    def _skip(self, reason: str) -> None:
+        """The remaining clauses of the format are not run."""
+        while self.step % len(self._job.clauses):
+            self._findings[self._fmt].append(skipped(self._clause, reason))
+            self.step += 1
+
+    def _next_format(self) -> None:
+        self.step = (self.step // len(self._job.clauses) + 1) * len(self._job.clauses)
+
+
+def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any]]:
+    """The messages of one process that begins at that step. Raises Died."""
+    with tempfile.TemporaryFile() as noise:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "conformance.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            start_new_session=True,
+        )
+        try:
+            yield from _conversation(process, json.dumps(job.plain(start)), time_limit, noise)
+        finally:
+            _end(process)
+
+
+def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float, noise: IO[bytes]) -> Iterator[dict[str, Any]]:
+    assert process.stdin is not None
+    lines: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+    try:
+        process.stdin.write(job.encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it died before it listened: the end of its output says so
+    while True:
+        try:
+            line = lines.get(timeout=time_limit)
+        except queue.Empty:
+            raise Died(f"hung: no answer within {time_limit:g} s") from None
+        if not line:
+            raise Died(_ending(process.wait(), noise))
+        message: dict[str, Any] = json.loads(line)
+        if "done" in message:
+            return
+        yield message
+
+
+def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(b"")
+
+
+def _ending(status: int, noise: IO[bytes]) -> str:
+    """How the process ended, with the last line it wrote to standard error."""
+    how = f"ended the process with status {status}"
+    if status < 0:
+        how = f"ended the process with {signal.Signals(-status).name}"
+    noise.seek(0)
+    written = noise.read().decode(errors="replace").strip().splitlines()
+    return f"{how}: {written[-1][:200]}" if written else how
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it and whatever it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+    process.wait()

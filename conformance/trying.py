@@ -1,0 +1,88 @@
+"""One implementation tried on one clause, and the findings of many drawn together into a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from conformance.clauses import Clause, Outcome
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.implementations import Implementation
+from conformance.profiles import Profile
+from conformance.record import Finding, Level, Run, Verdict
+from oracle import Format
+
+FIRST = "CALL-1"
+"""The clause that is tried first: whoever violates it is not asked anything else."""
+
+
+def opened(implementation: Implementation, fmt: Format, profile: Profile, source: str) -> Run:
+    """The run before any clause: its verdict is final where the format is not claimed or cannot be run here."""
+    blank = Run(
+        implementation=implementation.name,
+        source=source,
+        format=fmt.name,
+        profile=profile.name,
+        verdict=Verdict.CONFORMS,
+        claims=implementation.claims.plain(),
+        environment=dict(implementation.environment),
+    )
+    if fmt not in implementation.claims.formats:
+        return replace(blank, verdict=Verdict.NOT_CLAIMED, reason=f"it does not claim {fmt.name}")
+    unavailable = implementation.unavailable()
+    return blank if unavailable is None else replace(blank, verdict=Verdict.NOT_RUN, reason=unavailable)
+
+
+def check(clause: Clause, trial: Trial) -> Finding:
+    """What the clause's check finds: a verdict in every case, whatever the implementation does."""
+    missing = _missing(clause, trial)
+    if missing:
+        return Finding(clause.id, clause.level, Verdict.NOT_CLAIMED, note=f"it does not claim {missing}")
+    try:
+        outcome: Outcome = clause.check(trial)
+    except Misbehaviour as error:
+        return failed(clause, f"{error.kind}: {error}")
+    verdict = Verdict.VIOLATES if outcome.violations else Verdict.CONFORMS
+    if outcome.not_claimed:
+        verdict = Verdict.NOT_CLAIMED
+    return Finding(
+        clause.id,
+        clause.level,
+        verdict,
+        points=outcome.points,
+        violations=outcome.violations,
+        worst=outcome.worst,
+        counts=outcome.counts,
+        grade=outcome.grade,
+        note=outcome.note,
+    )
+
+
+def failed(clause: Clause, note: str) -> Finding:
+    """The clause is violated, by conduct and not by a number."""
+    return Finding(clause.id, clause.level, Verdict.VIOLATES, points=1, violations=1, note=note)
+
+
+def skipped(clause: Clause, reason: str) -> Finding:
+    """The clause was not tried, and why."""
+    return Finding(clause.id, clause.level, Verdict.NOT_RUN, note=reason)
+
+
+def concluded(run: Run, findings: Iterable[Finding], seconds: float) -> Run:
+    """The run with its findings and its verdict: violated by one MUST, and passed only where something was judged."""
+    found = tuple(findings)
+    wrong = any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for f in found)
+    judged = any(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in found)
+    verdict = Verdict.VIOLATES if wrong else Verdict.CONFORMS if judged else Verdict.NOT_CLAIMED
+    reason = "" if judged else "no clause applies to what it claims"
+    return replace(run, verdict=verdict, reason=reason, findings=found, seconds=round(seconds, 3))
+
+
+def _missing(clause: Clause, trial: Trial) -> str:
+    """What the clause needs and the implementation does not claim; empty if nothing."""
+    claims = trial.implementation.claims
+    claimed = {*claims.options, claims.reduction}
+    claimed |= {name for name, has in (("gradient", claims.gradient), ("metrics", claims.metrics)) if has}
+    names = {"none": "per-pair losses", "mean": "a mean", "gradient": "gradients"}
+    return ", ".join(names.get(need, need) for need in sorted(clause.needs - claimed))

@@ -1,0 +1,63 @@
+"""The process in which a named implementation is judged: a job on standard input, a message a line on standard output.
+
+What the implementation prints goes to standard error, so that it cannot speak in the suite's name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+from conformance.clauses import find
+from conformance.clauses.trial import Trial
+from conformance.errors import ConformanceError
+from conformance.implementations import Implementation, load
+from conformance.profiles import get_profile
+from conformance.record import Verdict, plain
+from conformance.trying import FIRST, check, opened, skipped
+from oracle import get_format
+
+
+def main() -> None:
+    """Judge the job's implementation from its first step on."""
+    job = json.loads(sys.stdin.read())
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        sys.path[:] = job["path"]
+        try:
+            implementation = load(job["source"])
+        except ConformanceError as error:
+            _say(out, error=type(error).__name__, text=str(error))
+        else:
+            _judge(implementation, job, out)
+        _say(out, done=True)
+
+
+def _judge(implementation: Implementation, job: dict[str, Any], out: TextIO) -> None:
+    profile = get_profile(job["profile"])
+    clauses = [find(identity) for identity in job["clauses"]]
+    first, within = divmod(job["start"], len(clauses))
+    for name in job["formats"][first:]:
+        fmt = get_format(name)
+        blank = opened(implementation, fmt, profile, job["source"])
+        _say(out, run=plain(blank))
+        if blank.verdict is Verdict.CONFORMS:
+            trial, refused = Trial(implementation, fmt, profile, job["seed"]), ""
+            for clause in clauses[within:]:
+                _say(out, checking=clause.id)
+                finding = skipped(clause, refused) if refused else check(clause, trial)
+                if clause.id == FIRST and finding.verdict is Verdict.VIOLATES:
+                    refused = f"it violates {FIRST}: {finding.note}"
+                _say(out, finding=plain(finding))
+        within = 0
+
+
+def _say(out: TextIO, **message: Any) -> None:
+    out.write(json.dumps(message) + "\n")
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()
