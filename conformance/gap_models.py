@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from oracle import Format, Real, binary32
-from oracle.ulp import ulp_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,9 @@ class Model:
         return _minus_log(self, self.sigmoid(z))
 
     def errs(self, z: float) -> bool:
-        """Whether the loss is off by more than 1 ulp."""
-        return ulp_error(self.loss(z), Real.softplus(Fraction(-z)), self.target) > 1
+        """Whether the loss is off by more than 1 ulp, exactly; for |z| <= 0.4, where the ulp of the exact loss is 2**-p."""
+        error, ulp = Real.softplus(Fraction(-z)) - Fraction(self.loss(z)), Fraction(1, 2**self.target.precision)
+        return (error - ulp).sign > 0 or (error + ulp).sign < 0
 
     def reciprocal(self, z: float) -> float:
         """1 / s rounded: the factor that the derivative of the log contributes."""

@@ -26,9 +26,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", logits_per_binade=6, around=8, pairs=200, examples=100),
-        Profile("standard", logits_per_binade=60, around=64, pairs=2_000, examples=1_000),
-        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=10_000),
+        Profile("quick", logits_per_binade=6, around=8, pairs=200, examples=40),
+        Profile("standard", logits_per_binade=60, around=64, pairs=1_000, examples=300),
+        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=3_000),
     )
 }
 

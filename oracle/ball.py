@@ -143,8 +143,9 @@ class Enclosure:
 def exact(values: ArrayLike) -> Enclosure:
     """x = the float64 value itself, radius 0; NaN and infinities are themselves."""
     floats = np.asarray(values, dtype=np.float64)
-    head, exponent = np.frexp(floats)
-    head = np.asarray(head + 0.0)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        head, exponent = np.frexp(floats + 0.0)
+    head = np.asarray(head)
     powers = np.where(np.isfinite(head), exponent, 0).astype(np.int64)
     return Enclosure(head, np.zeros_like(head), powers, np.zeros_like(head))
 
@@ -173,6 +174,12 @@ def rescaled(head: Floats, tail: Floats, exponent: Integers, radius: Floats) -> 
     shift = np.frexp(np.maximum(np.abs(head), radius))[1].astype(np.int64)
     down = power_of_two(-shift)
     return Enclosure(head * down, tail * down, exponent + shift, radius * down)
+
+
+def joined(*balls: Enclosure) -> Enclosure:
+    """One-dimensional arrays of balls, one after the other."""
+    fields = ("head", "tail", "exponent", "radius")
+    return Enclosure(*(np.concatenate([getattr(ball, field) for ball in balls]) for field in fields))
 
 
 def normalised(head: Floats, tail: Floats, exponent: Integers, radius: Floats, special: Floats) -> Enclosure:

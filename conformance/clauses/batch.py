@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.clauses.ends import judge_losses, judged_pairs, pairs
+from conformance.clauses.accepted import accepted_losses
+from conformance.clauses.ends import judge_losses, judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
@@ -12,7 +13,6 @@ from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, short_responses
 from conformance.record import Level
-from oracle import bounds
 
 chapter = Chapter("BATCH")
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
@@ -82,7 +82,7 @@ def order_and_strides(trial: Trial) -> Outcome:
     shuffled = trial.rng("BATCH-3 order").permutation(len(pool))
     for order in (np.arange(len(pool)), np.arange(len(pool))[::-1], shuffled):
         batch = pool.take(order)
-        acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+        acceptance = accepted_losses(trial, batch)
         for strided in (False, True):
             got = trial.answer(batch, strided=strided).losses
             tally.interval(LOSS, batch, got, acceptance)
@@ -107,7 +107,7 @@ def neighbours(trial: Trial) -> Outcome:
         whole = trial.answer(mixed).losses
         kept = np.delete(np.arange(len(mixed)), [0, 17, 33])
         batch = mixed.take(kept)
-        tally.interval(LOSS, batch, whole[kept], bounds.loss(pairs(batch), trial.fmt, flush=trial.flush))
+        tally.interval(LOSS, batch, whole[kept], accepted_losses(trial, batch))
     repeated = pool.take(np.repeat(np.arange(4), 5))
     judge_losses(tally, trial, repeated)
     return tally.outcome()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.clauses import ends
+from conformance.clauses.accepted import accepted_losses
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import ANTISYMMETRY, LOSS
 from conformance.clauses.tally import Tally
@@ -141,8 +142,8 @@ def antisymmetry(trial: Trial) -> Outcome:
         a, b, c, d = batch.logps
         exchanged = Batch.of(b, a, d, c, beta=batch.beta)
         got, other = trial.answer(batch).losses, trial.answer(exchanged).losses
-        allowed = bounds.loss(ends.pairs(batch), trial.fmt, flush=trial.flush)
-        opposite = bounds.loss(ends.pairs(exchanged), trial.fmt, flush=trial.flush)
+        allowed = accepted_losses(trial, batch)
+        opposite = accepted_losses(trial, exchanged)
         error = bounds.centre(point(got) - point(other) - (allowed.exact - opposite.exact))
         room = bounds.centre((allowed.high - allowed.low) + (opposite.high - opposite.low))
         with np.errstate(invalid="ignore"):

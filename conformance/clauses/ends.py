@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from conformance.clauses.accepted import accepted_gradients, accepted_losses, as_pairs
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -46,14 +47,14 @@ def judge_regimes(
 
 def judge_losses(tally: Tally, trial: Trial, batch: Batch) -> None:
     """Each pair's loss against its acceptance interval."""
-    acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+    acceptance = accepted_losses(trial, batch)
     tally.interval(LOSS, batch, trial.answer(batch).losses, acceptance)
 
 
 def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
     """Each derivative in a logp against its acceptance interval; a detached reference is counted, not judged."""
     answer = trial.answer(batch, gradient=True)
-    acceptance = bounds.gradient(pairs(batch), trial.fmt, flush=trial.flush)
+    acceptance = accepted_gradients(trial, batch)
     detached = reference_detached(answer)
     parts = answer.gradient or (None,) * 4
     for quantity, sign, part in zip(GRADIENTS, SIGNS, parts, strict=True):
@@ -66,7 +67,7 @@ def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
 
 def judged_pairs(trial: Trial, batch: Batch) -> Batch:
     """The pairs of a batch whose way to the logit does not overflow in the format: a MUST judges no others."""
-    return batch.take(np.flatnonzero(bounds.representable(pairs(batch), trial.fmt)))
+    return batch.take(np.flatnonzero(bounds.representable(as_pairs(batch), trial.fmt)))
 
 
 def reference_detached(answer: Answer) -> bool:
@@ -78,8 +79,3 @@ def reference_detached(answer: Answer) -> bool:
 def negated(acceptance: Acceptance) -> Acceptance:
     """The interval of minus the quantity."""
     return Acceptance(-acceptance.exact, -acceptance.high, -acceptance.low, acceptance.zero, acceptance.fmt)
-
-
-def pairs(batch: Batch) -> bounds.Pairs:
-    """The batch as the bounds see it."""
-    return bounds.Pairs(*batch.logps, batch.beta, batch.label_smoothing)

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from conformance.clauses.ends import pairs
+from conformance.clauses.accepted import accepted_losses
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.record import Level
-from oracle import bounds
 from oracle.formats import Floats
 
 chapter = Chapter("OPTION")
@@ -63,7 +62,7 @@ def _judge(trial: Trial, batches: Iterable[Batch]) -> Outcome:
     wrong: list[tuple[Batch, Floats]] = []
     for batch in batches:
         got = trial.answer(batch).losses
-        acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+        acceptance = accepted_losses(trial, batch)
         tally.interval(LOSS, batch, got, acceptance)
         if not (acceptance.rho(got) <= 1).all():
             wrong.append((batch, got))
@@ -77,7 +76,7 @@ def diagnosis(trial: Trial, wrong: list[tuple[Batch, Floats]]) -> str:
 
 
 def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool:
-    acceptance = bounds.loss(pairs(mistake(batch)), trial.fmt, flush=trial.flush)
+    acceptance = accepted_losses(trial, mistake(batch))
     return bool((acceptance.rho(got) <= 1).all())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.clauses.ends import judged_pairs, negated, pairs
+from conformance.clauses.accepted import accepted_gradients, accepted_losses
+from conformance.clauses.ends import judged_pairs, negated
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -36,7 +37,7 @@ def mean_loss(trial: Trial) -> Outcome:
     for drawn in (golden(), tutorial(), *batches):
         for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
             batch = judged_pairs(trial, drawn.at(label_smoothing=smoothing))
-            acceptance = bounds.mean(bounds.loss(pairs(batch), trial.fmt, flush=trial.flush))
+            acceptance = bounds.mean(accepted_losses(trial, batch))
             got = trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses
             tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
     return tally.outcome()
@@ -57,7 +58,7 @@ def mean_gradient(trial: Trial) -> Outcome:
     tally, rng = Tally(trial), trial.rng("REDUCE-2")
     for size in SIZES:
         batch = judged_pairs(trial, short_responses(trial.fmt, size, rng))
-        acceptance = bounds.shared(bounds.gradient(pairs(batch), trial.fmt, flush=trial.flush), len(batch))
+        acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch))
         answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
         parts = answer.gradient or (None,) * 4
         for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.clauses.ends import DERIVATION, judge_gradients, judge_losses, judge_regimes, pairs
+from conformance.clauses.accepted import accepted_losses
+from conformance.clauses.ends import DERIVATION, judge_gradients, judge_losses, judge_regimes
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
@@ -70,7 +71,7 @@ def shape(trial: Trial) -> Outcome:
     for eps in trial.offered("label_smoothing", SMOOTHINGS):
         batch = Batch.at_logits(z, label_smoothing=eps)
         got = trial.answer(batch).losses
-        acceptance = bounds.loss(pairs(batch), trial.fmt, flush=trial.flush)
+        acceptance = accepted_losses(trial, batch)
         exact = bounds.centre(acceptance.exact)
         room = bounds.centre(acceptance.high - acceptance.low)
         for order, spread in ((1, np.ones(2)), (2, np.array([1.0, 2.0, 1.0]))):

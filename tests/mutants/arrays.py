@@ -25,6 +25,12 @@ def margin(pc: Array, pr: Array, rc: Array, rr: Array) -> Array:
     return result
 
 
+def each(change: Callable[[Array], Array], *logps: Array) -> tuple[Array, Array, Array, Array]:
+    """The four log-probabilities, each changed."""
+    pc, pr, rc, rr = (change(x) for x in logps)
+    return pc, pr, rc, rr
+
+
 def softplus(x: Array) -> Array:
     """log(1 + e**x), stable, every operation in x's dtype."""
     result: Array = np.maximum(x, number(x, 0)) + np.log1p(np.exp(-np.abs(x)))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from . import arrays
 from .arrays import Array
-from .kinds import Mutant, NumpyLoss, numpy_mutant, stateful_mutant, torch_mutant
+from .kinds import Mutant, numpy_mutant, stateful_mutant, torch_mutant
 from .tensors import Loss, of_logps, of_margin, smoothed, stable, then
 from .witnesses import batch_of, both, logits, one, pairs, twice
 
@@ -89,7 +89,7 @@ def _tail_of_vectors(width: int) -> Loss:
     return then(edit)
 
 
-def _numpy_losses(change: Callable[[Array], Array]) -> NumpyLoss:
+def _numpy_losses(change: Callable[[Array], Array]) -> arrays.Loss:
     def loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Array:
         return change(arrays.stable(pc, pr, rc, rr, beta, eps))
 
@@ -219,7 +219,7 @@ MUTANTS = (
         "batch",
         "Strided inputs are read as if they were contiguous: pair 2 i is pair i.",
         lambda pc, pr, rc, rr, beta, eps: arrays.stable(
-            *(np.resize(x[::2], x.shape) if len(x) > 8 else x for x in (pc, pr, rc, rr)), beta, eps
+            *arrays.each(lambda x: np.resize(x[::2], x.shape) if len(x) > 8 else x, pc, pr, rc, rr), beta, eps
         ),
         batch_of(12, beta=0.5),
     ),

@@ -12,7 +12,7 @@ from torch import Tensor
 from . import arrays
 from .arrays import Array
 from .kinds import WIDE, numpy_mutant, torch_mutant
-from .tensors import of_arguments, smoothed, stable, then
+from .tensors import each, of_arguments, smoothed, stable, then
 from .witnesses import batch_of, both, coarse, logits, one, options, pairs
 
 _torch = functools.partial(torch_mutant, family="dtype")
@@ -31,7 +31,7 @@ def _rounded(value: float, dtype: object) -> float:
 def _autocast(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
     """One step narrower inside, and back."""
     dtype = NARROWING.get(pc.dtype, pc.dtype)
-    return stable(*(x.to(dtype) for x in (pc, pr, rc, rr)), beta, eps).to(pc.dtype)
+    return stable(*each(lambda x: x.to(dtype), pc, pr, rc, rr), beta, eps).to(pc.dtype)
 
 
 def _half_reference(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:

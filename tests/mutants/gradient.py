@@ -75,7 +75,7 @@ def _finite_difference(
     pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float
 ) -> tuple[Array, Array, Array, Array]:
     """One-sided differences in float64 with a step of 2^-14 in z."""
-    m = arrays.margin(*(x.astype(np.float64) for x in (pc, pr, rc, rr)))
+    m = arrays.margin(*arrays.each(lambda x: x.astype(np.float64), pc, pr, rc, rr))
     z, step = beta * m, 2.0**-14
     rise = arrays.softplus(-(z + step)) - arrays.softplus(-z)
     scaled = (beta * (rise / step + eps)).astype(pc.dtype)
@@ -135,7 +135,7 @@ MUTANTS = (
     _torch(
         "gradient-clipped",
         wrong="The gradient is clipped to [-0.1, 0.1].",
-        function=of_logps(lambda *logps: tuple(_clipped(x, 0.1) for x in logps)),  # type: ignore[arg-type,return-value]
+        function=of_logps(lambda *logps: tensors.each(lambda x: _clipped(x, 0.1), *logps)),
         witness=options,
     ),
     _torch(
@@ -231,7 +231,7 @@ MUTANTS = (
         "gradient-without-beta",
         wrong="beta is applied to a detached value and lost in the backward.",
         function=lambda pc, pr, rc, rr, beta, eps: tensors.stable(
-            *(scaled_gradient(x, 1 / beta if beta else 1.0) for x in (pc, pr, rc, rr)), beta, eps
+            *tensors.each(lambda x: scaled_gradient(x, 1 / beta if beta else 1.0), pc, pr, rc, rr), beta, eps
         ),
         witness=options,
     ),
@@ -244,8 +244,8 @@ MUTANTS = (
     _numpy(
         "gradient-without-beta-numpy",
         "d loss / dz is returned where d loss / d logp was promised.",
-        lambda pc, pr, rc, rr, beta, eps: tuple(  # type: ignore[arg-type,return-value]
-            x / arrays.number(x, beta or 1.0) for x in arrays.gradient(pc, pr, rc, rr, beta, eps)
+        lambda pc, pr, rc, rr, beta, eps: arrays.each(
+            lambda x: x / arrays.number(x, beta or 1.0), *arrays.gradient(pc, pr, rc, rr, beta, eps)
         ),
     ),
     _numpy("gradient-order", "The derivatives are returned as rejected, chosen, rejected, chosen.", _reordered),

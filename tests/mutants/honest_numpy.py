@@ -78,15 +78,15 @@ def _arctanh_tail(x: Array) -> Array:
 def _exp_of_difference(x: Array) -> Array:
     """sigmoid(x) = exp(x - softplus(x)), the derivative of logaddexp as an automatic differentiator writes it."""
     with np.errstate(invalid="ignore"):
-        result = np.exp(x - arrays.softplus(x))
-    return np.where(x == np.inf, arrays.number(x, 1), result)
+        inside = np.exp(x - arrays.softplus(x))
+    result: Array = np.where(x == np.inf, arrays.number(x, 1), inside)
+    return result
 
 
 def _half_plus_half_tanh(x: Array) -> Array:
     """(1 + tanh(x/2)) / 2 for x > 0, exp(x) / (1 + exp(x)) below."""
-    half, one = arrays.number(x, 0.5), arrays.number(x, 1)
+    half = arrays.number(x, 0.5)
     result: Array = np.where(x > 0, half + half * np.tanh(half * x), arrays.sigmoid(x))
-    assert one == 1
     return result
 
 
@@ -101,7 +101,7 @@ def _masked(x: Array) -> Array:
 
 def _one_by_one(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Array:
     """Pair by pair in a Python loop."""
-    rows = [arrays.stable(*(x[i : i + 1] for x in (pc, pr, rc, rr)), beta, eps) for i in range(len(pc))]
+    rows = [arrays.stable(pc[i : i + 1], pr[i : i + 1], rc[i : i + 1], rr[i : i + 1], beta, eps) for i in range(len(pc))]
     return np.concatenate(rows) if rows else pc.copy()
 
 
@@ -122,7 +122,8 @@ def _double_double(pc: Array, pr: Array, rc: Array, rr: Array) -> tuple[Array, A
 
 def _mean_of(reduce: Callable[[Array], Array]) -> arrays.Loss:
     def loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Array:
-        return np.asarray(reduce(arrays.stable(pc, pr, rc, rr, beta, eps)))
+        losses = arrays.stable(pc, pr, rc, rr, beta, eps)
+        return np.asarray(reduce(losses) if len(losses) else arrays.number(losses, np.nan))
 
     return loss
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from conformance.implementations.torch import torch_implementation
+
 from . import tensors
 from .kinds import NARROW, Honest, torch_honest
 from .tensors import Loss, mixed, of_slope, of_softplus, smoothed, stable
@@ -26,7 +28,7 @@ def _rewards(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: f
 
 def _inside(dtype: torch.dtype, *, back: bool = True) -> Loss:
     def loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
-        losses = stable(*(x.to(dtype) for x in (pc, pr, rc, rr)), beta, eps)
+        losses = stable(*tensors.each(lambda x: x.to(dtype), pc, pr, rc, rr), beta, eps)
         return losses.to(pc.dtype) if back else losses
 
     return loss
@@ -94,6 +96,23 @@ def _of_concatenation(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: floa
 
 def _stable_slope(z: Tensor, eps: float) -> Tensor:
     return eps - torch.sigmoid(-z)
+
+
+def _compiled() -> Loss:
+    """Compiled with beta and label_smoothing as tensors of no dimension, so that no value of theirs is compiled in."""
+    plain = torch.compile(lambda *logps, beta: tensors.softplus(-beta * tensors.margin(*logps)), dynamic=True)
+    full = torch.compile(lambda *logps, beta, eps: _mixture(beta * tensors.margin(*logps), eps), dynamic=True)
+
+    def loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+        factor, weight = torch.tensor(beta, dtype=torch.float64), torch.tensor(eps, dtype=torch.float64)
+        result: Tensor = plain(pc, pr, rc, rr, beta=factor) if eps == 0 else full(pc, pr, rc, rr, beta=factor, eps=weight)
+        return result
+
+    return loss
+
+
+def _mixture(z: Tensor, eps: Tensor) -> Tensor:
+    return (1 - eps) * tensors.softplus(-z) + eps * tensors.softplus(z)
 
 
 def _mean(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
@@ -166,5 +185,10 @@ HONEST: tuple[Honest, ...] = (
     torch_honest("torch-mean", "the mean by tensor.mean()", _mean, reduction="mean"),
     torch_honest("torch-mean-in-float64", "the mean accumulated in float64", _mean_in_float64, reduction="mean"),
     torch_honest("torch-mean-by-sum", "the sum divided by n", _mean_by_sum, reduction="mean"),
-    torch_honest("torch-compiled", "the stable function under torch.compile", stable, slow=True, compile=True),
+    Honest(
+        "torch-compiled",
+        "the stable function under torch.compile",
+        lambda: torch_implementation(_compiled(), name="torch-compiled"),
+        slow=True,
+    ),
 )

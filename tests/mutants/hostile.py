@@ -93,7 +93,7 @@ def _returns_list(*arguments: Any) -> Any:
 
 
 def _returns_scalar(*arguments: Any) -> Any:
-    return float(_right(*arguments).sum())
+    return float(_right(*arguments).detach().sum())
 
 
 def _returns_matrix(*arguments: Any) -> Any:

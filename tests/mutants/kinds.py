@@ -114,7 +114,6 @@ def torch_honest(
     function: TorchLoss,
     *,
     formats: tuple[str, ...] = ALL,
-    slow: bool = False,
     **claims: Any,
 ) -> Honest:
     """A correct plain function of tensors."""
@@ -122,7 +121,7 @@ def torch_honest(
     def build() -> Implementation:
         return torch_implementation(function, name=name, dtypes=formats, **claims)
 
-    return Honest(name, why, build, formats, slow)
+    return Honest(name, why, build, formats)
 
 
 def numpy_honest(name: str, why: str, function: NumpyLoss, *, formats: tuple[str, ...] = ALL, **claims: Any) -> Honest:

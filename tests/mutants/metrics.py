@@ -34,7 +34,7 @@ def _but(**changes: Callable[[Array, Array, Array, Array, float], Any]) -> Calla
     """The right metrics with some of them replaced, each computed in float64."""
 
     def metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
-        wide = tuple(x.astype(np.float64) for x in (pc, pr, rc, rr))
+        wide = arrays.each(lambda x: x.astype(np.float64), pc, pr, rc, rr)
         replaced = {name: function(*wide, beta) for name, function in changes.items()}
         return right(pc, pr, rc, rr, beta, eps) | replaced
 

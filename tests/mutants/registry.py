@@ -41,7 +41,7 @@ __all__ = ["FAMILIES", "HONEST", "MUTANTS", "Honest", "Mutant", "honest", "mutan
 
 _MUTANTS = {mutant.name: mutant for mutant in MUTANTS}
 _HONEST = {entry.name: entry for entry in HONEST}
-_COUNTS = Counter(entry.name for entry in (*MUTANTS, *HONEST))
+_COUNTS = Counter([*(entry.name for entry in MUTANTS), *(entry.name for entry in HONEST)])
 _TWICE = [name for name, count in _COUNTS.items() if count > 1]
 if _TWICE:
     raise ValueError(f"names used twice: {', '.join(_TWICE)}")

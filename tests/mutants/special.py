@@ -27,7 +27,7 @@ def _clamped_logit(limit: float) -> Loss:
 
 
 def _clamped_logps(limit: float) -> Loss:
-    return of_logps(lambda *logps: tuple(x.clamp(min=-limit) for x in logps))  # type: ignore[arg-type,return-value]
+    return of_logps(lambda *logps: tensors.each(lambda x: x.clamp(min=-limit), *logps))
 
 
 def _numpy_then(change: object) -> arrays.Loss:
@@ -96,7 +96,7 @@ MUTANTS = (
     _torch(
         "nan-logps-to-zero",
         wrong="nan_to_num on the log-probabilities: NaN becomes 0, infinities the largest number.",
-        function=of_logps(lambda *logps: tuple(torch.nan_to_num(x) for x in logps)),  # type: ignore[arg-type,return-value]
+        function=of_logps(lambda *logps: tensors.each(torch.nan_to_num, *logps)),
         witness=both(nan, infinite),
         source="https://github.com/modelscope/ms-swift/issues/5418",
     ),

@@ -98,7 +98,11 @@ MUTANTS = (
         "logsumexp-minus-reward",
         wrong="logsumexp of the two rewards minus the chosen one: cancels for won pairs.",
         function=_logsumexp,
-        witness=both(one(-1.0, -4.0, 0.0, 0.0, beta=2.0), one(0.0, -0.125, -2.0, 0.0, beta=2.0)),
+        witness=both(
+            one(-1.0, -4.0, 0.0, 0.0, beta=2.0),
+            one(0.0, -0.125, -2.0, 0.0, beta=2.0),
+            one(-4.0, -12.0, -8.0, -8.0, beta=4.0),
+        ),
     ),
     _torch(
         "cross-entropy-of-rewards",
@@ -120,8 +124,8 @@ MUTANTS = (
         function=of_softplus(F.softplus),
         witness=logits(-20.25, -20.5, -22.0, -25.0),
         equivalent={
-            "binary16": "beyond 20 the dropped exp(-20) = 2e-9 is 1e-6 ulp of 20, and the slope is 1 within 1e-5 ulp",
-            "bfloat16": "beyond 20 the dropped exp(-20) = 2e-9 is 1e-8 ulp of 20, and the slope is 1 within 1e-6 ulp",
+            "binary16": "beyond 20 the dropped exp(-20) = 2e-9 is 2e-7 ulp of 20, and the slope is 1 within 1e-5 ulp",
+            "bfloat16": "beyond 20 the dropped exp(-20) = 2e-9 is 2e-8 ulp of 20, and the slope is 1 within 1e-6 ulp",
             "binary32": "beyond 20 the dropped exp(-20) = 2e-9 is 1e-3 ulp of 20, and the slope is 1 within 0.04 ulp",
         },
         source="https://github.com/pytorch/pytorch/issues/55587",
@@ -190,6 +194,6 @@ MUTANTS = (
             arrays.softplus,
             lambda pc, pr, rc, rr: np.log((np.exp(pc) / np.exp(rc)) / (np.exp(pr) / np.exp(rr))),
         ),
-        witness=lambda fmt: both(one(-896.0, -904.0, -900.0, -900.0), pairs())(fmt),
+        witness=both(one(-896.0, -904.0, -900.0, -900.0), pairs()),
     ),
 )

@@ -18,6 +18,12 @@ def margin(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> Tensor:
     return (pc - rc) - (pr - rr)
 
 
+def each(change: Callable[[Tensor], Tensor], *logps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The four log-probabilities, each changed."""
+    pc, pr, rc, rr = (change(x) for x in logps)
+    return pc, pr, rc, rr
+
+
 def softplus(x: Tensor) -> Tensor:
     """log(1 + e**x), stable."""
     return -F.logsigmoid(-x)
@@ -80,7 +86,7 @@ def then(change: Callable[[Tensor], Tensor]) -> Loss:
     return loss
 
 
-class _Scaled(torch.autograd.Function):
+class _Scaled(torch.autograd.Function):  # type: ignore[misc]
     """x itself; its derivative times a factor."""
 
     @staticmethod
@@ -99,7 +105,7 @@ def scaled_gradient(x: Tensor, factor: float) -> Tensor:
     return result
 
 
-class _Sloped(torch.autograd.Function):
+class _Sloped(torch.autograd.Function):  # type: ignore[misc]
     """The right loss of a logit; d loss / dz is whatever the slope says."""
 
     @staticmethod

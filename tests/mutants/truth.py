@@ -45,7 +45,7 @@ class Range:
         if got == self.exact or (math.isnan(got) and math.isnan(self.exact)):
             return 0.0
         if not (math.isfinite(got) and math.isfinite(self.exact)):
-            return 0.0 if got == self.high or got == self.low else math.inf
+            return 0.0 if got in (self.low, self.high) else math.inf
         allowed = self.high - self.exact if got > self.exact else self.exact - self.low
         return abs(got - self.exact) / allowed if allowed > 0 else math.inf
 
@@ -70,7 +70,7 @@ def _logit(batch: Batch, index: int, fmt: Format) -> tuple[Fraction, Fraction]:
     pc, pr, rc, rr = (Fraction(float(logps[index])) for logps in batch.logps)
     beta, u, tiny = Fraction(batch.beta), Fraction(fmt.unit_roundoff), Fraction(fmt.smallest_normal)
     margin = (pc - rc) - (pr - rr)
-    if beta == 1 and [pc, pr, rc, rr].count(0) >= 3:
+    if beta == 1 and [pc, pr, rc, rr].count(Fraction(0)) >= 3:
         return margin, Fraction(0)
     orders = (
         (pc - rc, pr - rr, margin),
@@ -167,11 +167,13 @@ def _mean(ranges: list[Range], fmt: Format) -> Range:
     return Range(low - slack, exact, high + slack)
 
 
+@functools.lru_cache(maxsize=512)
 def losses(batch: Batch, fmt: Format) -> list[Range]:
     """The allowed losses of every pair."""
     return [_loss(batch, i, fmt) for i in range(len(batch))]
 
 
+@functools.lru_cache(maxsize=512)
 def slopes(batch: Batch, fmt: Format) -> list[Range]:
     """The allowed derivatives of every pair in policy_chosen_logps."""
     return [_slope(batch, i, fmt) for i in range(len(batch))]

@@ -1,0 +1,51 @@
+"""`dpo-conformance gap`: where log-of-sigmoid parts from log-sigmoid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from conformance import gap
+from conformance.errors import ConformanceError
+from conformance.implementations import load
+from conformance.reports import gap as report
+from conformance.reports import plots
+from oracle import FORMATS, OracleError, get_format
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("gap")
+@click.argument("implementations", nargs=-1, metavar="[IMPLEMENTATION]...")
+@click.option("--dtype", "dtypes", multiple=True, metavar="D", help="A format; repeatable. Default: all four.")
+@click.option("--plot", "figure", type=_FILE, help="Draw the errors over z there (needs matplotlib).")
+@click.option("--plot-beta", "beta_figure", type=_FILE, help="Draw the loss over the margin for four beta there.")
+@click.option("--json", "json_file", type=_FILE, help="Write the thresholds there.")
+def command(
+    implementations: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    figure: Path | None,
+    beta_figure: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Print, for each format, the logits where log(sigmoid(z)) first errs by more than an ulp, is 0, or is infinite, and
+    where its gradient is first NaN or 0: predicted from the format's parameters, and measured, side by side.
+
+    Without an IMPLEMENTATION, the naive and the stable ones of NumPy and PyTorch are measured.
+    """
+    try:
+        formats = [get_format(name) for name in dtypes] or list(FORMATS)
+        found = gap.measure([load(name) for name in implementations or gap.DEFAULT], formats)
+        report.render(found, Console(highlight=False))
+        if json_file is not None:
+            json_file.write_text(found.to_json(), encoding="utf-8")
+        if figure is not None:
+            plots.plot_gap(found, figure)
+        if beta_figure is not None:
+            plots.plot_beta(beta_figure)
+    except (ConformanceError, OracleError) as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror or error}") from error

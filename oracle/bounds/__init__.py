@@ -1,0 +1,36 @@
+"""What correct arithmetic in a format may return: the conditioning of the inputs, and acceptance intervals.
+
+Let u = 2**-p be the format's unit roundoff, eta its least subnormal, lambda its smallest normal, and h the exact margin
+of logps a, b, c, d = policy chosen, policy rejected, ref chosen, ref rejected. A rounded operation is exact * (1 + t),
+|t| <= u; products may add eta / 2 of underflow, sums and differences do not (Hauser 1996; Higham, "Accuracy and
+Stability of Numerical Algorithms", 2nd ed., section 2.2 and theorem 3.1 for what follows). docs/bounds.md derives each
+line; the names here are the names there.
+"""
+
+from oracle.bounds.acceptance import Acceptance, Mask, centre
+from oracle.bounds.conditioning import (
+    KERNEL_SHOULD,
+    Pairs,
+    kernel_must,
+    logit_error,
+    option_error,
+    representable,
+)
+from oracle.bounds.intervals import gradient, loss
+from oracle.bounds.reductions import mean, shared
+
+__all__ = [
+    "KERNEL_SHOULD",
+    "Acceptance",
+    "Mask",
+    "Pairs",
+    "centre",
+    "gradient",
+    "kernel_must",
+    "logit_error",
+    "loss",
+    "mean",
+    "option_error",
+    "representable",
+    "shared",
+]
