@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -40,7 +41,7 @@ def command(
         found = gap.measure([load(name) for name in implementations or gap.DEFAULT], formats)
         report.render(found, Console(highlight=False))
         if json_file is not None:
-            json_file.write_text(found.to_json(), encoding="utf-8")
+            json_file.write_text(json.dumps(found.to_json(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if figure is not None:
             plots.plot_gap(found, figure)
         if beta_figure is not None:

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 import oracle
@@ -55,14 +54,11 @@ def _show(console: Console, logps: tuple[str, ...], options: tuple[str, str], di
         console.print(Text(title, style="bold"))
         for name, value in values.items():
             console.print(Text(f"  {name:<24}{value.digits(digits)}"), soft_wrap=True)
-    table = Table("format", "loss rounded", "hexadecimal", "bits", title="loss, correctly rounded", title_justify="left")
-    for title, values in columns.items():
+        console.print(Text("  loss, correctly rounded"))
         for fmt in FORMATS:
             rounded = values["loss"].round(fmt)
             bits = f"0x{values['loss'].bits(fmt):0{fmt.width // 4}x}"
-            label = fmt.name if len(columns) == 1 else f"{fmt.name}, {title}"
-            table.add_row(label, repr(rounded), rounded.hex(), bits)
-    console.print(table)
+            console.print(Text(f"    {fmt.name:<10}{rounded!r:<26}{rounded.hex():<26}{bits}"), soft_wrap=True)
 
 
 def _fraction(name: str, text: str) -> Fraction:

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from conformance.errors import ConformanceError
 from conformance.profiles import PROFILES
+from conformance.record import Record, Verdict
 from conformance.reports import terminal
-from conformance.runner import judge
+from conformance.runner import TIME_LIMIT, judge
 
 
 @click.command("run")
@@ -19,20 +20,40 @@ from conformance.runner import judge
 @click.option("--dtype", "dtypes", multiple=True, metavar="D", help="A format to judge in; repeatable. Default: all four.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
+@click.option(
+    "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a clause may take."
+)
+@click.option("--in-process", is_flag=True, help="Judge in this process: to debug the implementation.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the record there.")
-def command(implementations: tuple[str, ...], dtypes: tuple[str, ...], profile: str, seed: int, json_file: Path | None) -> None:
+def command(
+    implementations: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    profile: str,
+    seed: int,
+    time_limit: float,
+    in_process: bool,
+    json_file: Path | None,
+) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
 
     An IMPLEMENTATION is a name from `dpo-conformance list`, or package.module:attribute, or path/to/file.py:attribute.
 
-    Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage or an implementation that
-    cannot be loaded. What was not run is never a pass: it is shown, with the reason.
+    Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
+    be loaded, or one that was judged in no format at all: what was not run is never a pass.
     """
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise click.BadParameter(f"{json_file.parent} is not a folder", param_hint="--json")
     try:
         with _Bar() as bar:
-            record = judge(*implementations, dtypes=dtypes or None, profile=profile, seed=seed, progress=bar.advance)
+            record = judge(
+                *implementations,
+                dtypes=dtypes or None,
+                profile=profile,
+                seed=seed,
+                isolate=not in_process,
+                time_limit=time_limit,
+                progress=bar.advance,
+            )
         if json_file is not None:
             record.write(json_file)
     except ConformanceError as error:
@@ -40,9 +61,18 @@ def command(implementations: tuple[str, ...], dtypes: tuple[str, ...], profile: 
     except OSError as error:
         raise click.UsageError(f"{json_file}: {error.strerror or error}") from error
     terminal.render(record, Console(highlight=False, soft_wrap=False))
-    if all(run.verdict.value in {"not run", "not claimed"} for run in record.runs):
-        click.echo("Nothing was judged.", err=True)
-    sys.exit(0 if record.conforms else 1)
+    sys.exit(_status(record))
+
+
+def _status(record: Record) -> int:
+    """1 where a MUST is violated; 2 where an implementation was judged in no format; else 0."""
+    if not record.conforms:
+        return 1
+    judged = {run.implementation for run in record.runs if run.verdict is Verdict.CONFORMS}
+    unjudged = sorted({run.implementation for run in record.runs} - judged)
+    if unjudged:
+        click.echo(f"Not judged in any format: {', '.join(unjudged)}.", err=True)
+    return 2 if unjudged else 0
 
 
 class _Bar:

@@ -60,9 +60,21 @@ class TorchImplementation:
 
     @functools.cached_property
     def _function(self) -> Loss:
-        """The function that is judged: compiled once where that is asked for, with shapes left dynamic."""
-        compiled: Loss = torch.compile(self._plain, dynamic=True) if self._compiled else self._plain
-        return compiled
+        """The function that is judged: compiled, with shapes left dynamic, where that is asked for.
+
+        Every format, option and gradient mode is a compilation of its own. Past a limit torch would go on uncompiled
+        and silently; here the limit is out of reach, and running into it is an error.
+        """
+        if not self._compiled:
+            return self._plain
+        compiled = torch.compile(self._plain, dynamic=True)
+        limits = {"recompile_limit": 4096, "accumulated_recompile_limit": 65536, "fail_on_recompile_limit_hit": True}
+
+        def limited(*arguments: Any) -> Tensor:
+            with torch._dynamo.config.patch(limits):
+                return compiled(*arguments)
+
+        return limited
 
     @property
     def environment(self) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -33,14 +35,14 @@ def render(record: Record, console: Console) -> None:
 
 def matrix(runs: Iterable[Run]) -> Table:
     """One row for each implementation in each format: verdict, worst errors, and the worst input."""
-    table = Table(title="implementation × format", title_justify="left")
-    table.add_column("implementation", overflow="fold")
+    table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False)
+    table.add_column("implementation", overflow="fold", max_width=24)
     table.add_column("format", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("value\nulp", justify="right", no_wrap=True)
     table.add_column("gradient\nulp", justify="right", no_wrap=True)
     table.add_column("ρ", justify="right", no_wrap=True)
-    table.add_column("worst input: z, or (pc, pr, rc, rr) β ε", overflow="fold")
+    table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
     previous = ""
     for run in runs:
         if previous not in {"", run.implementation}:
@@ -74,7 +76,7 @@ def _violation(run: Run, finding: Finding, console: Console) -> None:
     head.append(f"{run.implementation} in {run.format} violates it at {share}")
     console.print()
     console.print(head, soft_wrap=True)
-    console.print(Text(f"  {clause.statement}", style="dim"))
+    console.print(Padding(Text(clause.statement, style="dim"), (0, 0, 0, 2)))
     if finding.note:
         console.print(Text(f"  {finding.note}"), soft_wrap=True)
     if finding.worst is not None:

@@ -180,12 +180,8 @@ def test_every_definition_checks_its_arguments(definition: Callable[..., Any]) -
 # -- beta and label_smoothing ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "bad", [math.nan, math.inf, -math.inf, "inf", "nan", Decimal("Infinity"), np.float32(math.nan)]
-)
-@pytest.mark.parametrize(
-    ("argument", "allowed"), [("beta", "a finite number"), ("label_smoothing", "a number in [0, 1]")]
-)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, "inf", "nan", Decimal("Infinity"), np.float32(math.nan)])
+@pytest.mark.parametrize(("argument", "allowed"), [("beta", "a finite number"), ("label_smoothing", "a number in [0, 1]")])
 def test_parameters_must_be_finite(argument: str, allowed: str, bad: object) -> None:
     with pytest.raises(NotFinite, match="^" + re.escape(f"{argument} = {bad!r}: {allowed}") + "$"):
         oracle.loss(**GOOD, **{argument: bad})

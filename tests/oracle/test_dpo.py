@@ -283,10 +283,7 @@ def test_zero_times_infinity_is_nan() -> None:
 @pytest.mark.parametrize("eps", [0, 0.25, 1])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_limits_are_those_of_finite_logits(sign: int, eps: float) -> None:
-    near = [
-        x.round("bfloat16")
-        for x in (loss(sign * 1e300, 0, 0, 0, "1e9999", eps), *gradient(sign * 9999, 0, 0, 0, 1, eps))
-    ]
+    near = [x.round("bfloat16") for x in (loss(sign * 1e300, 0, 0, 0, "1e9999", eps), *gradient(sign * 9999, 0, 0, 0, 1, eps))]
     far = [x.round("bfloat16") for x in (loss(sign * INF, 0, 0, 0, 1, eps), *gradient(sign * INF, 0, 0, 0, 1, eps))]
     assert near[:5] == far[:5]
 
@@ -333,9 +330,7 @@ def test_each_element_stands_for_itself() -> None:
         assert [getattr(together, field)[index] for field in FIELDS] == alone
 
 
-@pytest.mark.parametrize(
-    "dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, np.int16, object]
-)
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble, np.int16, object])
 def test_arrays_of_any_format_are_read_as_the_numbers_they_hold(dtype: Any) -> None:
     array = np.array([-3.14159, -271.828, -1.0]).astype(dtype)
     got = oracle.loss(array, 0, 0, 0, beta=1)

@@ -96,9 +96,7 @@ def test_decode_all_patterns_as_the_dtype_does(fmt: Format) -> None:
         want = bits.view(DTYPES[fmt.name]).astype(np.float64)
     got = fmt.decode(bits)
     np.testing.assert_array_equal(got, want)
-    np.testing.assert_array_equal(
-        np.signbit(got), np.signbit(want) & ~np.isnan(want) | np.signbit(got) & np.isnan(want)
-    )
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(want) & ~np.isnan(want) | np.signbit(got) & np.isnan(want))
     np.testing.assert_array_equal(got, fmt.all_values())
 
 
