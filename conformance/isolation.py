@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -170,11 +171,9 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
     assert process.stdin is not None
     lines: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-    try:
+    # it may have died before it listens: the end of its output says so
+    with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(job.encode())
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it died before it listened: the end of its output says so
     while True:
         try:
             line = lines.get(timeout=time_limit)
@@ -190,8 +189,9 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
 
 def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout:
+        for line in process.stdout:
+            lines.put(line)
     lines.put(b"")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from conformance.clauses.model import Chapter, Outcome
@@ -31,35 +33,49 @@ _BOUND = (
 BLOCK = 1 << 16
 
 
+SINGLE_STRIDE = 16
+"""Under the quick profile, an implementation that takes one pair at a time is asked for every sixteenth pattern."""
+
+
 def _logits(trial: Trial) -> Floats:
     """Every pattern of a 16-bit format, a stratified set of a wide one; infinite logits belong to SPECIAL."""
-    if trial.fmt.width == 16:
-        values = logits.every(trial.fmt)
-        return values[~np.isinf(values)]
-    return logits.stratified(trial.fmt, trial.profile, trial.rng("logits"))
+    if trial.fmt.width > 16:
+        return logits.stratified(trial.fmt, trial.profile, trial.rng("logits"))
+    values = logits.every(trial.fmt)
+    if trial.implementation.claims.reduction == "mean" and trial.profile.name == "quick":
+        values = values[::SINGLE_STRIDE]
+    return values[~np.isinf(values)]
+
+
+@lru_cache(maxsize=1)
+def _answered(trial: Trial) -> tuple[Floats, Floats, tuple[Floats | None, Floats | None]]:
+    """The logits, the losses and the two derivatives in the policy's logps there: one evaluation for the chapter."""
+    z = _logits(trial)
+    blocks = [Batch.at_logits(z[start : start + BLOCK]) for start in range(0, len(z), BLOCK)]
+    answers = [trial.answer(block, gradient=trial.implementation.claims.gradient) for block in blocks]
+    columns = [[(answer.gradient or (None,) * 4)[place] for answer in answers] for place in (0, 1)]
+    chosen, rejected = (
+        np.concatenate([part for part in column if part is not None]) if all(p is not None for p in column) else None
+        for column in columns
+    )
+    return z, np.concatenate([answer.losses for answer in answers]), (chosen, rejected)
 
 
 def _judge_value(trial: Trial, limit: float) -> Outcome:
     tally = Tally(trial)
-    z = _logits(trial)
-    for start in range(0, len(z), BLOCK):
-        batch = Batch.at_logits(z[start : start + BLOCK])
-        exact = enclosure.softplus_minus(z[start : start + BLOCK])
-        tally.kernel(LOSS, batch, trial.answer(batch).losses, exact, limit)
+    z, losses, _ = _answered(trial)
+    tally.kernel(LOSS, Batch.at_logits(z), losses, enclosure.softplus_minus(z), limit)
     return tally.outcome(graded=True)
 
 
 def _judge_gradient(trial: Trial, limit: float) -> Outcome:
     """Both derivatives in the policy's logps: minus and plus sigma(-z)."""
     tally = Tally(trial)
-    z = _logits(trial)
-    for start in range(0, len(z), BLOCK):
-        batch = Batch.at_logits(z[start : start + BLOCK])
-        slope = enclosure.sigmoid_minus(z[start : start + BLOCK])
-        parts = trial.answer(batch, gradient=True).gradient or (None,) * 4
-        for quantity, sign, part in list(zip(GRADIENTS, SIGNS, parts, strict=True))[:2]:
-            got = np.full(len(batch), np.nan) if part is None else part
-            tally.kernel(quantity, batch, got, _signed(slope, sign), limit)
+    z, _, parts = _answered(trial)
+    slope, batch = enclosure.sigmoid_minus(z), Batch.at_logits(z)
+    for quantity, sign, part in zip(GRADIENTS[:2], SIGNS[:2], parts, strict=True):
+        got = np.full(len(batch), np.nan) if part is None else part
+        tally.kernel(quantity, batch, got, _signed(slope, sign), limit)
     return tally.outcome(graded=True)
 
 
@@ -149,14 +165,12 @@ def gradual_underflow(trial: Trial) -> Outcome:
     if trial.flush:
         return Outcome(0, 0, note="it declares that it flushes subnormals to zero", not_claimed=True)
     tally, fmt = Tally(trial), trial.fmt
-    values = _logits(trial)
-    values = values[values > 0]
-    slope, tail = enclosure.sigmoid_minus(values), enclosure.softplus_minus(values)
-    batch = Batch.at_logits(values)
-    answer = trial.answer(batch, gradient=trial.implementation.claims.gradient)
-    judged = [(LOSS, tail, answer.losses)]
-    if answer.gradient is not None and answer.gradient[1] is not None:
-        judged.append((GRADIENTS[1], slope, answer.gradient[1]))
+    z, losses, (_, rejected) = _answered(trial)
+    up = np.flatnonzero(z > 0)
+    batch = Batch.at_logits(z[up])
+    judged = [(LOSS, enclosure.softplus_minus(z[up]), losses[up])]
+    if rejected is not None:
+        judged.append((GRADIENTS[1], enclosure.sigmoid_minus(z[up]), rejected[up]))
     for quantity, exact, got in judged:
         size = centre(exact)
         tiny = np.flatnonzero((size < fmt.smallest_normal) & (size > fmt.smallest_subnormal))

@@ -184,16 +184,16 @@ def beta_zero(trial: Trial) -> Outcome:
 @chapter.clause(
     7,
     Level.SHOULD,
-    "infinite logits under label smoothing",
-    statement="Under label smoothing with 0 < eps < 1, an infinite logit of either sign should give the loss +infinity.",
-    derivation="Both softplus terms have a positive weight and one of them is infinite. The form softplus(-z) + eps z, "
-    "right elsewhere, gives infinity - infinity at z = -infinity.",
+    "an impossible chosen response under label smoothing",
+    statement="Under label smoothing with 0 < eps < 1, z = -infinity should give the loss +infinity.",
+    derivation="(1 - eps) softplus(-z) grows without bound and eps softplus(z) vanishes. The form softplus(-z) + eps z, "
+    "right at every finite logit, gives infinity - infinity; so this is no MUST.",
     needs=("label_smoothing",),
 )
 @_refusable
-def smoothed_infinity(trial: Trial) -> Outcome:
-    """Smoothed losses at z = -inf and z = +inf."""
-    rows = [new for row in _ROWS for place in range(4) for new in _with(row, (-INF,), place)]
+def smoothed_impossible_chosen(trial: Trial) -> Outcome:
+    """Smoothed losses at z = -inf."""
+    rows = [new for row in _ROWS for place in (0, 3) for new in _with(row, (-INF,), place)]
     return _losses(trial, *(_table(rows, label_smoothing=eps) for eps in (0.1, 0.5)))
 
 
@@ -217,3 +217,18 @@ def sign_of_zero(trial: Trial) -> Outcome:
     got = trial.answer(zeros).losses
     tally.boolean(LOSS, zeros, got, got == got[[1, 1, 3, 3]])
     return tally.outcome()
+
+
+@chapter.clause(
+    9,
+    Level.MUST,
+    "an impossible rejected response under label smoothing",
+    statement="Under label smoothing with 0 < eps < 1, z = +infinity shall give the loss +infinity.",
+    derivation="(1 - eps) softplus(-z) vanishes and eps softplus(z) grows without bound; softplus(-z) + eps z agrees.",
+    needs=("label_smoothing",),
+)
+@_refusable
+def smoothed_impossible_rejected(trial: Trial) -> Outcome:
+    """Smoothed losses at z = +inf."""
+    rows = [new for row in _ROWS for place in (1, 2) for new in _with(row, (-INF,), place)]
+    return _losses(trial, *(_table(rows, label_smoothing=eps) for eps in (0.1, 0.5)))

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.implementations.protocol import DEFAULTS, Answer, Implementation
-from conformance.inputs.batch import Batch
+from conformance.inputs.batch import NAMES, Batch
 from conformance.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """The implementation, the format, the profile and the seed of a run; no state, so that no check sees another."""
 
@@ -47,9 +47,11 @@ class Trial:
         """
         if self.implementation.claims.reduction == "none":
             return self.implementation.evaluate(batch, self.fmt, gradient=gradient, strided=strided)
-        singles = [self.implementation.evaluate(batch.take([i]), self.fmt, gradient=gradient) for i in range(len(batch))]
+        pairs = (batch.take([i]) for i in range(len(batch)))
+        singles = [self.implementation.evaluate(pair, self.fmt, gradient=gradient, strided=strided) for pair in pairs]
         losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
-        return Answer(losses, _joined(singles), singles[0].dtype if singles else "")
+        wrote = tuple(name for name in NAMES if any(name in single.wrote for single in singles))
+        return Answer(losses, _joined(singles), singles[0].dtype if singles else "", wrote)
 
 
 def _joined(

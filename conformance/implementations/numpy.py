@@ -115,7 +115,9 @@ def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tup
 
 
 def _precision(dtype: np.dtype[Any]) -> int | None:
-    """p of a floating dtype, ml_dtypes' included; None for any other."""
+    """p of a real floating dtype, ml_dtypes' included; None for any other."""
+    if dtype.kind == "c":
+        return None
     try:
         return int(ml_dtypes.finfo(dtype).nmant) + 1
     except ValueError:

@@ -57,12 +57,12 @@ def claims(
     metrics: bool,
 ) -> Claims:
     """The claims, checked. Raises BadClaim, naming the keyword, its value and what is allowed."""
+    if isinstance(dtypes, str) or (dtypes is not None and not dtypes):
+        raise BadClaim(f"dtypes = {dtypes!r}: a collection of format names, not empty")
     try:
         formats = FORMATS if dtypes is None else tuple(get_format(name) for name in dtypes)
     except UnknownFormat as error:
         raise BadClaim(f"dtypes: {error}") from None
-    if isinstance(dtypes, str) or not formats:
-        raise BadClaim(f"dtypes = {dtypes!r}: a collection of format names, not empty")
     if reduction not in {"none", "mean"}:
         raise BadClaim(f"reduction = {reduction!r}: 'none' or 'mean'")
     if isinstance(options, str) or not set(options) <= set(OPTIONS):

@@ -92,8 +92,11 @@ class TorchImplementation:
                 return "no CUDA device"
             if (self.device.index or 0) >= torch.cuda.device_count():
                 return f"no CUDA device {self.device.index}: there are {torch.cuda.device_count()}"
-        elif self.device.type == "mps" and not torch.backends.mps.is_available():
-            return "no MPS device"
+        elif self.device.type != "cpu":
+            try:
+                torch.zeros(1, device=self.device).cpu()
+            except (RuntimeError, AssertionError, ImportError):
+                return f"no {self.device.type.upper()} device"
         return None
 
     def surroundings(self) -> dict[str, str]:
@@ -156,6 +159,8 @@ class TorchImplementation:
             raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a tensor was promised")
         if result.device.type != self.device.type:
             raise Misbehaviour("wrong device", f"{what}: on {result.device}, where the inputs are on {self.device}")
+        if result.layout is not torch.strided:
+            raise Misbehaviour("wrong type", f"{what}: a {str(result.layout).removeprefix('torch.')} tensor, not a dense one")
         check_shape(what, tuple(result.shape), shape)
         check_dtype(what, str(result.dtype), _PRECISIONS.get(result.dtype), fmt)
         values: Floats = result.detach().to("cpu", torch.float64).numpy().astype(np.float64)
@@ -165,11 +170,12 @@ class TorchImplementation:
 def _written(tensors: tuple[Tensor, ...], batch: Batch) -> tuple[str, ...]:
     """The names of the inputs that no longer hold what they were given."""
     now = [tensor.detach().to("cpu", torch.float64).numpy() for tensor in tensors]
-    return tuple(
-        name
-        for name, values, given in zip(NAMES, now, batch.logps, strict=True)
-        if not np.array_equal(values, given, equal_nan=True)
-    )
+    return tuple(name for name, values, given in zip(NAMES, now, batch.logps, strict=True) if not _same(values, given))
+
+
+def _same(a: Floats, b: Floats) -> bool:
+    """True where the numbers are the same, -0 told from 0, and NaN stands where NaN stood."""
+    return bool(((a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b)).all())
 
 
 @overload

@@ -16,6 +16,8 @@ KERNEL_MUST_NARROW = 8.0
 """ulp, in the 16-bit formats, whose ulp is up to 0.8 % of the value."""
 KERNEL_SHOULD = 4.0
 """ulp, in every format."""
+OUT = 1 + 2.0**-40
+"""Covers the float64 arithmetic of a bound itself."""
 
 
 def kernel_must(fmt: Format) -> float:
@@ -40,42 +42,58 @@ class Pairs:
         return self.policy_chosen_logps, self.policy_rejected_logps, self.ref_chosen_logps, self.ref_rejected_logps
 
 
-def logit_error(pairs: Pairs, fmt: Format) -> Floats:
-    """delta_z: a bound on |computed z - z|, over every admitted way to compute it, in the format.
+def logit_error(pairs: Pairs, fmt: Format) -> tuple[Floats, Floats]:
+    """delta_z, as (down, up): z - down <= computed z <= z + up, over every admitted way to compute it in the format.
 
-    Admitted: (a - c) - (b - d) and (a - b) - (c - d); the sequential ((a - b) - c) + d, ((a - c) - b) + d,
-    ((a - b) + d) - c, ((a - c) + d) - b; each with beta, rounded into the format, applied last, or applied to both
-    differences first (rewards).
+    Admitted: (a - c) - (b - d) and (a - b) - (c - d), and the sequential sums that begin with a difference, such as
+    ((a - b) - c) + d and ((d - c) + a) - b; beta, rounded into the format, applied last, or for the first two applied
+    to both differences first (rewards).
 
-        D       = max(2 (|a - c| + |b - d|), 2 (|a - b| + |c - d|),
-                      max(|a - b|, |a - c|) + max(|h - d|, |h + c|, |h + b|))
-        delta_z = (1 + 8u) (u |beta| (D + 2 |h|) + delta_beta (|h| + u D)) + lambda
+        D       = max(2 (|a - c| + |b - d|), 2 (|a - b| + |c - d|), |h| +
+                      max(|a - b|, |a - c|, |b - d|, |c - d|) + max(|h - a|, |h + b|, |h + c|, |h - d|))
+        delta_z = u (1 + 4u) beta+ (D + |h|) + delta_beta |h| + lambda (4 + 8 beta+ where a subnormal may be flushed)
+
+    with [beta-, beta+] the options' range: delta_beta is |beta| - beta- towards 0 and beta+ - |beta| away from it.
     """
-    largest = max(float(np.max(np.abs(values), initial=0.0)) for values in pairs.logps)
-    shrink = 2.0**-8 if largest > 2.0**1000 else 1.0  # the sums below stay finite in float64
-    a, b, c, d = (values * shrink for values in pairs.logps)
-    u, beta = fmt.unit_roundoff, abs(pairs.beta)
-    h = centre(enclosure.margin(a, b, c, d))
-    first = 2 * (np.abs(a - c) + np.abs(b - d))
-    second = 2 * (np.abs(a - b) + np.abs(c - d))
-    third = np.maximum.reduce([np.abs(h - d), np.abs(h + c), np.abs(h + b)])
-    third = third + np.maximum(np.abs(a - b), np.abs(a - c))
-    D, h = np.maximum.reduce([first, second, third]), np.abs(h)
-    delta = u * beta * D + 2 * u * beta * h + option_error(beta, fmt) * (h + u * D)
-    # 2**-40 covers the float64 arithmetic of this bound itself
-    return np.asarray(delta * ((1 + 8 * u) * (1 + 2.0**-40) / shrink) + fmt.smallest_normal)
+    a, b, c, d = pairs.logps
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = np.maximum.reduce([np.abs(values) for values in pairs.logps])
+        shrink = np.where(largest > 2.0**1000, 2.0**-8, 1.0)  # the sums below stay finite in float64
+        a, b, c, d = (values * shrink for values in pairs.logps)
+        u, lam, (least, most) = fmt.unit_roundoff, fmt.smallest_normal, option_range(pairs.beta, fmt)
+        margin = centre(enclosure.margin(a, b, c, d))
+        h = np.abs(margin)
+        ratios, policies = [np.abs(a - c), np.abs(b - d)], [np.abs(a - b), np.abs(c - d)]
+        partials = [np.abs(x) for x in (margin - a, margin + b, margin + c, margin - d)]
+        sequential = np.maximum.reduce(ratios + policies) + np.maximum.reduce(partials) + h
+        D = np.maximum.reduce([2 * sum(ratios), 2 * sum(policies), sequential])
+        numbers = np.abs([a, b, c, d, *ratios, *policies, *partials, h])
+        tiny = ((numbers > 0) & (numbers < 8 * lam)).any(axis=0)
+        rounding = u * (1 + 4 * u) * most * (D + h)
+        larger, smaller = rounding + (most - abs(pairs.beta)) * h, rounding + (abs(pairs.beta) - least) * h
+        lost = lam * (4 + 8 * most * tiny)
+        positive = (margin > 0) == (pairs.beta > 0)
+        down, up = np.where(positive, smaller, larger), np.where(positive, larger, smaller)
+        highest = np.finfo(np.float64).max
+        return np.minimum(down * OUT / shrink + lost, highest), np.minimum(up * OUT / shrink + lost, highest)
+
+
+def option_range(value: float, fmt: Format) -> tuple[float, float]:
+    """The least and the largest magnitude that beta or label_smoothing may have once it is in the format.
+
+    |x| (1 -+ u); where |x| < lambda, from 0, since flushing is accepted, to |x| + eta / 2. A number that the format
+    holds exactly does not grow, and if it is normal there does not shrink.
+    """
+    size, held = abs(value), float(fmt.round_array(value)) == value
+    if size < fmt.smallest_normal:
+        return 0.0, size if held else size + fmt.smallest_subnormal / 2
+    return (size, size) if held else (size * (1 - fmt.unit_roundoff), size * (1 + fmt.unit_roundoff))
 
 
 def option_error(value: float, fmt: Format) -> float:
-    """delta: a bound on the change of beta or label_smoothing when it is rounded into the format.
-
-    u |x|, or eta / 2 where x is subnormal there; and |x| itself where it is below lambda, since flushing is accepted.
-    A value that the format holds exactly and normally is not changed.
-    """
-    magnitude = abs(value)
-    if magnitude < fmt.smallest_normal:
-        return max(magnitude, fmt.smallest_subnormal / 2) if magnitude else 0.0
-    return 0.0 if float(fmt.round_array(value)) == value else fmt.unit_roundoff * magnitude
+    """delta: a bound on the change of beta or label_smoothing when it is put into the format, as `option_range`."""
+    least, most = option_range(value, fmt)
+    return max(most - abs(value), abs(value) - least) * OUT
 
 
 def quantum_floor(fmt: Format, flush: bool) -> float:
@@ -86,14 +104,14 @@ def quantum_floor(fmt: Format, flush: bool) -> float:
 def representable(pairs: Pairs, fmt: Format) -> Mask:
     """True where nothing on an admitted way to the logit overflows in the format.
 
-    Both log-ratios, both pair differences, the sequential partial sums, the margin, the logit, and the products of
-    beta with each difference stay below the largest number, with room for their own rounding errors.
+    beta, both log-ratios, both pair differences, the sequential partial sums, the margin, the logit, and the products
+    of beta with each difference stay below the largest number, with room for their own rounding errors.
     """
     a, b, c, d = pairs.logps
     with np.errstate(over="ignore", invalid="ignore"):
         h = centre(enclosure.margin(a, b, c, d))
-        differences = [np.abs(x) for x in (a - c, b - d, a - b, c - d, h, h - d, h + c, h + b)]
+        differences = [np.abs(x) for x in (a - c, b - d, a - b, c - d, h, h - a, h - d, h + c, h + b)]
         largest = np.maximum.reduce(differences)
         scaled = np.maximum.reduce(differences[:5]) * abs(pairs.beta)
         room = fmt.largest * (1 - 8 * fmt.unit_roundoff)
-        return np.asarray((largest < room) & (scaled < room))
+        return np.asarray((largest < room) & (scaled < room) & (abs(pairs.beta) < room))

@@ -7,38 +7,82 @@ import numpy as np
 from oracle import enclosure
 from oracle.ball import Enclosure, joined, where
 from oracle.ball import exact as point
-from oracle.bounds.acceptance import Acceptance, centre
-from oracle.bounds.conditioning import Pairs, kernel_must, logit_error, option_error, quantum_floor
+from oracle.bounds.acceptance import Acceptance, Mask, centre
+from oracle.bounds.conditioning import OUT, Pairs, kernel_must, logit_error, option_error, option_range, quantum_floor
 from oracle.formats import Floats, Format
 
 
 def loss(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     """The acceptance interval of the loss: the image of [z - delta_z, z + delta_z] with a kernel at its MUST bound.
 
-    With G(z) = f(z) + eps z convex and E(z) = (2K + 3) u (f(z) + eps |z|) + delta_eps (f(z) + f(-z)) + (K + 2) eta,
-    the interval is [min G - max E, max (G + E)] over the logit's interval: no linearisation, valid however wide.
+    Without smoothing f falls, and a kernel errs by at most 2Ku f + K eta:
+
+        [f(z + delta_z) (1 - 2Ku) - K eta,  f(z - delta_z) (1 + 2Ku) + K eta]
+
+    With smoothing, `_smoothed_loss`. No linearisation: valid however wide the logit's interval.
     """
-    z, dz, eps = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt), pairs.label_smoothing
-    n, low_z, high_z = z.size, z - dz, z + dz
-    points = joined(z, low_z, high_z, _turning(low_z, high_z, eps))
+    z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
+    if pairs.label_smoothing != 0:
+        return _smoothed_loss(z, z - down, z + up, pairs.label_smoothing, fmt, flush)
+    n, kernel, floor = z.size, 2 * kernel_must(fmt) * fmt.unit_roundoff, kernel_must(fmt) * quantum_floor(fmt, flush)
+    f = enclosure.softplus_minus(joined(z, z - down, z + up))
+    low, high = f[2 * n :] * (1 - kernel) - floor, f[n : 2 * n] * (1 + kernel) + floor
+    return Acceptance(f[:n], low, high, _reaches_zero(low, high, fmt), fmt)
+
+
+def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float, fmt: Format, flush: bool) -> Acceptance:
+    """[min (G - E), max (G + E)] over the logit's interval, with z+ = max(z, 0), and
+
+        G(z) = f(z) + eps z
+        E(z) = w (f(z) + eps z+) + (1 + w) delta_eps (f(z) + z+) + (K + 2) eta
+
+    G + E is convex, so its maximum is at an end. G - E is convex on either side of 0 and bends down at 0, so its
+    minimum is at an end or where one of the two sides turns: see `_turning`.
+    """
+    n, w, delta = z.size, smoothing_weight(fmt), option_error(eps, fmt)
+    change = (1 + w) * delta
+    points = joined(z, low_z, high_z, *(_turning(low_z, high_z, root) for root in _roots(eps, w, change)))
     f, opposite = _both_losses(points)
-    value = f if eps == 0 else f - f * eps + opposite * eps
-    error = _loss_error(points, f, opposite, eps, fmt, flush)
-    ends = slice(n, 2 * n), slice(2 * n, 3 * n)
-    tops = [value[end] + error[end] for end in ends]
-    high = where(centre(tops[0]) > centre(tops[1]), *tops)
-    largest = where(centre(error[ends[0]]) > centre(error[ends[1]]), *(error[end] for end in ends))
-    low = value[3 * n :] - largest
-    if eps != 0:
-        low = low - _flushable_loss(f, opposite, n, eps, fmt)
-    return Acceptance(value[:n], low, high, centre(low) < fmt.smallest_normal, fmt)
+    positive = where(points.head > 0, points, 0.0)
+    value = f - f * eps + opposite * eps
+    floor = (kernel_must(fmt) + 2) * quantum_floor(fmt, flush)
+    error = (f + positive * eps) * w + (f + positive) * change + floor
+    above, below = value + error, value - error
+    ends = [slice(i * n, (i + 1) * n) for i in range(5)]
+    high = _largest(above[ends[1]], above[ends[2]])
+    low = -_largest(*(-below[end] for end in ends[1:]))
+    lost = _lost((1 - eps) * centre(f[ends[2]]), (1 - eps) * centre(f[ends[1]]), fmt)
+    lost = lost + _lost(eps * centre(opposite[ends[1]]), eps * centre(opposite[ends[2]]), fmt)
+    low = low - lost
+    return Acceptance(value[:n], low, high, _reaches_zero(low, high, fmt), fmt)
 
 
-def _turning(low_z: Enclosure, high_z: Enclosure, eps: float) -> Enclosure:
-    """Where in the interval G is least: its end, or where sigma(-z) = eps."""
-    if eps in {0.0, 1.0}:
-        return low_z if eps else high_z
-    still = point(np.full(low_z.shape, np.log((1 - eps) / eps)))
+def smoothing_weight(fmt: Format) -> float:
+    """w = (1 + 2Ku) (1 + u)**3 - 1: a kernel, 1 - eps, a product and a sum (or the product with beta)."""
+    kernel, u = 2 * kernel_must(fmt) * fmt.unit_roundoff, fmt.unit_roundoff
+    return (kernel + (1 + kernel) * u * (3 + 4 * u)) * OUT
+
+
+def _roots(eps: float, w: float, change: float) -> tuple[float, float]:
+    """Where G - E has derivative 0, left and right of z = 0: sigma(-z) = r there, for two values of r.
+
+    G - E is (1 - w - change) f + eps z, less (change + w eps) z for z > 0, less a constant.
+    """
+    steepness = 1 - w - change
+    left, right = eps / steepness, (eps - change - w * eps) / steepness
+    return _logit_of(left), _logit_of(right)
+
+
+def _logit_of(r: float) -> float:
+    """Z with sigma(-z) = r; a number beyond every logit where there is none."""
+    if r <= 0 or r >= 1:
+        return 1e300 if r <= 0 else -1e300
+    return float(np.log((1 - r) / r))
+
+
+def _turning(low_z: Enclosure, high_z: Enclosure, root: float) -> Enclosure:
+    """The root, or the end of the interval nearest to it."""
+    still = point(np.full(low_z.shape, root))
     return where((low_z - still).head > 0, low_z, where((high_z - still).head < 0, high_z, still))
 
 
@@ -53,63 +97,66 @@ def _both_losses(z: Enclosure) -> tuple[Enclosure, Enclosure]:
     return tail + where(up, nothing, -z), tail + where(up, z, nothing)
 
 
-def _loss_error(z: Enclosure, f: Enclosure, opposite: Enclosure, eps: float, fmt: Format, flush: bool) -> Enclosure:
-    """E(z)."""
-    K, u = kernel_must(fmt), fmt.unit_roundoff
-    floor = (K + 2) * quantum_floor(fmt, flush)
-    if eps == 0:
-        return f * (2 * K * u) + floor
-    weighted = (f + abs(z) * eps) * ((2 * K + 3) * u)
-    return weighted + (f + opposite) * option_error(eps, fmt) + floor
+def _largest(first: Enclosure, *others: Enclosure) -> Enclosure:
+    for other in others:
+        first = where((other - first).head > 0, other, first)
+    return first
 
 
-def _flushable_loss(f: Enclosure, opposite: Enclosure, n: int, eps: float, fmt: Format) -> Floats:
-    """What a smoothed loss loses when a term below lambda is flushed to zero."""
-    lam = fmt.smallest_normal
-    chosen, rejected = centre(f), eps * centre(opposite)
-    lost_chosen = np.where(chosen[2 * n : 3 * n] < lam, np.minimum(chosen[n : 2 * n], lam), 0.0)
-    lost_rejected = np.where(rejected[n : 2 * n] < lam, np.minimum(rejected[2 * n : 3 * n], lam), 0.0)
-    return np.asarray(lost_chosen + lost_rejected)
+def _lost(smallest: Floats, largest: Floats, fmt: Format, scale: float = 1.0) -> Floats:
+    """What a term that lies in [smallest, largest] loses where it, or its product with scale <= 1, is flushed."""
+    limit = fmt.smallest_normal / scale
+    return np.asarray(np.where(smallest < limit, np.minimum(largest, limit), 0.0))
+
+
+def _reaches_zero(low: Enclosure, high: Enclosure, fmt: Format) -> Mask:
+    """Whether a result in [low, high] may be subnormal, and so be flushed."""
+    return np.asarray((centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal))
 
 
 def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     """The acceptance interval of beta * (sigma(-z) - eps), the size and sign of every derivative in a logp.
 
     d loss / d policy_chosen is minus this, policy_rejected plus, ref_chosen plus, ref_rejected minus. With
-    E(z) = (2K + 3) u (sigma(-z) + eps) + delta_eps + K eta, both sigma(-z) - eps + E and sigma(-z) - eps - E
-    decrease in z, so the ends of the logit's interval give the ends of the derivative's. E is relative to
-    sigma(-z) + eps, because the difference cancels: correct code may lose every digit of it near its zero.
+    s = sigma(-z), m = max(s, (1 - eps) s + eps (1 - s)) and
+
+        E = w m + (1 + w) delta_eps + (K + 1) eta,    or 2Ku s + K eta where eps = 0,
+
+    both s - eps + E and s - eps - E decrease in z, so the ends of the logit's interval give the ends of the
+    derivative's. E is relative to m <= s + eps, because the difference cancels: correct code may lose every digit of it
+    near its zero.
     """
-    z, dz, eps = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt), pairs.label_smoothing
-    n, lam = z.size, fmt.smallest_normal
-    sigma = enclosure.sigmoid_minus(joined(z, z - dz, z + dz))
-    error = _slope_error(sigma, eps, fmt, flush)
+    z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
+    n, eps = z.size, pairs.label_smoothing
+    points = joined(z, z - down, z + up)
+    sigma = enclosure.sigmoid_minus(points)
+    error = _slope_error(points, sigma, eps, fmt, flush)
     slope = sigma if eps == 0 else sigma - eps
     w_high, w_low = slope[n : 2 * n] + error[n : 2 * n], slope[2 * n :] - error[2 * n :]
-    top, bottom = centre(sigma[n : 2 * n]), centre(sigma[2 * n :])
-    if eps != 0:  # either term of the mixture may be flushed
-        w_low = w_low - np.where(bottom < lam, np.minimum(top, lam), 0.0)
-        rest = eps * (1 - bottom)
-        w_high = w_high + np.where(rest < lam, np.maximum(rest, 0.0), 0.0)
+    if eps != 0:
+        top, bottom, scale = centre(sigma[n : 2 * n]), centre(sigma[2 * n :]), min(1.0, abs(pairs.beta)) or 1.0
+        w_low = w_low - _lost((1 - eps) * bottom, (1 - eps) * top, fmt, scale)
+        w_high = w_high + _lost(eps * (1 - top), eps * (1 - bottom), fmt, scale)
     low, high = _scaled(w_low, w_high, pairs.beta, fmt, flush)
-    smallest = np.minimum(np.abs(centre(low)), np.abs(centre(high)))
-    zero = (smallest < lam) | (bottom < lam) if eps == 0 else np.zeros(top.shape, dtype=bool)
+    zero = _reaches_zero(w_low, w_high, fmt) | _reaches_zero(low, high, fmt)
     return Acceptance(slope[:n] * pairs.beta, low, high, zero, fmt)
 
 
-def _slope_error(sigma: Enclosure, eps: float, fmt: Format, flush: bool) -> Enclosure:
-    K, u = kernel_must(fmt), fmt.unit_roundoff
+def _slope_error(z: Enclosure, sigma: Enclosure, eps: float, fmt: Format, flush: bool) -> Enclosure:
+    """E: for z <= 0, where s >= 1/2, m is s itself; for z > 0 it is s + eps - 2 eps s."""
+    K, floor = kernel_must(fmt), quantum_floor(fmt, flush)
     if eps == 0:
-        return sigma * (2 * K * u) + K * quantum_floor(fmt, flush)
-    weight = (2 * K + 3) * u
-    return sigma * weight + (weight * eps + option_error(eps, fmt) + K * quantum_floor(fmt, flush))
+        return sigma * (2 * K * fmt.unit_roundoff) + K * floor
+    w = smoothing_weight(fmt)
+    size = where(z.head > 0, sigma + (point(np.ones(z.shape)) - sigma * 2) * eps, sigma)
+    return size * w + ((1 + w) * option_error(eps, fmt) + (K + 1) * floor)
 
 
 def _scaled(low: Enclosure, high: Enclosure, beta: float, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
-    """The product with beta rounded into the format: (1 +- 2u) and an underflow of one quantum."""
-    slack = option_error(beta, fmt) + 2 * fmt.unit_roundoff * abs(beta)
-    floor = quantum_floor(fmt, flush)
-    small, large = abs(beta) - slack, abs(beta) + slack
-    bottom = where(low.head >= 0, low * small, low * large) - floor
-    top = where(high.head >= 0, high * large, high * small) + floor
+    """The product with beta in the format: one rounding, and an underflow of one quantum."""
+    least, most = option_range(beta, fmt)
+    least, most = least * (1 - fmt.unit_roundoff) / OUT, most * (1 + fmt.unit_roundoff) * OUT
+    floor = quantum_floor(fmt, flush) if beta else 0.0
+    bottom = where(low.head >= 0, low * least, low * most) - floor
+    top = where(high.head >= 0, high * most, high * least) + floor
     return (bottom, top) if beta >= 0 else (-top, -bottom)

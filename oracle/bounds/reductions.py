@@ -6,21 +6,29 @@ import numpy as np
 
 from oracle.ball import Enclosure, where
 from oracle.bounds.acceptance import Acceptance, centre
+from oracle.bounds.conditioning import OUT
 
 
 def mean(each: Acceptance) -> Acceptance:
-    """The acceptance interval, of shape (1,), of the mean of n results: n - 1 additions in the format and a division.
+    """The acceptance interval, of shape (1,), of the mean of n >= 1 results, summed in the format in any order.
 
-    low  = (sum of lows) / n - slack, high likewise, with slack = ((n + 1) u sum of |ends| + n eta) / n: every partial
-    sum is at most the sum of the magnitudes, n - 1 additions and the product with 1 / n (two roundings) each err by at
-    most u of it (Higham, section 4.2), and the division may underflow.
+    low  = (sum of lows) / n - slack, high likewise, with slack = (((1 + u)**(n + 1) - 1) sum of |ends| + n eta) / n:
+    n - 1 additions, 1 / n and the product with it (Higham, section 4.2), one rounding more where n is no number of the
+    format; the product may underflow. A result that may be flushed counts as 0 in the sum of lows or highs. Where the
+    sum of magnitudes is beyond the largest number, an infinity is accepted. Raises OutOfRange for n = 0.
     """
     n, fmt = len(each.zero), each.fmt
-    ends = [np.abs(centre(each.low)), np.abs(centre(each.high))]
-    size = float(np.sum(np.maximum(*ends))) * (1 + 2.0**-40)
-    slack = ((n + 1) * fmt.unit_roundoff * size + n * fmt.smallest_subnormal) / n
-    low, high, exact = (_total(x).divided_by(n) for x in (each.low, each.high, each.exact))
-    return Acceptance(exact, low - slack, high + slack, centre(low) < fmt.smallest_normal, fmt)
+    lowest = where(each.zero & (centre(each.low) > 0), 0.0, each.low)
+    highest = where(each.zero & (centre(each.high) < 0), 0.0, each.high)
+    low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
+    size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest)))))
+    held = float(fmt.round_array(n)) == n
+    slack = np.expm1((n + 1 + (not held)) * np.log1p(fmt.unit_roundoff)) * (size / n) * OUT + fmt.smallest_subnormal
+    low, high = low - slack, high + slack
+    if size >= fmt.largest:
+        low, high = (x + sign * 2.0 * fmt.largest for x, sign in ((low, -1), (high, 1)))
+    near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
+    return Acceptance(exact, low, high, np.asarray(near), fmt)
 
 
 def _total(x: Enclosure) -> Enclosure:
@@ -30,11 +38,18 @@ def _total(x: Enclosure) -> Enclosure:
     return total
 
 
-def shared(each: Acceptance, n: int) -> Acceptance:
-    """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with two roundings more."""
-    u, eta = each.fmt.unit_roundoff, each.fmt.smallest_subnormal
+def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
+    """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with two roundings more.
+
+    Three where n is no number of the format. 0 is accepted besides where the derivative, or its n-th part without
+    beta > 1, may be subnormal.
+    """
+    u, eta, lam = each.fmt.unit_roundoff, each.fmt.smallest_subnormal, each.fmt.smallest_normal
+    roundings = 2 + (float(each.fmt.round_array(n)) != n)
+    up, down = (1 + u) ** roundings * OUT, (1 - u) ** roundings / OUT
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
-    low = where(low.head >= 0, low * (1 - 2 * u), low * (1 + 2 * u)) - eta
-    high = where(high.head >= 0, high * (1 + 2 * u), high * (1 - 2 * u)) + eta
-    smallest = np.minimum(np.abs(centre(low)), np.abs(centre(high)))
-    return Acceptance(exact, low, high, each.zero | (smallest < each.fmt.smallest_normal), each.fmt)
+    low = where(low.head >= 0, low * down, low * up) - eta
+    high = where(high.head >= 0, high * up, high * down) + eta
+    least = lam * max(1.0, abs(beta))
+    near = (centre(low) < least) & (centre(high) > -least)
+    return Acceptance(exact, low, high, each.zero | near, each.fmt)

@@ -37,12 +37,11 @@ def main(profile: str, seeds: int, only: Sequence[str], mutants: bool, workers: 
     """Judge every mutant in every format it claims, and every honest implementation over SEEDS seeds."""
     trials = [trial for trial in _trials(profile, seeds, mutants) if not only or trial.name in only]
     console = Console(highlight=False)
-    results: list[Result] = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = pool.map(judged, trials, chunksize=8)
         shown = Console(stderr=True)
-        for result in track(done, total=len(trials), console=shown, disable=not shown.is_terminal, transient=True):
-            results.append(result)
+        watched = track(done, total=len(trials), console=shown, disable=not shown.is_terminal, transient=True)
+        results: list[Result] = list(watched)
     wrong = report(results, console)
     if write:
         write_kills(results, HERE / "kills.json")

@@ -74,11 +74,9 @@ def _two_branches(x: Tensor) -> Tensor:
 
 
 def _shifted(z: Tensor, eps: float) -> Tensor:
-    """softplus(-z) + eps * z; where the two would be inf - inf, (1 - eps) * softplus(-z)."""
+    """softplus(-z) + eps * z; NaN at z = -inf under smoothing, where only a SHOULD asks for infinity."""
     chosen = tensors.softplus(-z)
-    if eps == 0:
-        return chosen
-    return torch.where(torch.isneginf(z), (1 - eps) * chosen, chosen + eps * z)
+    return chosen if eps == 0 else chosen + eps * z
 
 
 def _of_labels(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:

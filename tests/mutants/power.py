@@ -82,7 +82,8 @@ def report(results: Iterable[Result], console: Console) -> bool:
     names = {r.trial.name for r in doomed}
     seeds = len({r.trial.seed for r in fair})
     console.print(f"mutants: {len(names)} in {len(doomed)} formats in all; killed {len(doomed) - len(survivors)}")
-    console.print(f"honest: {len({r.trial.name for r in fair})}, {len(fair)} runs over {seeds} seeds; accused {sum(r in accused for r in fair)}")
+    wronged = sum(r in accused for r in fair)
+    console.print(f"honest: {len({r.trial.name for r in fair})}, {len(fair)} runs over {seeds} seeds; accused {wronged}")
     if fair:
         console.print(f"largest rho of an honest implementation under a MUST: {max(r.worst_rho for r in fair):.3g}")
     if doomed:

@@ -39,10 +39,6 @@ def _unsquared(z: Tensor, eps: float) -> Tensor:
     return softplus(-z) if eps == 0 else softplus(-z) + eps * z.mean()
 
 
-def _shifted(z: Tensor, eps: float) -> Tensor:
-    return softplus(-z) + eps * z if eps else softplus(-z)
-
-
 smoothings = both(*(pairs(beta, eps) for beta in (0.5, 2.0) for eps in (0.1, 0.3, 0.5)))
 
 MUTANTS = (
@@ -127,10 +123,10 @@ MUTANTS = (
         witness=smoothings,
     ),
     _torch(
-        "shifted-at-infinity",
-        wrong="softplus(-z) + eps z, right for numbers: inf - inf = NaN at z = -inf where eps > 0.",
-        function=of_logit(_shifted),
-        witness=logits(-math.inf, math.inf, 1.0, eps=0.125),
+        "label-smoothing-off-at-infinity",
+        wrong="An infinite logit is not smoothed: the loss is 0 at z = inf where eps > 0, not infinite.",
+        function=of_logit(lambda z, eps: torch.where(torch.isinf(z), softplus(-z), smoothed(z, eps))),
+        witness=logits(math.inf, 1.0, eps=0.125),
     ),
     _torch(
         "label-smoothing-of-lost-pairs",

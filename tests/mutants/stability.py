@@ -62,7 +62,7 @@ def _raw_above(threshold: float) -> tensors.Loss:
 
 
 def _zero_below(threshold: float) -> tensors.Loss:
-    return of_softplus(lambda x: torch.where(x < -threshold, 0 * x, softplus(x)))
+    return of_softplus(lambda x: torch.where(x < -threshold, torch.zeros_like(x), softplus(x)))
 
 
 MUTANTS = (

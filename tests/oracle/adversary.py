@@ -1,0 +1,160 @@
+"""Correct DPO code with every rounding error at its limit: what the acceptance intervals have to admit.
+
+Real numbers in balls of 100 bits, not numbers of a format. A sum or product x becomes x +- u|x|, a product below lambda
+x +- eta/2, a kernel value f +- K ulp, an option x +- u|x|; every sign is chosen so that the result moves one way. That is
+at least as bad as any rounding to nearest. With flush, whatever is below lambda becomes 0 after each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from oracle import Format, enclosure
+from oracle.ball import Enclosure, exact, where
+from oracle.bounds import Pairs, centre, kernel_must
+from oracle.formats import Floats
+
+ORDERS = ("ratio", "policy", "ab-cd", "ab-dc", "ac-bd", "ac-db", "bd-ac", "bd-ca", "cd-ab", "cd-ba")
+"""(a-c)-(b-d), (a-b)-(c-d), and the eight sequential sums that begin with a difference: "ab-cd" is ((a-b)-c)+d."""
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """The arithmetic: a format, and whether subnormal inputs, intermediates and results become 0."""
+
+    fmt: Format
+    flush: bool = False
+
+    def _flushed(self, x: Enclosure) -> Enclosure:
+        return where(np.abs(centre(x)) < self.fmt.smallest_normal, 0.0, x) if self.flush else x
+
+    def input(self, x: Floats) -> Enclosure:
+        """A number that is given."""
+        return self._flushed(exact(x))
+
+    def sum(self, x: Enclosure, way: float | Floats) -> Enclosure:
+        """A rounded sum: exact in the subnormal range (Hauser)."""
+        error = where(np.abs(centre(x)) < self.fmt.smallest_normal, 0.0, abs(x) * self.fmt.unit_roundoff)
+        return self._flushed(x + error * _as(way, x))
+
+    def product(self, x: Enclosure, way: float | Floats) -> Enclosure:
+        """A rounded product."""
+        below = (np.abs(centre(x)) < self.fmt.smallest_normal) & (x.head != 0)
+        error = where(below, self.fmt.smallest_subnormal / 2, abs(x) * self.fmt.unit_roundoff)
+        return self._flushed(x + error * _as(way, x))
+
+    def option(self, value: float, way: float | Floats, shape: tuple[int, ...]) -> Enclosure:
+        """Beta or label_smoothing rounded into the format; unchanged where it is a number of it."""
+        fmt, size = self.fmt, abs(value)
+        room = 0.0 if float(fmt.round_array(value)) == value else max(fmt.unit_roundoff * size, fmt.smallest_subnormal / 2)
+        result = exact(np.full(shape, value)) + exact(np.full(shape, room)) * np.broadcast_to(way, shape)
+        return where(np.full(shape, self.flush and size < fmt.smallest_normal), 0.0, result)
+
+    def kernel(self, x: Enclosure, way: float | Floats) -> Enclosure:
+        """A kernel's value, K ulps of the exact value away, and not negative."""
+        _, powers = np.frexp(centre(x))
+        top = np.clip(powers - 1, self.fmt.emin, self.fmt.emax) - self.fmt.precision + 1
+        moved = x + exact(np.ldexp(kernel_must(self.fmt), top)) * _as(way, x)
+        return self._flushed(where(moved.head < 0, 0.0, moved))
+
+
+def _as(way: float | Floats, x: Enclosure) -> Floats:
+    return np.broadcast_to(np.asarray(way, dtype=np.float64), x.shape)
+
+
+def logits(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[str, Enclosure]]:
+    """Every admitted way to the logit, every error pushing it up (way = 1) or down (way = -1)."""
+    fmt = arithmetic
+    names = dict(zip("abcd", (fmt.input(x) for x in pairs.logps), strict=True))
+    sign = {"a": 1.0, "b": -1.0, "c": -1.0, "d": 1.0}
+    up = way * (np.sign(pairs.beta) or 1.0)
+
+    def term(name: str) -> Enclosure:
+        return names[name] * sign[name]
+
+    def beta(factor: Enclosure) -> Enclosure:
+        return fmt.option(pairs.beta, way * np.sign(factor.head), factor.shape)
+
+    for order in ORDERS:
+        if order in {"ratio", "policy"}:
+            left, right = ("a", "c"), ("b", "d")
+            if order == "policy":
+                left, right = ("a", "b"), ("c", "d")
+            first, second = (fmt.sum(term(x) + term(y), up) for x, y in (left, right))
+            whole = fmt.sum(first + second, up)
+            one = beta(whole)
+            yield f"{order}, beta first", fmt.sum(fmt.product(one * first, way) + fmt.product(one * second, way), way)
+        else:
+            one_, two, three, four = order.replace("-", "")
+            partial = fmt.sum(term(one_) + term(two), up)
+            whole = fmt.sum(fmt.sum(partial + term(three), up) + term(four), up)
+        yield f"{order}, beta last", fmt.product(beta(whole) * whole, way)
+
+
+def weights(arithmetic: Adversary, eps: float, way: float, shape: tuple[int, ...]) -> Iterator[tuple[Enclosure, Enclosure]]:
+    """(1 - eps, eps) as rounded: both pushed one way, or 1 - eps from the rounded eps of either side."""
+    yield arithmetic.sum(exact(np.full(shape, 1.0)) - eps, way), arithmetic.option(eps, way, shape)
+    for side in (-1.0, 1.0):
+        rounded = arithmetic.option(eps, side, shape)
+        yield arithmetic.sum(exact(np.full(shape, 1.0)) - rounded, way), rounded
+
+
+def losses(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[str, Enclosure]]:
+    """Every admitted way to the loss, pushed up or down."""
+    fmt, eps = arithmetic, pairs.label_smoothing
+    for side in (-1.0, 1.0) if eps else (-way,):
+        for order, z in logits(fmt, pairs, side):
+            chosen = fmt.kernel(enclosure.softplus_minus(z), way)
+            if eps == 0:
+                yield order, chosen
+                continue
+            rejected = fmt.kernel(enclosure.softplus_minus(-z), way)
+            for one, other in weights(fmt, eps, way, z.shape):
+                mixed = fmt.product(one * chosen, way) + fmt.product(other * rejected, way)
+                yield f"{order}, mixture", fmt.sum(mixed, way)
+            weight = fmt.option(eps, way * np.sign(z.head), z.shape)
+            yield f"{order}, shifted", fmt.sum(chosen + fmt.product(weight * z, way), way)
+
+
+def derivatives(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[str, Enclosure]]:
+    """Every admitted way to beta (sigma(-z) - eps), pushed up or down."""
+    fmt, eps = arithmetic, pairs.label_smoothing
+    up = way * (np.sign(pairs.beta) or 1.0)
+    for order, z in logits(fmt, pairs, -up):
+        chosen = fmt.kernel(enclosure.sigmoid_minus(z), up)
+        slopes = [("alone", chosen)]
+        rejected = fmt.kernel(enclosure.sigmoid_minus(-z), -up)
+        terms = []
+        if eps != 0:
+            slopes = [("difference", fmt.sum(chosen - fmt.option(eps, -up, z.shape), up))]
+            for one, _ in weights(fmt, eps, up, z.shape):
+                for _, other in weights(fmt, eps, -up, z.shape):
+                    terms.append((fmt.product(one * chosen, up), fmt.product(other * rejected, -up)))
+            slopes += [("mixture", fmt.sum(one - other, up)) for one, other in terms]
+        for form, slope in slopes:
+            beta = fmt.option(pairs.beta, way * np.sign(slope.head), z.shape)
+            yield f"{order}, {form}", fmt.product(beta * slope, way)
+        for one, other in terms:
+            beta = fmt.option(pairs.beta, way * np.sign((one - other).head), z.shape)
+            both = fmt.product(beta * one, way) - fmt.product(beta * other, -way)
+            yield f"{order}, beta on both terms", fmt.sum(both, way)
+
+
+def means(arithmetic: Adversary, each: Enclosure, way: float) -> Enclosure:
+    """The mean of results that are pushed one way already: one after the other, then times a rounded 1/n."""
+    total = each[:1]
+    for i in range(1, each.size):
+        total = arithmetic.sum(total + each[i : i + 1], way)
+    share = total.divided_by(each.size)
+    share = share + abs(share) * (arithmetic.fmt.unit_roundoff * way)
+    return arithmetic.product(share, way)
+
+
+def towards(x: Enclosure, target: Enclosure) -> Floats:
+    """Each number as a float64, rounded towards the target, so that the conversion adds no error."""
+    got = centre(x)
+    past = (exact(got) - x).head * (x - target).head > 0
+    return np.where(past, np.nextafter(got, centre(target)), got)
