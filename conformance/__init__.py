@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conformance.evaluate import evaluate
+    from conformance.evaluation import evaluate
     from conformance.runner import judge
 
 __all__ = ["evaluate", "judge"]
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return judge
     if name == "evaluate":
-        from conformance.evaluate import evaluate  # noqa: PLC0415
+        from conformance.evaluation import evaluate  # noqa: PLC0415
 
         return evaluate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from conformance.clauses import Clause
@@ -87,6 +87,8 @@ class _State:
     def take(self, message: Mapping[str, Any], progress: Progress | None) -> None:
         """One message of the process: how it loads, which clause it is at, what it found."""
         if "error" in message:
+            if self._blank:
+                raise Died(f"could not be loaded again: {message['text']}")
             kind = {"UnknownImplementation": UnknownImplementation}.get(message["error"], CannotLoad)
             raise kind(message["text"])
         if "run" in message:
@@ -102,17 +104,18 @@ class _State:
 
     def died(self, how: str) -> None:
         """The clause at hand is violated; after too many deaths, or one in the first clause, the rest is not tried."""
-        if self._fmt not in self._blank:
+        if not self._blank:
             raise CannotLoad(f"{self._job.source}: {how} while it was imported")
+        if self._opened().verdict is not Verdict.CONFORMS:
+            self._next_format()
+            return
         clause = self._clause
         self._add(failed(clause, how))
         self._failures += 1
         if clause.id == FIRST:
             self._skip(f"it violates {FIRST}: {how}")
         elif self._failures >= MOST_FAILURES:
-            while not self.finished:
-                self._blank.setdefault(self._fmt, self._unlike())
-                self._skip(f"{MOST_FAILURES} clauses ended the process or hung")
+            self._give_up(f"{MOST_FAILURES} clauses ended the process or hung")
 
     def runs(self) -> list[Run]:
         """The runs, in the order of the formats."""
@@ -129,10 +132,14 @@ class _State:
     def _clause(self) -> Clause:
         return self._job.clauses[self.step % len(self._job.clauses)]
 
-    def _unlike(self) -> Run:
-        """A blank run for a format that no process came to."""
-        known = next(iter(self._blank.values()))
-        return Run(known.implementation, known.source, self._fmt, known.profile, Verdict.CONFORMS, claims=known.claims)
+    def _opened(self) -> Run:
+        """The blank run of the format at hand, after another format's where no process came to it."""
+        if self._fmt not in self._blank:
+            claimed = self._fmt in (known := next(iter(self._blank.values()))).claims["formats"]
+            verdict = Verdict.CONFORMS if claimed else Verdict.NOT_CLAIMED
+            reason = "" if claimed else f"it does not claim {self._fmt}"
+            self._blank[self._fmt] = replace(known, format=self._fmt, verdict=verdict, reason=reason)
+        return self._blank[self._fmt]
 
     def _add(self, finding: Finding) -> None:
         now = time.perf_counter()
@@ -142,10 +149,23 @@ class _State:
         self.step += 1
 
     def _skip(self, reason: str) -> None:
-        """The remaining clauses of the format are not run."""
+        """The remaining clauses of the format are not run; none remain where the next format is at hand."""
         while self.step % len(self._job.clauses):
-            self._findings[self._fmt].append(skipped(self._clause, reason))
-            self.step += 1
+            self._skip_one(reason)
+
+    def _skip_one(self, reason: str) -> None:
+        self._findings[self._fmt].append(skipped(self._clause, reason))
+        self.step += 1
+
+    def _give_up(self, reason: str) -> None:
+        """The remaining clauses of every format are not run."""
+        self._skip(reason)
+        while not self.finished:
+            if self._opened().verdict is Verdict.CONFORMS:
+                self._skip_one(reason)
+                self._skip(reason)
+            else:
+                self._next_format()
 
     def _next_format(self) -> None:
         self.step = (self.step // len(self._job.clauses) + 1) * len(self._job.clauses)
@@ -175,16 +195,27 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(job.encode())
     while True:
-        try:
-            line = lines.get(timeout=time_limit)
-        except queue.Empty:
-            raise Died(f"hung: no answer within {time_limit:g} s") from None
-        if not line:
-            raise Died(_ending(process.wait(), noise))
+        line = _next(process, lines, time_limit)
+        if not line.endswith(b"\n"):
+            raise Died(_ending(process, time_limit, noise))
         message: dict[str, Any] = json.loads(line)
         if "done" in message:
             return
         yield message
+
+
+def _next(process: subprocess.Popen[bytes], lines: queue.Queue[bytes], time_limit: float) -> bytes:
+    """The next line; empty where the process has ended, also where one that it forked holds its output open."""
+    deadline = time.monotonic() + time_limit
+    while True:
+        ended = process.poll() is not None
+        try:
+            return lines.get(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+        except queue.Empty:
+            if ended:
+                return b""
+            if time.monotonic() >= deadline:
+                raise Died(f"hung: no answer within {time_limit:g} s") from None
 
 
 def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
@@ -195,8 +226,12 @@ def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
     lines.put(b"")
 
 
-def _ending(status: int, noise: IO[bytes]) -> str:
+def _ending(process: subprocess.Popen[bytes], time_limit: float, noise: IO[bytes]) -> str:
     """How the process ended, with the last line it wrote to standard error."""
+    try:
+        status = process.wait(time_limit)
+    except subprocess.TimeoutExpired:
+        return f"hung: it closed its output, and did not end within {time_limit:g} s"
     how = f"ended the process with status {status}"
     if status < 0:
         how = f"ended the process with {signal.Signals(-status).name}"

@@ -133,7 +133,7 @@ def read(path: Path) -> Record:
     """The record in a file. Raises BadRecord, naming the place, and OSError."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
     version = data.get("schema") if isinstance(data, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:

@@ -14,7 +14,7 @@ from conformance.errors import BadRequest
 from conformance.implementations import Implementation, load
 from conformance.profiles import Profile, get_profile
 from conformance.record import Finding, Record, Run, Verdict
-from conformance.trying import FIRST, check, concluded, opened, skipped
+from conformance.trying import FIRST, check, concluded, opened, skipped, unanswered
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0
@@ -46,6 +46,8 @@ def judge(
         raise BadRequest(f"seed = {seed}: an integer from 0 to 2**63 - 1")
     if not implementations:
         raise BadRequest("no implementation to judge")
+    if not clauses:
+        raise BadRequest("no clause to judge by")
     share = len(formats) * len(clauses)
     runs: list[Run] = []
     for place, item in enumerate(implementations):
@@ -89,7 +91,7 @@ def _tried(trial: Trial, clauses: Sequence[Clause], progress: Progress | None) -
         if progress is not None:
             progress(trial.implementation.name, f"{trial.fmt.name} {clause.id}", number, len(clauses))
         finding = skipped(clause, refused) if refused else check(clause, trial)
-        if clause.id == FIRST and finding.verdict is Verdict.VIOLATES:
+        if unanswered(finding):
             refused = f"it violates {FIRST}: {finding.note}"
         yield finding
 

@@ -14,7 +14,7 @@ from conformance.record import Finding, Level, Run, Verdict
 from oracle import Format
 
 FIRST = "CALL-1"
-"""The clause that is tried first: whoever violates it is not asked anything else."""
+"""The clause that is tried first: who gives no answer there is not asked anything else."""
 
 
 def opened(implementation: Implementation, fmt: Format, profile: Profile, source: str) -> Run:
@@ -64,6 +64,11 @@ def failed(clause: Clause, note: str) -> Finding:
     return Finding(clause.id, clause.level, Verdict.VIOLATES, points=1, violations=1, note=note)
 
 
+def unanswered(finding: Finding) -> bool:
+    """True where the first clause got no answer at all: nothing else is worth asking."""
+    return finding.clause == FIRST and finding.verdict is Verdict.VIOLATES and finding.worst is None
+
+
 def skipped(clause: Clause, reason: str) -> Finding:
     """The clause was not tried, and why."""
     return Finding(clause.id, clause.level, Verdict.NOT_RUN, note=reason)
@@ -74,8 +79,11 @@ def concluded(run: Run, findings: Iterable[Finding], seconds: float) -> Run:
     found = tuple(findings)
     wrong = any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for f in found)
     judged = any(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in found)
-    verdict = Verdict.VIOLATES if wrong else Verdict.CONFORMS if judged else Verdict.NOT_CLAIMED
-    reason = "" if judged else "no clause applies to what it claims"
+    verdict, reason = Verdict.VIOLATES if wrong else Verdict.CONFORMS, ""
+    if not judged:
+        skipped_for = next((f.note for f in found if f.verdict is Verdict.NOT_RUN), "")
+        verdict = Verdict.NOT_RUN if skipped_for else Verdict.NOT_CLAIMED
+        reason = skipped_for or "no clause applies to what it claims"
     return replace(run, verdict=verdict, reason=reason, findings=found, seconds=round(seconds, 3))
 
 

@@ -16,7 +16,7 @@ from conformance.errors import ConformanceError
 from conformance.implementations import Implementation, load
 from conformance.profiles import get_profile
 from conformance.record import Verdict, plain
-from conformance.trying import FIRST, check, opened, skipped
+from conformance.trying import FIRST, check, opened, skipped, unanswered
 from oracle import get_format
 
 
@@ -48,7 +48,7 @@ def _judge(implementation: Implementation, job: dict[str, Any], out: TextIO) -> 
             for clause in clauses[within:]:
                 _say(out, checking=clause.id)
                 finding = skipped(clause, refused) if refused else check(clause, trial)
-                if clause.id == FIRST and finding.verdict is Verdict.VIOLATES:
+                if unanswered(finding):
                     refused = f"it violates {FIRST}: {finding.note}"
                 _say(out, finding=plain(finding))
         within = 0

@@ -190,7 +190,8 @@ def _kernel(z: Enclosure) -> tuple[Enclosure, Enclosure]:
     with np.errstate(invalid="ignore", under="ignore"):
         signed = sign * scale
         t, t_low, d = z.head * signed, z.tail * signed, z.radius * scale
-        near = np.isfinite(z.head) & (z.exponent <= LARGEST_EXPONENT) & (d <= 1.0)
+        nothing = (z.head == 0) & (z.radius == 0)  # an exact 0 may carry any exponent: 0 * 2**20
+        near = np.isfinite(z.head) & ((z.exponent <= LARGEST_EXPONENT) | nothing) & (d <= 1.0)
         everywhere = bool(near.all())
         if not everywhere:
             t, t_low, d = np.where(near, t, 0.0), np.where(near, t_low, 0.0), np.where(near, d, 0.0)

@@ -23,6 +23,10 @@ chapter = Chapter("DEF")
     1,
     Level.MUST,
     "the tutorial's example",
+    kills=(
+        "softplus-of-plus-z",
+        "loss-in-bits",
+    ),
     statement="The losses of the tutorial's four pairs, logps (-45, -48, -46, -47), (-50, -52, -51, -51), "
     "(-48, -46, -49, -47) and (-52, -55, -53, -54), shall be the exact values within their acceptance intervals, for "
     "beta = 0.1 and for label smoothing 0 and 0.1.",
@@ -41,6 +45,10 @@ def tutorial_example(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "the golden example",
+    kills=(
+        "hinge",
+        "ipo",
+    ),
     statement="The losses of the pairs (-10, -12, -11, -11), (-20, -25, -19, -19) and (-5, -9, -5, -5) shall be the "
     "exact values within their acceptance intervals, for beta = 0.1 and for label smoothing 0 and 0.1.",
     derivation="The margins are 2, 5 and 4, whose sum is not zero, so that smoothed and plain losses differ in the "
@@ -57,7 +65,7 @@ def golden_example(trial: Trial) -> Outcome:
 
 def _equal_to_reference(trial: Trial, clause: str) -> Batch:
     """Pairs whose policy is the reference, at logps of every size from a nat to 20,000."""
-    drawn = near_reference(trial.fmt, trial.profile.pairs, trial.rng(clause))
+    drawn = near_reference(trial.fmt, trial.pairs, trial.rng(clause))
     pc, pr = drawn.ref_chosen_logps, drawn.ref_rejected_logps
     return Batch.of(pc, pr, pc, pr)
 
@@ -66,6 +74,10 @@ def _equal_to_reference(trial: Trial, clause: str) -> Batch:
     3,
     Level.MUST,
     "the loss is not negative",
+    kills=(
+        "log-of-sigmoid-plus-1e-8",
+        "sign-of-loss",
+    ),
     statement="The loss without label smoothing shall not be negative.",
     derivation="softplus(-z) > 0 for every finite z; rounding is monotone and keeps a positive number from becoming "
     "negative, and so does every admitted formula.",
@@ -77,7 +89,7 @@ def not_negative(trial: Trial) -> Outcome:
     growing = trial.fmt.round_array(-np.geomspace(2.0**-4, 2.0**14, 181))
     (first,) = trial.offered("beta", (1.0,))
     batches = [Batch.of(0.0, growing, beta=first)]
-    batches += [draw(trial.fmt, trial.profile.pairs, rng) for draw in (near_reference, far_from_reference)]
+    batches += [draw(trial.fmt, trial.pairs, rng) for draw in (near_reference, far_from_reference)]
     for batch in batches:
         judged = ends.judged_pairs(trial, batch)
         got = trial.answer(judged).losses
@@ -89,6 +101,10 @@ def not_negative(trial: Trial) -> Outcome:
     4,
     Level.MUST,
     "policy equals reference",
+    kills=(
+        "zero-at-reference",
+        "hinge",
+    ),
     statement="Where the policy's log-probabilities equal the reference's, the loss shall be ln 2 within its acceptance "
     "interval, whatever the log-probabilities and beta.",
     derivation="The margin is exactly 0 and softplus(0) = ln 2. Both usual orders of subtraction give exactly 0; the "
@@ -111,6 +127,7 @@ def at_reference(trial: Trial) -> Outcome:
     5,
     Level.SHOULD,
     "policy equals reference, the same bits",
+    kills=("products-before-differences",),
     statement="Where the policy's log-probabilities equal the reference's, the loss should be the same number for every "
     "pair of a batch.",
     derivation="(pc - rc) - (pr - rr) and (pc - pr) - (rc - rr) are exactly 0 there. The sequential orders leave a "
@@ -129,6 +146,10 @@ def at_reference_same_bits(trial: Trial) -> Outcome:
     6,
     Level.MUST,
     "antisymmetry",
+    kills=(
+        "softplus-of-plus-z",
+        "absolute-margin",
+    ),
     statement="Without label smoothing, the loss of a pair minus the loss of the pair with chosen and rejected exchanged "
     "shall be -z, within the sum of what their two acceptance intervals allow.",
     derivation="softplus(-z) - softplus(z) = -z; each of the two losses errs by at most what its interval allows.",
@@ -138,7 +159,7 @@ def antisymmetry(trial: Trial) -> Outcome:
     """Differences of losses of exchanged pairs."""
     tally, rng = Tally(trial), trial.rng("DEF-6")
     for draw in (near_reference, short_responses):
-        batch = ends.judged_pairs(trial, draw(trial.fmt, trial.profile.pairs, rng))
+        batch = ends.judged_pairs(trial, draw(trial.fmt, trial.pairs, rng))
         a, b, c, d = batch.logps
         exchanged = Batch.of(b, a, d, c, beta=batch.beta)
         got, other = trial.answer(batch).losses, trial.answer(exchanged).losses

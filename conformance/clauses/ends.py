@@ -40,7 +40,7 @@ def judge_regimes(
     for draw in draws:
         for beta in trial.offered("beta", betas):
             for smoothing in trial.offered("label_smoothing", smoothings):
-                batch = draw(trial.fmt, trial.profile.pairs, rng).at(beta=beta, label_smoothing=smoothing)
+                batch = draw(trial.fmt, trial.pairs, rng).at(beta=beta, label_smoothing=smoothing)
                 judge(tally, trial, judged_pairs(trial, batch))
     return tally.outcome()
 

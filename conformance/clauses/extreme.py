@@ -20,6 +20,10 @@ _SMALL = tuple(2.0**k for k in (-24, -16, -8, -4))
     1,
     Level.MUST,
     "value at extreme beta and length",
+    kills=(
+        "logit-clamped-50",
+        "logps-clamped-1e4",
+    ),
     statement="The loss shall lie in its acceptance interval for beta from 0.000001 to 1,000 and log-probabilities down "
     "to -100,000 nats (-60,000 in binary16), where nothing on the way to the logit overflows.",
     derivation=DERIVATION,
@@ -36,6 +40,10 @@ def value(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "derivative at extreme beta and length",
+    kills=(
+        "gradient-clipped",
+        "logsumexp-minus-reward",
+    ),
     statement="The derivatives of the loss shall lie in their acceptance intervals for beta from 0.000001 to 1,000 and "
     "log-probabilities down to -100,000 nats (-60,000 in binary16), where nothing on the way to the logit overflows.",
     derivation=DERIVATION,
@@ -51,6 +59,7 @@ def derivative(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "near overflow",
+    kills=("log1p-of-exp",),
     statement="The loss shall be the right finite number where the exact loss, both log-ratios, both pair differences, "
     "the margin and the logit are representable, however close to the largest number they are.",
     derivation=DERIVATION + " Pairs whose sequential partial sums overflow are left out too, since that order is admitted.",
@@ -65,6 +74,7 @@ def near_the_largest(trial: Trial) -> Outcome:
     4,
     Level.SHOULD,
     "only the margin overflows",
+    kills=("log1p-of-exp",),
     statement="The loss should be the right finite number where the exact loss and both log-ratios are representable "
     "and only the margin is not.",
     derivation="In binary16, pc = rr = -39296, pr = rc = 0 and beta = 2^-10 give z = -76.75, but every code that forms "
@@ -75,7 +85,7 @@ def overflowing(trial: Trial) -> Outcome:
     """Losses where the margin is beyond the largest number and the logit is not."""
     tally, rng = Tally(trial), trial.rng("EXTREME-4")
     beta = 2.0 ** -(trial.fmt.emax - 5)
-    batch = overflowing_margin(trial.fmt, trial.profile.pairs, rng).at(beta=beta)
+    batch = overflowing_margin(trial.fmt, trial.pairs, rng).at(beta=beta)
     with np.errstate(over="ignore"):
         judge_losses(tally, trial, batch)
     return tally.outcome()

@@ -21,6 +21,11 @@ chapter = Chapter("GRAD")
     1,
     Level.MUST,
     "realistic pairs",
+    kills=(
+        "gradient-rejected-sign",
+        "gradient-without-beta",
+        "gradient-reference-sign",
+    ),
     statement="The derivatives of the loss in the four log-probabilities, -beta sigma(-z) for policy_chosen and "
     "ref_rejected and +beta sigma(-z) for policy_rejected and ref_chosen, shall lie in their acceptance intervals on "
     "pairs with log-probabilities of -5 to -20,000 nats; a reference that is detached from the graph is not judged.",
@@ -40,6 +45,7 @@ def realistic(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "cancellation and mixed magnitudes",
+    kills=("gradient-chosen-doubled",),
     statement="The derivatives of the loss shall lie in their acceptance intervals on pairs whose log-probabilities "
     "lie within a few ulps of each other, and on pairs whose log-probabilities differ in magnitude.",
     derivation=DERIVATION,

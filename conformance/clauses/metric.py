@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import oracle
+from conformance.clauses.accepted import as_pairs
 from conformance.clauses.ends import judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import METRICS
@@ -13,7 +14,7 @@ from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden, near_reference, short_responses, tutorial
 from conformance.record import Level
-from oracle import Real
+from oracle import Real, bounds, enclosure
 
 chapter = Chapter("METRIC")
 
@@ -30,9 +31,14 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
     1,
     Level.MUST,
     "accuracy",
+    kills=(
+        "accuracy-counts-ties",
+        "accuracy-of-chosen",
+    ),
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
-    derivation="The sign of a margin that both usual orders of subtraction agree on is exact; a batch with a margin within "
-    "their error is left out. The quotient of two counts is allowed two roundings in the format.",
+    derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
+    "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed two "
+    "roundings in the format (docs/bounds.md).",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
 )
@@ -40,11 +46,10 @@ def accuracy(trial: Trial) -> Outcome:
     """Accuracy on batches with clear signs and exact ties."""
     tally = Tally(trial)
     for batch in _batches(trial, "METRIC-1"):
-        a, b, c, d = batch.logps
-        h = (a - c) - (b - d)
-        doubt = 4 * trial.fmt.unit_roundoff * (np.abs(a) + np.abs(b) + np.abs(c) + np.abs(d))
+        z = bounds.centre(enclosure.logit(*batch.logps, batch.beta))
+        doubt = np.maximum(*bounds.logit_error(as_pairs(batch), trial.fmt))
         integers = all((values == np.rint(values)).all() and (np.abs(values) < 100).all() for values in batch.logps)
-        clear = batch if integers else batch.take(np.flatnonzero(np.abs(h) > doubt))
+        clear = batch if integers else batch.take(np.flatnonzero(np.abs(z) > doubt))
         if len(clear):
             got = trial.implementation.metrics(clear, trial.fmt)["accuracy"]
             exact = oracle.metrics(*clear.logps, beta=clear.beta).accuracy
@@ -56,10 +61,15 @@ def accuracy(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "margin and log-ratios",
+    kills=(
+        "margin-times-beta",
+        "log-ratios-swapped",
+    ),
     statement="The mean margin shall carry no beta, and the mean log-ratios shall be the policy's log-probability minus "
     "the reference's, of the chosen and of the rejected response.",
-    derivation="Each difference errs by u of itself, in every admitted order; n - 1 additions and a division in the "
-    "format err by (n + 1) u of the sum of magnitudes.",
+    derivation="A log-ratio errs by u of itself, and by three roundings more where it is a reward divided by beta; a margin "
+    "by delta_z at beta = 1, and two roundings more. The mean adds (1 + u)^(n + 1) - 1 of the mean log-ratios' magnitudes; "
+    "2 lambda cover flushed differences and a flushed mean (docs/bounds.md).",
     needs=("metrics",),
 )
 def means(trial: Trial) -> Outcome:
@@ -69,21 +79,26 @@ def means(trial: Trial) -> Outcome:
         a, b, c, d = batch.logps
         got = trial.implementation.metrics(batch, trial.fmt)
         exact = oracle.metrics(*batch.logps, beta=batch.beta)
-        sequential = np.maximum(np.abs(a - b), np.abs(a - c)) + np.abs(b) + np.abs(c) + np.abs(d)
-        sizes = {
-            "margin": np.abs(a - c) + np.abs(b - d) + np.abs(a - b) + np.abs(c - d) + sequential,
-            "chosen_logratio": np.abs(a - c),
-            "rejected_logratio": np.abs(b - d),
+        chosen, rejected = np.abs(a - c), np.abs(b - d)
+        u, growth = trial.fmt.unit_roundoff, bounds.summation(len(batch), trial.fmt)
+        margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=1.0)), trial.fmt)) + (growth + 2 * u) * (
+            chosen + rejected
+        )
+        allowed = {
+            "margin": margin,
+            "chosen_logratio": (growth + 4 * u) * chosen,
+            "rejected_logratio": (growth + 4 * u) * rejected,
         }
-        for name, size in sizes.items():
-            allowed = (len(batch) + 3) * trial.fmt.unit_roundoff * float(np.mean(size))
-            _judge(tally, name, batch, got[name], getattr(exact, name), allowed)
+        for name, room in allowed.items():
+            least = 2 * trial.fmt.smallest_normal
+            _judge(tally, name, batch, got[name], getattr(exact, name), float(np.mean(room)) * (1 + growth) + least)
     return tally.outcome()
 
 
 def _judge(tally: Tally, name: str, batch: Batch, got: float, exact: Real, allowed: float) -> None:
-    """|got - exact| over what is allowed, plus one least subnormal for an exact zero."""
+    """|got - exact| over what is allowed, and one float64 spacing of the exact value, which is itself rounded."""
     value = float(exact)
     error = abs(got - value)
-    rho = 0.0 if error == 0 else error / (allowed * (1 + 2.0**-40) + np.spacing(abs(value)))
+    with np.errstate(over="ignore"):
+        rho = 0.0 if error == 0 else np.float64(error) / (allowed * (1 + 2.0**-40) + np.spacing(abs(value)))
     tally.whole(METRICS[name], batch, got, float(rho) if np.isfinite(got) else np.inf)

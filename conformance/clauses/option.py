@@ -84,6 +84,11 @@ def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool
     1,
     Level.MUST,
     "beta is alive",
+    kills=(
+        "beta-ignored",
+        "beta-twice",
+        "beta-inverse",
+    ),
     statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 2 and 4, the loss "
     "of that beta.",
     derivation=_APART + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them.",
@@ -102,6 +107,10 @@ def beta_alive(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "label smoothing is alive",
+    kills=(
+        "label-smoothing-ignored",
+        "robust-for-conservative",
+    ),
     statement="An implementation that takes label_smoothing shall give, for each of eps = 0, 0.05, 0.1, 0.25 and 0.5, the "
     "conservative loss of that eps: neither the plain one nor the robust one.",
     derivation=_APART + " The mean margin is not zero: otherwise DPO and cDPO agree in the mean, since cDPO = DPO + "
@@ -119,6 +128,10 @@ def label_smoothing_alive(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "the reference counts",
+    kills=(
+        "reference-ignored",
+        "reference-swapped",
+    ),
     statement="The loss shall depend on both reference log-probabilities as the definition says.",
     derivation=_APART,
     guards=(
@@ -138,6 +151,10 @@ def reference(trial: Trial) -> Outcome:
     4,
     Level.MUST,
     "chosen and rejected are told apart",
+    kills=(
+        "pair-swapped",
+        "absolute-margin",
+    ),
     statement="Exchanging chosen and rejected shall change the sign of the logit: each pair and its exchange have their "
     "own loss.",
     derivation=_APART,

@@ -71,6 +71,7 @@ def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], No
     1,
     Level.MUST,
     "value on generated pairs",
+    kills=("log-for-log1p",),
     statement="The loss shall lie in its acceptance interval on every generated batch.",
     derivation=_GENERATED,
 )
@@ -83,6 +84,7 @@ def value(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "derivatives on generated pairs",
+    kills=("gradient-one-minus-sigmoid",),
     statement="The derivatives shall lie in their acceptance intervals on every generated batch.",
     derivation=_GENERATED,
     needs=("gradient",),

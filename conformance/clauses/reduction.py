@@ -10,6 +10,8 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS, SIGNS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
 from conformance.record import Level
 from oracle import bounds
@@ -22,6 +24,10 @@ SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
     1,
     Level.MUST,
     "a mean",
+    kills=(
+        "sum-for-mean",
+        "mean-over-n-minus-1",
+    ),
     statement="An implementation that reduces to the mean shall return the mean of the pairs' losses within its "
     "acceptance interval: not their sum, and not over another number of pairs.",
     derivation="The pairs' intervals added and divided by n, with n - 1 additions, 1 / n and a product rounded in the "
@@ -34,7 +40,7 @@ def mean_loss(trial: Trial) -> Outcome:
     tally, rng = Tally(trial), trial.rng("REDUCE-1")
     draws = (near_reference, far_from_reference, short_responses)
     batches = [draw(trial.fmt, size, rng) for draw in draws for size in SIZES]
-    for drawn in (golden(), tutorial(), *batches):
+    for drawn in (golden(), tutorial(), _with_vanished(), *batches):
         for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
             batch = judged_pairs(trial, drawn.at(label_smoothing=smoothing))
             acceptance = bounds.mean(accepted_losses(trial, batch))
@@ -43,10 +49,19 @@ def mean_loss(trial: Trial) -> Outcome:
     return tally.outcome()
 
 
+def _with_vanished() -> Batch:
+    """The golden pairs among pairs whose loss underflows to 0: they count in the mean all the same."""
+    return Batch.of(*(np.concatenate([values, far]) for values, far in zip(golden().logps, _VANISHED, strict=True)))
+
+
+_VANISHED = ([-16.0, -8.0], [-16384.0, -8192.0], [-16.0, -8.0], [-16.0, -8.0])
+
+
 @chapter.clause(
     2,
     Level.MUST,
     "derivatives of a mean",
+    kills=("gradient-of-sum-for-mean",),
     statement="The derivatives of the mean loss of n pairs shall be the pairs' derivatives divided by n, within their "
     "acceptance intervals.",
     derivation="Each pair's interval divided by n, with two roundings more.",
@@ -58,11 +73,38 @@ def mean_gradient(trial: Trial) -> Outcome:
     tally, rng = Tally(trial), trial.rng("REDUCE-2")
     for size in SIZES:
         batch = judged_pairs(trial, short_responses(trial.fmt, size, rng))
-        acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch))
+        acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
         answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
         parts = answer.gradient or (None,) * 4
         for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:
             got = np.full(len(batch), np.nan) if part is None else part
             rho = (acceptance if sign > 0 else negated(acceptance)).rho(got)
             tally.ratio(quantity, batch, got, rho)
+    return tally.outcome()
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "a NaN in the batch",
+    kills=("mean-without-nan",),
+    statement="The mean over a batch with a NaN log-probability shall be NaN.",
+    derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs.",
+    guards=("https://github.com/huggingface/trl/issues/1199",),
+    needs=("mean",),
+)
+def mean_of_nan(trial: Trial) -> Outcome:
+    """Means of batches with a NaN at each place."""
+    tally = Tally(trial)
+    for place in range(4):
+        logps = [values.copy() for values in golden().logps]
+        logps[place][1] = np.nan
+        batch = Batch.of(*logps)
+        try:
+            got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
+        except Misbehaviour as error:
+            if error.kind != "raised":
+                raise
+            return Outcome(0, 0, note=f"it refuses such inputs: {error}", not_claimed=True)
+        tally.whole(MEAN_LOSS, batch, got, 0.0 if np.isnan(got) else np.inf)
     return tally.outcome()

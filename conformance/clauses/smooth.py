@@ -24,6 +24,10 @@ _BETAS = (0.1, 1.0)
     1,
     Level.MUST,
     "value of the smoothed loss",
+    kills=(
+        "robust-for-conservative",
+        "label-smoothing-halved",
+    ),
     statement="The loss at label_smoothing eps in {0, 0.001, 0.1, 0.3, 0.5} shall be (1 - eps) softplus(-z) + eps "
     "softplus(z), within its acceptance interval.",
     derivation=DERIVATION + " Both usual forms are admitted: the mixture, and softplus(-z) + eps z.",
@@ -40,6 +44,10 @@ def value(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "derivative of the smoothed loss",
+    kills=(
+        "gradient-of-unsmoothed",
+        "gradient-of-smoothed-sign",
+    ),
     statement="The derivatives of the smoothed loss, -beta (sigma(-z) - eps) for policy_chosen and its like, shall lie "
     "in their acceptance intervals for eps in {0, 0.001, 0.1, 0.3, 0.5}.",
     derivation=DERIVATION + " The derivative is a difference and vanishes where sigma(-z) = eps: the error is allowed "
@@ -57,6 +65,7 @@ def derivative(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "monotone and convex",
+    kills=("robust-for-conservative",),
     statement="On logits a quarter apart from -16 to 16, the loss shall fall, and under label smoothing fall up to "
     "ln((1 - eps) / eps) and rise from there, and its slope shall grow, wherever the exact differences exceed what the "
     "acceptance intervals allow.",

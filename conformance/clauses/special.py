@@ -15,7 +15,7 @@ from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.record import Level
-from oracle import bounds
+from oracle import bounds, enclosure, rounding
 from oracle.formats import Floats
 
 chapter = Chapter("SPECIAL")
@@ -67,6 +67,7 @@ _ROWS = [(-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0), (0.0, 0.0, 0.0,
     1,
     Level.MUST,
     "an impossible chosen response",
+    kills=("not-finite-to-zero",),
     statement="A chosen log-probability of -infinity, or a rejected reference log-probability of -infinity, shall give "
     "the loss +infinity where label smoothing is 0.",
     derivation="z = -infinity, and softplus(-z) grows without bound.",
@@ -83,6 +84,10 @@ def impossible_chosen(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "an impossible rejected response",
+    kills=(
+        "always-mixed",
+        "always-mixed-numpy",
+    ),
     statement="A rejected log-probability of -infinity, or a chosen reference log-probability of -infinity, shall give "
     "the loss 0 where label smoothing is 0.",
     derivation="z = +infinity, and softplus(-z) vanishes. A mixture (1 - eps) loss(z) + eps loss(-z) that is computed "
@@ -100,6 +105,10 @@ def impossible_rejected(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "NaN in, NaN out",
+    kills=(
+        "nan-loss-to-zero",
+        "nan-logps-to-zero",
+    ),
     statement="A NaN among the log-probabilities shall give the loss NaN, never a number.",
     derivation="A loss of 0.0 over NaN log-probabilities hides a broken model from everyone who watches the loss.",
     guards=(
@@ -119,6 +128,7 @@ def nan_in(trial: Trial) -> Outcome:
     4,
     Level.MUST,
     "infinity minus infinity",
+    kills=("nan-loss-to-zero",),
     statement="Log-probabilities whose margin is infinity minus infinity shall give the loss NaN, never a number.",
     derivation="IEEE 754-2019, section 7.2: the difference of equal infinities is invalid, whichever is subtracted first.",
     guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
@@ -135,9 +145,11 @@ def undefined_margin(trial: Trial) -> Outcome:
     5,
     Level.MUST,
     "derivatives at an infinite logit",
+    kills=("not-finite-to-zero",),
     statement="At z = -infinity the derivatives in the policy's log-probabilities shall be -beta and +beta, and at "
     "z = +infinity they shall be 0, where label smoothing is 0: finite numbers, never NaN.",
-    derivation="sigma(-z) is 1 and 0 there; only beta's rounding into the format is allowed for.",
+    derivation="sigma(-z) is exactly 1 and 0 there. Allowed: beta's rounding into the format, and 4u beta, 2 ulp at 1, for "
+    "a quotient and a product; a 0 is a 0.",
     guards=(
         "https://github.com/pytorch/pytorch/issues/20972",
         "https://github.com/mst272/LLM-Dojo/issues/23",
@@ -155,7 +167,7 @@ def infinite_logit(trial: Trial) -> Outcome:
             got = np.full(len(batch), np.nan) if part is None else part
             exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
             room = bounds.option_error(beta, trial.fmt) + 4 * trial.fmt.unit_roundoff * beta
-            tally.boolean(quantity, batch, got, np.abs(got - exact) <= room)
+            tally.boolean(quantity, batch, got, np.abs(got - exact) <= room * (exact != 0))
     return tally.outcome()
 
 
@@ -163,6 +175,7 @@ def infinite_logit(trial: Trial) -> Outcome:
     6,
     Level.MUST,
     "beta = 0",
+    kills=("beta-zero-is-default",),
     statement="At beta = 0 the loss shall be ln 2 within the kernel's bound, and every derivative in a log-probability 0.",
     derivation="z = 0 for every finite margin, and the derivatives carry the factor beta.",
     needs=("beta",),
@@ -173,8 +186,8 @@ def beta_zero(trial: Trial) -> Outcome:
     batch = _table(_ROWS, beta=0.0)
     gradient = trial.implementation.claims.gradient
     answer = trial.answer(batch, gradient=gradient)
-    room = bounds.kernel_must(trial.fmt) * 2 * trial.fmt.unit_roundoff
-    tally.boolean(LOSS, batch, answer.losses, np.abs(answer.losses / math.log(2) - 1) <= room)
+    _, ulps = rounding.ulp_errors(enclosure.softplus_minus(np.zeros(len(batch))), answer.losses, trial.fmt)
+    tally.boolean(LOSS, batch, answer.losses, ulps <= bounds.kernel_must(trial.fmt))
     for quantity, part in zip(GRADIENTS, answer.gradient or (), strict=False):
         if part is not None:
             tally.boolean(quantity, batch, part, part == 0)
@@ -185,6 +198,7 @@ def beta_zero(trial: Trial) -> Outcome:
     7,
     Level.SHOULD,
     "an impossible chosen response under label smoothing",
+    kills=("always-shifted",),
     statement="Under label smoothing with 0 < eps < 1, z = -infinity should give the loss +infinity.",
     derivation="(1 - eps) softplus(-z) grows without bound and eps softplus(z) vanishes. The form softplus(-z) + eps z, "
     "right at every finite logit, gives infinity - infinity; so this is no MUST.",
@@ -201,6 +215,7 @@ def smoothed_impossible_chosen(trial: Trial) -> Outcome:
     8,
     Level.SHOULD,
     "the sign of zero",
+    kills=("log-of-sigmoid",),
     statement="A loss that is zero should be +0, and a log-probability of -0 should count as 0.",
     derivation="softplus is positive, so it underflows to +0. -log(1) is -0, the mark of log of sigmoid. The sign of zero "
     "is never an ulp figure: -0 equals +0.",
@@ -223,6 +238,7 @@ def sign_of_zero(trial: Trial) -> Outcome:
     9,
     Level.MUST,
     "an impossible rejected response under label smoothing",
+    kills=("label-smoothing-off-at-infinity",),
     statement="Under label smoothing with 0 < eps < 1, z = +infinity shall give the loss +infinity.",
     derivation="(1 - eps) softplus(-z) vanishes and eps softplus(z) grows without bound; softplus(-z) + eps z agrees.",
     needs=("label_smoothing",),

@@ -37,11 +37,16 @@ class _Candidate:
     rho: float
 
     @property
-    def key(self) -> tuple[float, tuple[float, ...], str]:
-        """Larger is worse; ties are broken by the inputs alone, so that the order of the points does not matter."""
-        inputs = tuple(float(x) for values in self.batch.logps for x in values)
-        tie = tuple(np.inf if np.isnan(x) else x for x in (*inputs, self.batch.beta, self.batch.label_smoothing))
-        return self.rho, tie, self.quantity
+    def key(self) -> tuple[float, tuple[float, ...], str, tuple[float, ...]]:
+        """Larger is worse; ties are broken by inputs, then by results, so that the order of the points does not matter."""
+        inputs = np.concatenate([*self.batch.logps, [self.batch.beta, self.batch.label_smoothing]])
+        return self.rho, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())
+
+
+def _total(values: Floats) -> Floats:
+    """Two rows that order every number totally: NaN above infinity, and 0 above -0."""
+    nan = np.isnan(values)
+    return np.array([np.where(nan, np.inf, values), np.where(nan, 2.0, np.copysign(1.0, values))])
 
 
 class Tally:
@@ -96,8 +101,9 @@ class Tally:
 
     def whole(self, quantity: str, batch: Batch, got: float, rho: float) -> None:
         """One number for the whole batch: a mean, or a metric."""
+        rho = np.inf if np.isnan(rho) else rho
         self._points += 1
-        self._violations += not rho <= 1
+        self._violations += bool(rho > 1)
         self._consider(_Candidate(quantity, batch, got, rho))
 
     @property
@@ -120,15 +126,16 @@ class Tally:
         self._counts[what] += n
 
     def _add(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
+        rho = np.where(np.isnan(rho), np.inf, rho)
         self._points += len(rho)
-        self._violations += int(np.count_nonzero(~(rho <= 1)))
+        self._violations += int(np.count_nonzero(rho > 1))
         if not len(rho):
             return
         worst = np.flatnonzero(rho == rho.max())
         if self._worst is not None and rho.max() < self._worst.rho:
             return
-        columns = [np.nan_to_num(values[worst], nan=np.inf) for values in reversed(batch.logps)]
-        i = int(worst[np.lexsort(columns)[-1]])
+        rows = np.concatenate([_total(values[worst]) for values in (*batch.logps, got)])
+        i = int(worst[np.lexsort(rows[::-1])[-1]])
         self._consider(_Candidate(quantity, batch.take([i]), float(got[i]), float(rho[i])))
 
     def _consider(self, candidate: _Candidate) -> None:

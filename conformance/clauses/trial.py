@@ -34,6 +34,12 @@ class Trial:
         """True where the implementation declares that it flushes subnormals to zero."""
         return self.implementation.claims.subnormals == "flush"
 
+    @property
+    def pairs(self) -> int:
+        """How many pairs to draw for each regime; an eighth where the implementation takes one pair at a time."""
+        single = self.implementation.claims.reduction == "mean"
+        return self.profile.pairs // 8 if single else self.profile.pairs
+
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
         """Those values of an option that the implementation claims to honour: all, or its default alone."""
         if option in self.implementation.claims.options:

@@ -68,10 +68,10 @@ def _status(record: Record) -> int:
     """1 where a MUST is violated; 2 where an implementation was judged in no format; else 0."""
     if not record.conforms:
         return 1
-    judged = {run.implementation for run in record.runs if run.verdict is Verdict.CONFORMS}
-    unjudged = sorted({run.implementation for run in record.runs} - judged)
+    judged = {(run.implementation, run.source) for run in record.runs if run.verdict is Verdict.CONFORMS}
+    unjudged = sorted({(run.implementation, run.source) for run in record.runs} - judged)
     if unjudged:
-        click.echo(f"Not judged in any format: {', '.join(unjudged)}.", err=True)
+        click.echo(f"Not judged in any format: {', '.join(name for name, _ in unjudged)}.", err=True)
     return 2 if unjudged else 0
 
 
@@ -81,7 +81,7 @@ class _Bar:
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         console = Console(stderr=True)
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task("", total=None)

@@ -58,7 +58,7 @@ def _import_module(name: str, module_name: str) -> ModuleType:
         missing = error.name or module_name
         hint = f"pip install 'dpo-conformance[{missing}]'" if name in SHIPPED else f"is {missing} installed here?"
         raise CannotLoad(f"{name}: no module named {missing!r}; {hint}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CannotLoad(f"{name}: importing {module_name} raised {type(error).__name__}: {error}") from error
 
 
@@ -73,7 +73,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[unique] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[unique]
         raise CannotLoad(f"{path}: importing it raised {type(error).__name__}: {error}") from error
     return module

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from conformance.errors import BadRequest
 from conformance.record import Finding, Level, Record, Run, Verdict, Worst
 
 STYLES = {
@@ -43,12 +44,13 @@ def matrix(runs: Iterable[Run]) -> Table:
     table.add_column("gradient\nulp", justify="right", no_wrap=True)
     table.add_column("ρ", justify="right", no_wrap=True)
     table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
-    previous = ""
+    previous: tuple[str, str] | None = None
     for run in runs:
-        if previous not in {"", run.implementation}:
+        this = run.implementation, run.source
+        if previous not in {None, this}:
             table.add_section()
-        label = run.implementation if run.implementation != previous else ""
-        previous = run.implementation
+        label = run.implementation if this != previous else ""
+        previous = this
         verdict = Text(str(run.verdict), style=STYLES[run.verdict])
         worst = run.worst
         where = run.reason if worst is None else inputs(worst)
@@ -69,14 +71,18 @@ def _kernel(run: Run, quantity: str) -> str:
 def _violation(run: Run, finding: Finding, console: Console) -> None:
     from conformance.clauses import find  # noqa: PLC0415 - the statement of a clause, where the suite still has it
 
-    clause = find(finding.clause)
+    try:
+        clause = find(finding.clause)
+        title, statement = f"{clause.title}: ", clause.statement
+    except BadRequest:
+        title, statement = "", "This suite has no such clause."
     style = "bold red" if finding.level is Level.MUST else "yellow"
     share = f"{finding.violations:,} of {finding.points:,} numbers"
-    head = Text.assemble((f"{finding.clause} ", style), (f"{finding.level} ", style), f"{clause.title}: ")
+    head = Text.assemble((f"{finding.clause} ", style), (f"{finding.level} ", style), title)
     head.append(f"{run.implementation} in {run.format} violates it at {share}")
     console.print()
     console.print(head, soft_wrap=True)
-    console.print(Padding(Text(clause.statement, style="dim"), (0, 0, 0, 2)))
+    console.print(Padding(Text(statement, style="dim"), (0, 0, 0, 2)))
     if finding.note:
         console.print(Text(f"  {finding.note}"), soft_wrap=True)
     if finding.worst is not None:

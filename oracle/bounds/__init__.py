@@ -3,7 +3,7 @@
 Let u = 2**-p be the format's unit roundoff, eta its least subnormal, lambda its smallest normal, and h the exact margin
 of logps a, b, c, d = policy chosen, policy rejected, ref chosen, ref rejected. A rounded operation is exact * (1 + t),
 |t| <= u; products may add eta / 2 of underflow, sums and differences do not (Hauser 1996; Higham, "Accuracy and
-Stability of Numerical Algorithms", 2nd ed., section 2.2 and theorem 3.1 for what follows). docs/bounds.md derives each
+Stability of Numerical Algorithms", 2nd ed., section 2.2, and lemma 3.1 for what follows). docs/bounds.md derives each
 line; the names here are the names there.
 """
 
@@ -14,10 +14,11 @@ from oracle.bounds.conditioning import (
     kernel_must,
     logit_error,
     option_error,
+    option_range,
     representable,
 )
 from oracle.bounds.intervals import gradient, loss
-from oracle.bounds.reductions import mean, shared
+from oracle.bounds.reductions import mean, shared, summation
 
 __all__ = [
     "KERNEL_SHOULD",
@@ -31,6 +32,8 @@ __all__ = [
     "loss",
     "mean",
     "option_error",
+    "option_range",
     "representable",
     "shared",
+    "summation",
 ]

@@ -28,24 +28,39 @@ class Acceptance:
     fmt: Format
 
     def rho(self, got: Floats) -> Floats:
-        """The error over what the bound allows on that side: at most 1 is accepted, 0 is exact. Infinite for a NaN.
+        """The error over what the bound allows on that side: at most 1 is accepted, 0 is exact; never NaN.
 
         A result in doubt at an end of the interval is accepted: the ends are rounded outward. An infinity is placed at
-        the overflow threshold, and so is a bound beyond it.
+        the overflow threshold, or at the exact value where that is beyond. Infinite for a NaN, for an exact value that
+        is not finite unless it is what was got, and where an end is NaN.
         """
-        at = point(self._placed(got))
-        error, room_above, room_below = at - self.exact, self.high - self.exact, self.exact - self.low
+        at = self._placed(got)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratio = np.abs(_quotient(error, where(error.head > 0, room_above, room_below)))
-        outside = _surely_positive(at - self.high) | _surely_positive(self.low - at)
+            error, above, below = at - self.exact, self.high - self.exact, self.exact - self.low
+            ratio = np.abs(_quotient(error, where(error.head > 0, above, below)))
+            outside = _surely_positive(at - self.high) | _surely_positive(self.low - at)
         ratio = np.where(error.head == 0, 0.0, ratio)
         ratio = np.where(outside, np.maximum(ratio, np.nextafter(1.0, 2.0)), np.minimum(ratio, 1.0))
         ratio = np.where(self.zero & (got == 0), 0.0, ratio)
-        return np.where(np.isnan(got), np.inf, ratio)
+        ends = np.isnan(self.low.head) | np.isnan(self.high.head)
+        ratio = np.where(np.isnan(got) | np.isnan(ratio) | ends | self._undecided(), np.inf, ratio)
+        same = (got == self.exact.head) | (np.isnan(got) & np.isnan(self.exact.head))
+        return np.where(np.isfinite(self.exact.head), ratio, np.where(same, 0.0, np.inf))
 
-    def _placed(self, got: Floats) -> Floats:
-        threshold = float(self.fmt.overflow_threshold) if self.fmt.width < 64 else np.finfo(np.float64).max
-        return np.where(np.isinf(got), np.copysign(threshold, got), got)
+    def _undecided(self) -> Mask:
+        zero = np.zeros_like(self.exact.radius)
+        doubt = Enclosure(self.exact.radius, zero, self.exact.exponent, zero) * 1024.0
+        with np.errstate(invalid="ignore"):
+            return _surely_positive(doubt - (self.high - self.low))
+
+    def _placed(self, got: Floats) -> Enclosure:
+        """The result as a point; an infinity where rounding begins to give it."""
+        half = 2.0 ** (self.fmt.emax - self.fmt.precision)
+        threshold = point(np.full(got.shape, self.fmt.largest)) + half
+        sign = np.where(np.signbit(got), -1.0, 1.0)
+        reach = self.exact * sign if np.isfinite(self.exact.head).all() else threshold
+        beyond = where((reach - threshold).head > 0, reach, threshold) * sign
+        return where(np.isinf(got), beyond, point(np.where(np.isinf(got), 0.0, got)))
 
 
 def _quotient(x: Enclosure, y: Enclosure) -> Floats:
@@ -55,7 +70,8 @@ def _quotient(x: Enclosure, y: Enclosure) -> Floats:
 
 
 def _surely_positive(x: Enclosure) -> Mask:
-    return np.asarray(x.head > x.radius)
+    """Where the ball lies above 0; the tail is below 2**-53 of the head."""
+    return np.asarray(x.head * (1 - 2.0**-50) > x.radius)
 
 
 def centre(x: Enclosure) -> Floats:

@@ -87,7 +87,10 @@ def option_range(value: float, fmt: Format) -> tuple[float, float]:
     size, held = abs(value), float(fmt.round_array(value)) == value
     if size < fmt.smallest_normal:
         return 0.0, size if held else size + fmt.smallest_subnormal / 2
-    return (size, size) if held else (size * (1 - fmt.unit_roundoff), size * (1 + fmt.unit_roundoff))
+    if held:
+        return size, size
+    least, most = size * (1 - fmt.unit_roundoff), size * (1 + fmt.unit_roundoff)
+    return float(np.nextafter(least, 0.0)), float(np.nextafter(most, np.inf))
 
 
 def option_error(value: float, fmt: Format) -> float:

@@ -51,9 +51,8 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     ends = [slice(i * n, (i + 1) * n) for i in range(5)]
     high = _largest(above[ends[1]], above[ends[2]])
     low = -_largest(*(-below[end] for end in ends[1:]))
-    lost = _lost((1 - eps) * centre(f[ends[2]]), (1 - eps) * centre(f[ends[1]]), fmt)
-    lost = lost + _lost(eps * centre(opposite[ends[1]]), eps * centre(opposite[ends[2]]), fmt)
-    low = low - lost
+    for share, term, first, last in ((1 - eps, f, 2, 1), (eps, opposite, 1, 2)):
+        low = low - _lost(centre(term[ends[first]] * share), centre(term[ends[last]] * share), fmt)
     return Acceptance(value[:n], low, high, _reaches_zero(low, high, fmt), fmt)
 
 
@@ -104,8 +103,11 @@ def _largest(first: Enclosure, *others: Enclosure) -> Enclosure:
 
 
 def _lost(smallest: Floats, largest: Floats, fmt: Format, scale: float = 1.0) -> Floats:
-    """What a term that lies in [smallest, largest] loses where it, or its product with scale <= 1, is flushed."""
-    limit = fmt.smallest_normal / scale
+    """What a term that lies in [smallest, largest] loses where it, or its product with scale <= 1, is flushed.
+
+    1 - 2w covers the errors of the term itself: it is flushed where what was computed is below lambda.
+    """
+    limit = fmt.smallest_normal / (scale * (1 - 2 * smoothing_weight(fmt)))
     return np.asarray(np.where(smallest < limit, np.minimum(largest, limit), 0.0))
 
 
@@ -155,8 +157,7 @@ def _slope_error(z: Enclosure, sigma: Enclosure, eps: float, fmt: Format, flush:
 def _scaled(low: Enclosure, high: Enclosure, beta: float, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
     """The product with beta in the format: one rounding, and an underflow of one quantum."""
     least, most = option_range(beta, fmt)
-    least, most = least * (1 - fmt.unit_roundoff) / OUT, most * (1 + fmt.unit_roundoff) * OUT
     floor = quantum_floor(fmt, flush) if beta else 0.0
-    bottom = where(low.head >= 0, low * least, low * most) - floor
-    top = where(high.head >= 0, high * most, high * least) + floor
+    bottom, top = where(low.head >= 0, low * least, low * most), where(high.head >= 0, high * most, high * least)
+    bottom, top = bottom - abs(bottom) * fmt.unit_roundoff - floor, top + abs(top) * fmt.unit_roundoff + floor
     return (bottom, top) if beta >= 0 else (-top, -bottom)

@@ -7,6 +7,7 @@ import numpy as np
 from oracle.ball import Enclosure, where
 from oracle.bounds.acceptance import Acceptance, centre
 from oracle.bounds.conditioning import OUT
+from oracle.formats import Format
 
 
 def mean(each: Acceptance) -> Acceptance:
@@ -22,13 +23,28 @@ def mean(each: Acceptance) -> Acceptance:
     highest = where(each.zero & (centre(each.high) < 0), 0.0, each.high)
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
     size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest)))))
-    held = float(fmt.round_array(n)) == n
-    slack = np.expm1((n + 1 + (not held)) * np.log1p(fmt.unit_roundoff)) * (size / n) * OUT + fmt.smallest_subnormal
+    slack = summation(n, fmt) * (size / n) + fmt.smallest_subnormal
     low, high = low - slack, high + slack
     if size >= fmt.largest:
         low, high = (x + sign * 2.0 * fmt.largest for x, sign in ((low, -1), (high, 1)))
     near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
     return Acceptance(exact, low, high, np.asarray(near), fmt)
+
+
+def summation(n: int, fmt: Format) -> float:
+    """(1 + u)**(n + 1) - 1: n - 1 additions, 1 / n and the product with it; n + 2 where n is no number of the format.
+
+    Relative to the mean of the magnitudes.
+    """
+    return _growth(n + 1 + (not _held(n, fmt)), fmt)
+
+
+def _growth(roundings: int, fmt: Format) -> float:
+    return float(np.expm1(roundings * np.log1p(fmt.unit_roundoff))) * OUT
+
+
+def _held(n: int, fmt: Format) -> bool:
+    return float(fmt.round_array(n)) == n
 
 
 def _total(x: Enclosure) -> Enclosure:
@@ -44,12 +60,9 @@ def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
     Three where n is no number of the format. 0 is accepted besides where the derivative, or its n-th part without
     beta > 1, may be subnormal.
     """
-    u, eta, lam = each.fmt.unit_roundoff, each.fmt.smallest_subnormal, each.fmt.smallest_normal
-    roundings = 2 + (float(each.fmt.round_array(n)) != n)
-    up, down = (1 + u) ** roundings * OUT, (1 - u) ** roundings / OUT
+    eta, growth = each.fmt.smallest_subnormal, _growth(2 + (not _held(n, each.fmt)), each.fmt)
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
-    low = where(low.head >= 0, low * down, low * up) - eta
-    high = where(high.head >= 0, high * up, high * down) + eta
-    least = lam * max(1.0, abs(beta))
+    low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
+    least = each.fmt.smallest_normal * max(1.0, abs(beta))
     near = (centre(low) < least) & (centre(high) > -least)
     return Acceptance(exact, low, high, each.zero | near, each.fmt)

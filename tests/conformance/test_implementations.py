@@ -320,7 +320,12 @@ def test_a_gradient_is_given_only_when_it_is_asked_for():
 
 def test_a_detached_reference_has_no_derivative():
     detached = torch_implementation(lambda pc, pr, rc, rr, beta, eps: right(pc, pr, rc.detach(), rr.detach(), beta, eps))
-    assert [part is None for part in detached.evaluate(golden(), binary32, gradient=True).gradient] == [False, False, True, True]
+    assert [part is None for part in detached.evaluate(golden(), binary32, gradient=True).gradient] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     by_hand = numpy_implementation(plain, gradient=lambda pc, *_: (pc, pc, None, None))
     assert [part is None for part in by_hand.evaluate(golden(), binary32, gradient=True).gradient] == [False, False, True, True]
 

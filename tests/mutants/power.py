@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,23 +12,32 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance.clauses import CLAUSES
+from conformance.clauses.trial import Trial as Held
 from conformance.profiles import get_profile
 from conformance.record import Level, Verdict
 from conformance.runner import run
+from conformance.trying import check
 from oracle import get_format
 
 from .registry import FAMILIES, HONEST, MUTANTS, honest, mutant
 
+COST = {"CALL": 0, "OPTION": 1, "SPECIAL": 2, "DEF": 3, "METRIC": 4, "REDUCE": 5, "LOSS": 6, "GRAD": 7}
+"""Chapters by what a check costs, cheapest first; the others come after these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One mutant or honest implementation in one format, under one profile and seed."""
+    """One mutant or honest implementation in one format, under one profile and seed.
+
+    every_clause: go on after the first MUST that rejects a mutant.
+    """
 
     name: str
     is_mutant: bool
     format: str
     profile: str
     seed: int
+    every_clause: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,10 @@ def judged(trial: Trial) -> Result:
     """The trial held, in this process, with one thread."""
     _one_thread()
     built = (mutant(trial.name) if trial.is_mutant else honest(trial.name)).build()
-    found = run(built, get_format(trial.format), get_profile(trial.profile), trial.seed)
+    fmt, profile = get_format(trial.format), get_profile(trial.profile)
+    if not trial.every_clause:
+        return Result(trial, _first_rejection(Held(built, fmt, profile, trial.seed)), (), math.inf)
+    found = run(built, fmt, profile, trial.seed)
     violated = [f for f in found.findings if f.verdict is Verdict.VIOLATES]
     return Result(
         trial,
@@ -57,6 +70,15 @@ def judged(trial: Trial) -> Result:
         tuple(f.clause for f in violated if f.level is Level.SHOULD),
         found.worst.rho if found.worst else 0.0,
     )
+
+
+def _first_rejection(held: Held) -> tuple[str, ...]:
+    """The first MUST that rejects the implementation, the cheapest tried first; empty if none does."""
+    musts = (clause for clause in CLAUSES if clause.level is Level.MUST)
+    for clause in sorted(musts, key=lambda clause: COST.get(clause.chapter, 8)):
+        if check(clause, held).verdict is Verdict.VIOLATES:
+            return (clause.id,)
+    return ()
 
 
 def _one_thread() -> None:
@@ -86,7 +108,7 @@ def report(results: Iterable[Result], console: Console) -> bool:
     console.print(f"honest: {len({r.trial.name for r in fair})}, {len(fair)} runs over {seeds} seeds; accused {wronged}")
     if fair:
         console.print(f"largest rho of an honest implementation under a MUST: {max(r.worst_rho for r in fair):.3g}")
-    if doomed:
+    if doomed and all(r.trial.every_clause for r in doomed):
         idle = [clause.id for clause in CLAUSES if not _killed_by(results, clause.id)]
         console.print(f"clauses that kill no mutant: {', '.join(idle) or 'none'}")
     return bool(survivors or accused)
@@ -99,7 +121,7 @@ def _killed_by(results: Iterable[Result], clause: str) -> list[str]:
 
 
 def write_kills(results: Iterable[Result], path: Path) -> None:
-    """For each mutant and format, every MUST that it violates: what the tests hold against the suite."""
+    """For each mutant and format, the MUSTs that were seen to reject it: what the tests hold against the suite."""
     kills: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for result in results:
         if result.must_die:

@@ -42,13 +42,6 @@ def _finite_only(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, ep
     return torch.where(torch.isfinite(losses), losses, 0 * torch.ones_like(losses))
 
 
-def _refusing(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
-    for logps in (pc, pr, rc, rr):
-        if torch.isinf(logps).any():
-            raise ValueError("log-probabilities must be finite")
-    return stable(pc, pr, rc, rr, beta, eps)
-
-
 def _padding(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
     losses = stable(pc, pr, rc, rr, beta, eps)
     return torch.where(tensors.margin(pc, pr, rc, rr) == 0, 0 * losses, losses)
@@ -123,12 +116,6 @@ MUTANTS = (
         "infinity-to-largest",
         wrong="An infinite loss becomes the largest finite number.",
         function=tensors.then(lambda loss: loss.clamp(max=torch.finfo(loss.dtype).max)),
-        witness=infinite,
-    ),
-    _torch(
-        "infinity-refused",
-        wrong="It raises for an infinite log-probability, whose loss and gradient are well defined.",
-        function=_refusing,
         witness=infinite,
     ),
     _torch(

@@ -7,12 +7,14 @@ it, which is enough to see the suite's power, and to see it go.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conformance.clauses import CLAUSES, Clause, find
 from conformance.clauses.trial import Trial
+from conformance.implementations.protocol import Implementation
 from conformance.profiles import get_profile
 from conformance.record import Verdict
 from conformance.runner import run
@@ -20,13 +22,13 @@ from conformance.trying import check
 from oracle import Format, get_format
 
 from . import registry
+from .hostile import HOSTILE
 from .kinds import Honest, Mutant
+from .power import COST
 
 KILLS: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("kills.json").read_text(encoding="utf-8"))
 WRONG = [(mutant, fmt) for mutant in registry.MUTANTS for fmt in mutant.wrong_in]
 FAIR = [(entry, get_format(name)) for entry in registry.HONEST if not entry.slow for name in entry.formats]
-COST = {"CALL": 0, "OPTION": 1, "SPECIAL": 2, "DEF": 3, "METRIC": 4, "REDUCE": 5, "LOSS": 6, "GRAD": 7}
-"""Chapters by what a check costs, cheapest first; the others come after these."""
 
 
 def _label(value: object) -> str | None:
@@ -37,14 +39,14 @@ def _cheapest(clauses: list[str]) -> Clause:
     return min((find(identity) for identity in clauses), key=lambda clause: COST.get(clause.chapter, 8))
 
 
-def _finding(mutant: Mutant, fmt: Format, clause: Clause) -> Verdict:
-    return check(clause, Trial(mutant.build(), fmt, get_profile("quick"), 0)).verdict
+def _rejects(clause: Clause, implementation: Implementation, fmt: Format) -> bool:
+    return check(clause, Trial(implementation, fmt, get_profile("quick"), 0)).verdict is Verdict.VIOLATES
 
 
 @pytest.mark.parametrize(("mutant", "fmt"), WRONG, ids=_label)
 def test_every_mutant_is_rejected(mutant: Mutant, fmt: Format) -> None:
     """By the cheapest MUST that rejected it when kills.json was written: write it again if the clauses have changed."""
-    assert _finding(mutant, fmt, _cheapest(KILLS[mutant.name][fmt.name])) is Verdict.VIOLATES
+    assert _rejects(_cheapest(KILLS[mutant.name][fmt.name]), mutant.build(), fmt)
 
 
 @pytest.mark.parametrize(("entry", "fmt"), FAIR, ids=_label)
@@ -56,10 +58,17 @@ def test_no_honest_implementation_is_accused(entry: Honest, fmt: Format) -> None
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=_label)
 def test_every_clause_rejects_each_mutant_that_it_names(clause: Clause) -> None:
+    """A name in capitals is a hostile implementation: what it does wrong is no number."""
     assert clause.kills
     for name in clause.kills:
-        mutant = registry.mutant(name)
-        assert any(_finding(mutant, fmt, clause) is Verdict.VIOLATES for fmt in reversed(mutant.wrong_in)), name
+        assert any(_rejects(clause, built, fmt) for built, fmt in _named(name)), name
+
+
+def _named(name: str) -> Iterator[tuple[Implementation, Format]]:
+    if name.isupper():
+        yield from ((HOSTILE[name], fmt) for fmt in reversed(HOSTILE[name].claims.formats))
+    else:
+        yield from ((registry.mutant(name).build(), fmt) for fmt in reversed(registry.mutant(name).wrong_in))
 
 
 def test_the_kills_file_is_complete() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oracle import Format, enclosure
-from oracle.ball import Enclosure, exact, where
+from oracle.ball import Enclosure, exact, joined, where
 from oracle.bounds import Pairs, centre, kernel_must
 from oracle.formats import Floats
 
@@ -55,9 +55,8 @@ class Adversary:
 
     def kernel(self, x: Enclosure, way: float | Floats) -> Enclosure:
         """A kernel's value, K ulps of the exact value away, and not negative."""
-        _, powers = np.frexp(centre(x))
-        top = np.clip(powers - 1, self.fmt.emin, self.fmt.emax) - self.fmt.precision + 1
-        moved = x + exact(np.ldexp(kernel_must(self.fmt), top)) * _as(way, x)
+        top = np.clip(x.exponent - 1, self.fmt.emin, self.fmt.emax) - self.fmt.precision + 1
+        moved = x + exact(np.ldexp(kernel_must(self.fmt), top.astype(np.int32))) * _as(way, x)
         return self._flushed(where(moved.head < 0, 0.0, moved))
 
 
@@ -94,53 +93,57 @@ def logits(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[st
         yield f"{order}, beta last", fmt.product(beta(whole) * whole, way)
 
 
+def extreme_logits(arithmetic: Adversary, pairs: Pairs) -> Enclosure:
+    """The lowest and the highest logit over all ways, and the exact one, one after the other: 3n logits."""
+    z = enclosure.logit(*pairs.logps, pairs.beta)
+    low = high = z
+    for way in (-1.0, 1.0):
+        for _, found in logits(arithmetic, pairs, way):
+            low, high = where((found - low).head < 0, found, low), where((found - high).head > 0, found, high)
+    return joined(low, high, z)
+
+
 def weights(arithmetic: Adversary, eps: float, way: float, shape: tuple[int, ...]) -> Iterator[tuple[Enclosure, Enclosure]]:
     """(1 - eps, eps) as rounded: both pushed one way, or 1 - eps from the rounded eps of either side."""
-    yield arithmetic.sum(exact(np.full(shape, 1.0)) - eps, way), arithmetic.option(eps, way, shape)
+    one = exact(np.full(shape, 1.0))
+    yield arithmetic.sum(one - eps, way), arithmetic.option(eps, way, shape)
     for side in (-1.0, 1.0):
         rounded = arithmetic.option(eps, side, shape)
-        yield arithmetic.sum(exact(np.full(shape, 1.0)) - rounded, way), rounded
+        yield arithmetic.sum(one - rounded, way), rounded
 
 
-def losses(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[str, Enclosure]]:
-    """Every admitted way to the loss, pushed up or down."""
-    fmt, eps = arithmetic, pairs.label_smoothing
-    for side in (-1.0, 1.0) if eps else (-way,):
-        for order, z in logits(fmt, pairs, side):
-            chosen = fmt.kernel(enclosure.softplus_minus(z), way)
-            if eps == 0:
-                yield order, chosen
-                continue
-            rejected = fmt.kernel(enclosure.softplus_minus(-z), way)
-            for one, other in weights(fmt, eps, way, z.shape):
-                mixed = fmt.product(one * chosen, way) + fmt.product(other * rejected, way)
-                yield f"{order}, mixture", fmt.sum(mixed, way)
-            weight = fmt.option(eps, way * np.sign(z.head), z.shape)
-            yield f"{order}, shifted", fmt.sum(chosen + fmt.product(weight * z, way), way)
+def losses(arithmetic: Adversary, z: Enclosure, eps: float, way: float) -> Iterator[tuple[str, Enclosure]]:
+    """Every admitted way from a logit to the loss, pushed up (way = 1) or down (way = -1)."""
+    fmt = arithmetic
+    chosen = fmt.kernel(enclosure.softplus_minus(z), way)
+    if eps == 0:
+        yield "alone", chosen
+        return
+    rejected = fmt.kernel(enclosure.softplus_minus(-z), way)
+    for one, other in weights(fmt, eps, way, z.shape):
+        yield "mixture", fmt.sum(fmt.product(one * chosen, way) + fmt.product(other * rejected, way), way)
+    weight = fmt.option(eps, way * np.sign(z.head), z.shape)
+    yield "shifted", fmt.sum(chosen + fmt.product(weight * z, way), way)
 
 
-def derivatives(arithmetic: Adversary, pairs: Pairs, way: float) -> Iterator[tuple[str, Enclosure]]:
-    """Every admitted way to beta (sigma(-z) - eps), pushed up or down."""
-    fmt, eps = arithmetic, pairs.label_smoothing
-    up = way * (np.sign(pairs.beta) or 1.0)
-    for order, z in logits(fmt, pairs, -up):
-        chosen = fmt.kernel(enclosure.sigmoid_minus(z), up)
-        slopes = [("alone", chosen)]
+def derivatives(arithmetic: Adversary, z: Enclosure, beta: float, eps: float, way: float) -> Iterator[tuple[str, Enclosure]]:
+    """Every admitted way from a logit to beta (sigma(-z) - eps), pushed up or down."""
+    fmt, up = arithmetic, way * (np.sign(beta) or 1.0)
+    chosen = fmt.kernel(enclosure.sigmoid_minus(z), up)
+    slopes, terms = [("alone", chosen)], []
+    if eps != 0:
+        slopes = [("difference", fmt.sum(chosen - fmt.option(eps, -up, z.shape), up))]
         rejected = fmt.kernel(enclosure.sigmoid_minus(-z), -up)
-        terms = []
-        if eps != 0:
-            slopes = [("difference", fmt.sum(chosen - fmt.option(eps, -up, z.shape), up))]
-            for one, _ in weights(fmt, eps, up, z.shape):
-                for _, other in weights(fmt, eps, -up, z.shape):
-                    terms.append((fmt.product(one * chosen, up), fmt.product(other * rejected, -up)))
-            slopes += [("mixture", fmt.sum(one - other, up)) for one, other in terms]
-        for form, slope in slopes:
-            beta = fmt.option(pairs.beta, way * np.sign(slope.head), z.shape)
-            yield f"{order}, {form}", fmt.product(beta * slope, way)
-        for one, other in terms:
-            beta = fmt.option(pairs.beta, way * np.sign((one - other).head), z.shape)
-            both = fmt.product(beta * one, way) - fmt.product(beta * other, -way)
-            yield f"{order}, beta on both terms", fmt.sum(both, way)
+        ups, downs = list(weights(fmt, eps, up, z.shape)), list(weights(fmt, eps, -up, z.shape))
+        pairs = [(ups[0][0], downs[0][1]), *ups[1:]]
+        terms = [(fmt.product(one * chosen, up), fmt.product(other * rejected, -up)) for one, other in pairs]
+        slopes += [("mixture", fmt.sum(one - other, up)) for one, other in terms]
+    for form, slope in slopes:
+        yield form, fmt.product(fmt.option(beta, way * np.sign(slope.head), z.shape) * slope, way)
+    for one, other in terms:
+        factor = fmt.option(beta, way * np.sign((one - other).head), z.shape)
+        both = fmt.product(factor * one, way) - fmt.product(factor * other, -way)
+        yield "beta on both terms", fmt.sum(both, way)
 
 
 def means(arithmetic: Adversary, each: Enclosure, way: float) -> Enclosure:

@@ -1,0 +1,187 @@
+"""Every clause is a well-formed requirement, and its finding depends on the trial alone."""
+
+import re
+
+import numpy as np
+import pytest
+
+from conformance.clauses import CLAUSES, accepted, find, kernel
+from conformance.clauses.model import NEEDS, Chapter
+from conformance.clauses.registry import CHAPTERS
+from conformance.clauses.trial import Trial
+from conformance.errors import BadRequest
+from conformance.implementations import numpy_implementation
+from conformance.implementations.numpy import STABLE
+from conformance.record import Level, Verdict, plain
+from conformance.trying import check
+from oracle import bfloat16, binary32
+
+each = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
+
+
+# -- what a clause says ------------------------------------------------------------------------------------------------
+
+
+def test_ids_are_unique_and_numbered_without_a_gap():
+    assert len({clause.id for clause in CLAUSES}) == len(CLAUSES)
+    for chapter in CHAPTERS:
+        assert [clause.id for clause in chapter.clauses] == [f"{chapter.name}-{n + 1}" for n in range(len(chapter.clauses))]
+    assert len({chapter.name for chapter in CHAPTERS}) == len(CHAPTERS)
+
+
+@each
+def test_a_clause_reads_like_a_standard(clause):
+    assert re.fullmatch(r"[A-Z]+-[1-9][0-9]*", clause.id)
+    assert clause.chapter == clause.id.partition("-")[0]
+    assert clause.title
+    assert clause.title == clause.title.strip().rstrip(".")
+    assert re.fullmatch(r"[A-Z].*[^.]\.", clause.statement)
+    assert not re.search(r"\. [A-Z]", clause.statement), "one sentence"
+    assert (" shall " in clause.statement) == (clause.level is Level.MUST)
+    assert (" should " in clause.statement) == (clause.level is Level.SHOULD)
+    assert "  " not in clause.statement + clause.derivation
+
+
+@each
+def test_a_clause_is_derived_and_linked(clause):
+    assert len(clause.derivation) > 20
+    assert clause.derivation.endswith(".")
+    assert all(re.fullmatch(r"https://[^\s]+[^\s/.,)]", link) for link in clause.guards)
+    assert len(set(clause.guards)) == len(clause.guards)
+    assert len(set(clause.kills)) == len(clause.kills)
+    assert clause.check.__doc__
+
+
+@each
+def test_a_clause_needs_only_what_can_be_claimed(clause):
+    assert clause.needs <= NEEDS
+    assert not {"none", "mean"} <= clause.needs
+
+
+@each
+def test_a_clause_is_found_by_its_id_in_any_case(clause):
+    assert find(clause.id) is find(clause.id.lower()) is clause
+
+
+def test_a_clause_that_does_not_exist_lists_those_that_do():
+    with pytest.raises(BadRequest) as error:
+        find("KERNEL-99")
+    assert "'KERNEL-99'" in str(error.value)
+    assert all(clause.id in str(error.value) for clause in CLAUSES)
+
+
+@pytest.mark.parametrize(("number", "needs"), [(1, ()), (2, ("gamma",))])
+def test_a_number_that_is_taken_or_a_need_that_nobody_can_claim_is_refused(number, needs):
+    chapter = Chapter("TEST")
+    chapter.clause(1, Level.MUST, "a", statement="b", derivation="c")(lambda trial: None)
+    with pytest.raises(ValueError, match=f"TEST-{number}"):
+        chapter.clause(number, Level.MUST, "a", statement="b", derivation="c", needs=needs)
+
+
+# -- what a check finds depends on the trial alone ---------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    forget(monkeypatch)
+
+
+def forget(monkeypatch):
+    monkeypatch.setattr(accepted, "_KEPT", accepted._Kept())
+    if hasattr(kernel, "_answered"):
+        kernel._answered.cache_clear()
+
+
+def sloppy(pc, pr, rc, rr, beta, eps):
+    """The naive loss without smoothing: wrong in many clauses."""
+    z = pc.dtype.type(beta) * ((pc - rc) - (pr - rr))
+    return -np.log(1 / (1 + np.exp(-z)))
+
+
+SUBJECTS = {
+    "right": STABLE,
+    "wrong": numpy_implementation(sloppy, gradient=lambda pc, *rest: tuple(sloppy(pc, *rest) for _ in range(4))),
+}
+subjects = pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)
+
+
+def found(run):
+    return {finding.clause: plain(finding) for finding in run.findings}
+
+
+@pytest.fixture(scope="module")
+def forwards(judged):
+    return {name: found(judged(subject, "binary32")) for name, subject in SUBJECTS.items()}
+
+
+def test_the_subjects_are_right_and_wrong(forwards):
+    violated = {name: [f for f in found.values() if f["verdict"] == "violates"] for name, found in forwards.items()}
+    assert all(finding["level"] == "SHOULD" for finding in violated["right"])
+    violated = violated["wrong"]
+    assert len(violated) > 20
+    assert sum(finding["worst"] is not None for finding in violated) > 20
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_findings_are_the_same_in_the_reverse_order(judged, forwards, name):
+    assert found(judged(SUBJECTS[name], "binary32", clauses=CLAUSES[::-1])) == forwards[name]
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_findings_are_the_same_for_each_clause_alone(judged, forwards, name, monkeypatch):
+    for clause in CLAUSES:
+        forget(monkeypatch)
+        assert found(judged(SUBJECTS[name], "binary32", clauses=[clause])) == {clause.id: forwards[name][clause.id]}
+
+
+def test_findings_do_not_depend_on_who_was_judged_before(judged, forwards):
+    clauses = [clause for clause in CLAUSES if clause.chapter not in {"PROPERTY", "BATCH"}]
+    for name in ("right", "wrong", "right"):
+        again = found(judged(SUBJECTS[name], "binary32", clauses=clauses))
+        assert again == {clause.id: forwards[name][clause.id] for clause in clauses}
+
+
+@pytest.mark.parametrize("block", [1 << 20, 1000, 999])
+def test_kernel_findings_do_not_depend_on_the_chunking(linear, small, monkeypatch, block):
+    usual = {c.id: plain(check(c, Trial(linear, bfloat16, small, 0))) for c in (find("KERNEL-1"), find("KERNEL-5"))}
+    forget(monkeypatch)
+    monkeypatch.setattr(kernel, "BLOCK", block)
+    assert {c: plain(check(find(c), Trial(linear, bfloat16, small, 0))) for c in usual} == usual
+    assert usual["KERNEL-1"]["violations"] > 1000
+
+
+def test_a_generator_belongs_to_a_clause_a_format_and_a_seed(small):
+    draws = {
+        (clause, fmt.name, seed): Trial(STABLE, fmt, small, seed).rng(clause).integers(2**60)
+        for clause in ("LOSS-1", "LOSS-2")
+        for fmt in (bfloat16, binary32)
+        for seed in (0, 1, 2**63 - 1)
+    }
+    assert len(set(draws.values())) == len(draws) == 12
+    assert Trial(STABLE, bfloat16, small, 0).rng("LOSS-1").integers(2**60) == draws["LOSS-1", "bfloat16", 0]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_kept_intervals_change_no_finding(linear, small, monkeypatch, count):
+    monkeypatch.setattr(accepted, "_MOST_PAIRS", count)
+    tight = plain(check(find("LOSS-1"), Trial(linear, bfloat16, small, 0)))
+    monkeypatch.setattr(accepted, "_MOST_PAIRS", 2**21)
+    forget(monkeypatch)
+    assert plain(check(find("LOSS-1"), Trial(linear, bfloat16, small, 0))) == tight
+    assert tight["verdict"] == Verdict.VIOLATES
+
+
+def test_intervals_are_kept_apart_by_format_flush_options_and_inputs(small):
+    from conformance.inputs.pairs import golden  # noqa: PLC0415
+
+    flushing = numpy_implementation(sloppy, subnormals="flush")
+    trials = [Trial(STABLE, bfloat16, small, 0), Trial(STABLE, binary32, small, 0), Trial(flushing, bfloat16, small, 0)]
+    batches = [golden(), golden().at(beta=0.2), golden().at(label_smoothing=0.1), golden().take([1, 0, 2])]
+    kept = [
+        get(trial, batch)
+        for trial in trials
+        for batch in batches
+        for get in (accepted.accepted_losses, accepted.accepted_gradients)
+    ]
+    assert len({id(interval) for interval in kept}) == len(trials) * len(batches) * 2
+    assert accepted.accepted_losses(trials[0], golden()) is kept[0]

@@ -1,0 +1,357 @@
+"""The command line: exit codes, files, and what it prints in a pipe."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from click.testing import CliRunner
+from rich.console import Console
+
+from conformance.cli import COMMANDS, main
+from conformance.clauses import CLAUSES
+from conformance.environment import environment, suite, suite_version
+from conformance.errors import CannotLoad
+from conformance.implementations import SHIPPED
+from conformance.record import Finding, Level, Record, Run, Verdict, read
+from oracle import FORMATS
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def usage(result, *said):
+    """The command was refused, in words and without a traceback."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    for part in said:
+        assert part in re.sub(r"\s+", " ", result.stderr)
+
+
+# -- the group ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_commands_and_the_exit_codes(option):
+    result = invoke(option)
+    assert result.exit_code == 0
+    assert all(f"  {name} " in result.output and what in result.output for name, what in COMMANDS.items())
+    assert "Exit status: 0" in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(name):
+    result = invoke(name, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {name}")
+
+
+def test_the_version():
+    assert invoke("--version").output == f"dpo-conformance {suite_version()}\n"
+
+
+def test_a_command_that_does_not_exist():
+    usage(invoke("jugde"), "No such command 'jugde'")
+
+
+# -- run, with a judge that answers at once ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """answers(run, ...): the judge returns those runs; what it was asked comes back as a list."""
+    asked = []
+
+    def answers(*runs):
+        def judge(*implementations, **keywords):
+            asked.append((implementations, keywords))
+            keywords["progress"]("mine", "binary16 CALL-1", 0, 1)
+            return Record(suite(), environment(), keywords["seed"], runs, "2026-01-01T00:00:00+00:00")
+
+        invoke("run", "--help")
+        monkeypatch.setattr("conformance.cli.run.judge", judge)
+        return asked
+
+    return answers
+
+
+def run(verdict, name="mine", source="mine", fmt="binary16", level=Level.MUST):
+    judged = verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+    violated = verdict is Verdict.VIOLATES or level is Level.SHOULD
+    found = Finding("DEF-1", level, Verdict.VIOLATES if violated else Verdict.CONFORMS, 1, int(violated))
+    return Run(name, source, fmt, "quick", verdict, "" if judged else "why", findings=(found,) if judged else ())
+
+
+CONFORMS, VIOLATES, NOT_RUN, NOT_CLAIMED = (
+    run(verdict) for verdict in (Verdict.CONFORMS, Verdict.VIOLATES, Verdict.NOT_RUN, Verdict.NOT_CLAIMED)
+)
+
+
+@pytest.mark.parametrize(
+    ("runs", "status"),
+    [
+        ([CONFORMS], 0),
+        ([run(Verdict.CONFORMS, level=Level.SHOULD)], 0),
+        ([CONFORMS, NOT_CLAIMED, NOT_RUN], 0),
+        ([VIOLATES], 1),
+        ([CONFORMS, VIOLATES], 1),
+        ([NOT_RUN], 2),
+        ([NOT_CLAIMED, NOT_CLAIMED], 2),
+        ([CONFORMS, run(Verdict.NOT_RUN, "other")], 2),
+        ([CONFORMS, run(Verdict.NOT_RUN, source="elsewhere.py:mine")], 2),
+        ([VIOLATES, run(Verdict.NOT_RUN, "other")], 1),
+    ],
+)
+def test_the_exit_code_is_the_verdict_and_what_was_not_judged_is_no_pass(answers, runs, status):
+    answers(*runs)
+    result = invoke("run", "mine")
+    assert result.exit_code == status, result.output
+    assert ("Not judged in any format" in result.stderr) == (status == 2)
+    assert all(str(run.verdict) in result.stdout for run in runs)
+
+
+def test_options_reach_the_judge(answers):
+    asked = answers(CONFORMS)
+    invoke("run", "a", "b.py:c", "--dtype", "float16", "--dtype", "bfloat16", "--profile", "standard", "--seed", 7)
+    invoke("run", "a", "--time-limit", 9, "--in-process")
+    (names, first), (_, second) = asked
+    assert names == ("a", "b.py:c")
+    wanted = {"dtypes": ("float16", "bfloat16"), "profile": "standard", "seed": 7, "isolate": True}
+    assert first.items() >= wanted.items()
+    assert second.items() >= {"dtypes": None, "profile": "quick", "seed": 0, "isolate": False, "time_limit": 9.0}.items()
+
+
+def test_the_record_is_written_whatever_the_verdict(answers, tmp_path):
+    for number, runs in enumerate([[CONFORMS], [VIOLATES], [NOT_RUN]]):
+        answers(*runs)
+        path = tmp_path / f"{number}.json"
+        assert invoke("run", "mine", "--json", path).exit_code == number
+        assert read(path).runs == tuple(runs)
+
+
+def test_a_relative_file_is_written_here(answers, tmp_path, monkeypatch):
+    answers(CONFORMS)
+    monkeypatch.chdir(tmp_path)
+    assert invoke("run", "mine", "--json", "record.json").exit_code == 0
+    assert read(tmp_path / "record.json").seed == 0
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_judged(answers, tmp_path):
+    asked = answers(CONFORMS)
+    usage(invoke("run", "mine", "--json", tmp_path / "none" / "record.json"), "is not a folder", "--json")
+    usage(invoke("run", "mine", "--json", tmp_path), "--json")
+    assert not asked
+
+
+def test_a_file_that_cannot_be_written_is_told(answers, monkeypatch, tmp_path):
+    answers(CONFORMS)
+
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Record, "write", full)
+    usage(invoke("run", "mine", "--json", tmp_path / "record.json"), "record.json", "No space left on device")
+
+
+def test_an_implementation_that_cannot_be_loaded_is_wrong_usage(answers, monkeypatch):
+    answers(CONFORMS)
+
+    def fails(*_, **__):
+        raise CannotLoad("mine.py: no such file")
+
+    monkeypatch.setattr("conformance.cli.run.judge", fails)
+    usage(invoke("run", "mine.py:F"), "mine.py: no such file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "IMPLEMENTATION"),
+        (["run", "jax"], "no implementation 'jax'"),
+        (["run", "none.py:F"], "none.py: no such file"),
+        (["run", "none.py:F", "--in-process"], "none.py: no such file"),
+        (["run", "numpy", "--dtype", "float8"], "'float8'"),
+        (["run", "numpy", "--profile", "fast"], "'fast' is not one of 'quick', 'standard', 'exhaustive'"),
+        (["run", "numpy", "--seed", "-1"], "--seed"),
+        (["run", "numpy", "--seed", 2**63], "seed = "),
+        (["run", "numpy", "--time-limit", "0"], "--time-limit"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(arguments, said):
+    usage(invoke(*arguments), said)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_for_a_terminal_and_literal(answers, monkeypatch, terminal):
+    answers(CONFORMS)
+    from conformance.cli import run as module  # noqa: PLC0415
+
+    out = io.StringIO()
+    monkeypatch.setattr(
+        module, "Console", lambda **_: Console(file=out, force_terminal=terminal, width=100, legacy_windows=False)
+    )
+    with module._Bar() as bar:
+        bar.advance("[/red] mine [bold]", "binary16 CALL-1", 3, 8)
+        bar._progress.refresh()
+    assert ("[/red] mine [bold] binary16 CALL-1" in out.getvalue()) == terminal
+    assert terminal or not out.getvalue().strip()
+
+
+# -- run, in earnest ---------------------------------------------------------------------------------------------------
+
+
+def command(*arguments):
+    """The command in a process of its own, its output in a pipe."""
+    code = "from conformance.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(("name", "status", "verdict"), [("numpy", 0, "conforms"), ("numpy-naive", 1, "violates")])
+def test_a_run_in_a_pipe_has_no_progress_and_no_colours(tmp_path, name, status, verdict):
+    done = command("run", name, "--dtype", "float32", "--json", str(tmp_path / "record.json"))
+    assert (done.returncode, done.stderr) == (status, "")
+    assert "\x1b" not in done.stdout
+    assert verdict in done.stdout
+    (run,) = read(tmp_path / "record.json").runs
+    assert (run.implementation, run.format, str(run.verdict)) == (name, "binary32", verdict)
+    assert [finding.clause for finding in run.findings] == [clause.id for clause in CLAUSES]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_torch_cuda_without_a_device_is_exit_code_2_and_no_pass():
+    result = invoke("run", "torch-cuda")
+    assert result.exit_code == 2
+    assert result.stdout.count("not run") >= 4
+    assert "no CUDA device" in result.stdout
+    assert "Not judged in any format: torch-cuda." in result.stderr
+
+
+# -- oracle ------------------------------------------------------------------------------------------------------------
+
+
+def table(text):
+    """The printed values by name, of the exact column and of the binary64 one."""
+    columns = re.split(r"(?m)^with beta and eps as binary64$", text)
+    return [dict(re.findall(r"(?m)^ {2,4}(\S.*?)\s{2,}(\S+)", column)) for column in columns]
+
+
+def test_the_oracle_prints_the_golden_digits_for_both_kinds_of_beta():
+    result = invoke("oracle", "-10", "-12", "-11", "-11", "--beta", "0.1")
+    assert result.exit_code == 0
+    exact, binary64 = table(result.output)
+    assert exact["loss"] == "0.59813886938159183968"
+    assert binary64["loss"] == "0.59813886938159183469"
+    assert exact["margin"] == binary64["margin"] == "2.0000000000000000000"
+    assert exact["logit"] == "0.20000000000000000000"
+    assert exact["d/d policy_chosen"] == "-0.045016600268752209488"
+    assert exact["d/d ref_rejected"] == exact["d/d policy_chosen"]
+    assert [exact[fmt.name] for fmt in FORMATS] == ["0.59814453125", "0.59765625", "0.5981388688087463", "0.5981388693815918"]
+
+
+@pytest.mark.parametrize("beta", ["1/10", "0.1", "1e-1", "0.10"])
+def test_a_ratio_and_a_decimal_are_the_same_number(beta):
+    assert invoke("oracle", "-1", "-2", "-3", "-4", "--beta", beta).output == invoke("oracle", "-1", "-2", "-3", "-4").output
+
+
+@pytest.mark.parametrize("beta", ["0.5", "0x1p-1", "1/2"])
+def test_a_beta_that_is_a_binary64_has_one_column(beta):
+    result = invoke("oracle", "-0x1.8p+1", "-3", "0", "-0.0", "--beta", beta)
+    assert result.exit_code == 0
+    (exact,) = table(result.output)
+    assert exact["loss"] == "0.69314718055994530942"
+    assert exact["d/d policy_chosen"] == "-0.25000000000000000000"
+
+
+@pytest.mark.parametrize(
+    ("logps", "loss"),
+    [
+        (("-257", "0", "0", "0"), "257.00000000000000000"),
+        (("-1e300", "0", "0", "0"), "1.0000000000000000000e+300"),
+        (("-inf", "0", "0", "0"), "inf"),
+        (("0", "-inf", "0", "0"), "0"),
+        (("nan", "0", "0", "0"), "nan"),
+    ],
+)
+def test_the_oracle_takes_negative_huge_and_special_numbers(logps, loss):
+    result = invoke("oracle", *logps, "--beta", "1")
+    assert result.exit_code == 0, result.output
+    assert table(result.output)[0]["loss"] == loss
+
+
+def test_the_trap_at_257_rounds_up_in_bfloat16():
+    assert table(invoke("oracle", "-257", "0", "0", "0", "--beta", "1").output)[0]["bfloat16"] == "258.0"
+
+
+@pytest.mark.parametrize("digits", [1, 3, 60])
+def test_as_many_digits_as_are_asked_for(digits):
+    loss = table(invoke("oracle", "-1", "-2", "-1", "-1", "--beta", "1", "--digits", digits).output)[0]["loss"]
+    assert loss == ["0.3", "0.313", "0.313261687518222834048995494967855641915280085670348374719064"][[1, 3, 60].index(digits)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-1", "-2", "-3"], "Missing argument 'REF_REJECTED_LOGPS'"),
+        (["-1", "-2", "-3", "minus four"], "ref_rejected_logps"),
+        (["-1", "x", "-3", "-4"], "policy_rejected_logps"),
+        (["-1", "-2", "-3", "-4", "--beta", "inf"], "beta"),
+        (["-1", "-2", "-3", "-4", "--beta", "ten"], "beta"),
+        (["-1", "-2", "-3", "-4", "--label-smoothing", "1.5"], "label_smoothing"),
+        (["-1", "-2", "-3", "-4", "--label-smoothing", "-0.1"], "label_smoothing"),
+        (["-1", "-2", "-3", "-4", "--digits", "0"], "--digits"),
+        (["-1", "-2", "-3", "1/0"], "ref_rejected_logps"),
+    ],
+)
+def test_what_is_no_number_is_named(arguments, said):
+    usage(invoke("oracle", *arguments), said)
+
+
+def test_the_oracle_in_a_pipe():
+    done = command("oracle", "-10", "-12", "-11", "-11", "--label-smoothing", "0.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert table(done.stdout)[0]["loss"].startswith("0.6181388693815918")
+
+
+# -- list, explain, gap ------------------------------------------------------------------------------------------------
+
+
+def test_the_list_names_everything_that_can_be_judged_and_by_what():
+    words = invoke("list").output.split()
+    assert {*SHIPPED, *(fmt.name for fmt in FORMATS), *(clause.id for clause in CLAUSES)} <= set(words)
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
+def test_a_clause_is_explained(clause):
+    result = invoke("explain", clause.id.lower())
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    assert f"{clause.id} {clause.level} {clause.title}" in text
+    assert all(link in text for link in (*clause.guards, *clause.kills, *clause.needs))
+    assert clause.statement.split()[0] in text
+    assert "Derivation" in text
+
+
+def test_a_clause_that_does_not_exist_is_wrong_usage():
+    usage(invoke("explain", "KERNEL-99"), "no clause 'KERNEL-99'", "KERNEL-1")
+
+
+def test_the_gap_of_one_format(tmp_path):
+    path = tmp_path / "gap.json"
+    result = invoke("gap", "numpy-naive", "--dtype", "bfloat16", "--json", path)
+    assert result.exit_code == 0, result.output
+    assert "bfloat16" in result.output
+    measured = json.loads(path.read_text(encoding="utf-8"))["formats"]
+    assert list(measured) == ["bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--dtype", "float8"], "'float8'"), (["jax", "--dtype", "bfloat16"], "no implementation 'jax'")]
+)
+def test_a_gap_that_cannot_be_measured_is_wrong_usage(arguments, said):
+    usage(invoke("gap", *arguments), said)

@@ -1,0 +1,150 @@
+"""From a name to an implementation, and what a name that leads nowhere says."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.implementations import SHIPPED, load
+from conformance.inputs.pairs import golden
+from oracle import binary32
+
+TEXT = """
+from types import SimpleNamespace
+from conformance.implementations import numpy_implementation
+
+@numpy_implementation
+def F(pc, pr, rc, rr, beta, eps):
+    return pc - pc
+
+nested = SimpleNamespace(deeper=SimpleNamespace(F=F))
+"""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_names_lead_to_implementations_of_that_name(name):
+    assert load(name).name == name
+
+
+def test_a_module_and_its_attribute():
+    assert load("conformance.implementations.numpy:STABLE") is load("numpy")
+
+
+@pytest.mark.parametrize("attribute", ["F", "nested.deeper.F"])
+def test_a_file_and_its_attribute(file, attribute):
+    found = load(file(TEXT).removesuffix("F") + attribute)
+    assert found.evaluate(golden(), binary32, gradient=False).losses.tolist() == [0, 0, 0]
+
+
+def test_a_relative_path(file, tmp_path, monkeypatch):
+    file(TEXT)
+    monkeypatch.chdir(tmp_path)
+    assert load("mine.py:F").name == "F"
+
+
+def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path):
+    names = []
+    for folder in ("a", "b"):
+        path = tmp_path / folder / "mine.py"
+        path.parent.mkdir()
+        path.write_text(TEXT + f"F.name = {folder!r}\n", encoding="utf-8")
+        names.append(load(f"{path}:F").name)
+    assert names == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["jax", "", "numpy.py", ":F", "module:", ":"])
+def test_a_name_of_no_known_form_lists_the_forms(name):
+    with pytest.raises(UnknownImplementation) as error:
+        load(name)
+    for part in (repr(name), *SHIPPED, "package.module:attribute", "path/to/file.py:attribute"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no/such/file.py:F", "no/such/file.py: no such file"),
+        ("no_such_package.module:F", "no module named 'no_such_package'"),
+        ("conformance.implementations.numpy:NONE", "has no attribute 'NONE'"),
+        ("conformance.implementations.numpy:STABLE.name.x", "has no attribute 'STABLE.name.x'"),
+        ("math:log1p", "log1p is a builtin_function_or_method, not an implementation; wrap it with numpy_implementation"),
+        ("math:pi", "a float, not an implementation"),
+        ("..up:F", "importing ..up raised TypeError"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(name, said):
+    with pytest.raises(CannotLoad) as error:
+        load(name)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('bad flag')", "ValueError: bad flag"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("raise SystemExit('no licence')", "SystemExit: no licence"),
+        ("def F(:", "SyntaxError"),
+        ("def F(pc, pr, rc, rr, beta, eps): return pc", "F is a function, not an implementation"),
+        ("G = 1", "no attribute 'F'"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_says_why(file, text, said):
+    before = set(sys.modules)
+    with pytest.raises(CannotLoad) as error:
+        load(file(text))
+    assert said in str(error.value)
+    assert "mine.py" in str(error.value)
+    if "raised" in str(error.value):
+        assert set(sys.modules) == before
+
+
+def test_a_module_whose_import_ends_the_interpreter_cannot_be_loaded(tmp_path, monkeypatch):
+    (tmp_path / "module_that_exits.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CannotLoad, match="SystemExit"):
+        load("module_that_exits:F")
+
+
+def test_an_interrupt_at_import_is_the_users(file):
+    with pytest.raises(KeyboardInterrupt):
+        load(file("raise KeyboardInterrupt"))
+
+
+def test_a_shipped_one_without_its_framework_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "conformance.implementations.torch", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(CannotLoad, match=r"^torch: no module named 'torch'; pip install 'dpo-conformance\[torch\]'$"):
+        load("torch")
+    assert load("numpy").name == "numpy"
+
+
+def modules_after(code):
+    """Which of the slow packages are imported once the code has run in a fresh interpreter."""
+    heavy = ["torch", "numpy", "ml_dtypes", "mpmath", "hypothesis", "matplotlib", "jsonschema"]
+    probe = f"{code}\nimport sys, json; sys.stderr.write(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(done.stderr)
+
+
+HELP = "from conformance.cli import main\nmain({}, standalone_mode=False)"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["-h"]])
+def test_help_imports_no_framework(arguments):
+    assert modules_after(HELP.format(arguments)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import conformance.implementations",
+        "from conformance import judge",
+        HELP.format(["run", "--help"]),
+        HELP.format(["list"]),
+    ],
+)
+def test_torch_is_imported_only_where_it_is_judged(code):
+    assert "torch" not in modules_after(code)

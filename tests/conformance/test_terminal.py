@@ -1,0 +1,242 @@
+"""The terminal report: complete, literal, and reproducible from what it prints."""
+
+import builtins
+import io
+import math
+import re
+
+import pytest
+from rich.console import Console
+
+from conformance.clauses import find
+from conformance.environment import environment, suite
+from conformance.implementations import load
+from conformance.record import Finding, Level, Record, Run, Verdict, Worst
+from conformance.reports import terminal
+from conformance.reports.terminal import LOGPS, figure, inputs, render, snippet
+
+TEXT = """
+import numpy as np
+from conformance.implementations import numpy_implementation
+
+def gradient(pc, pr, rc, rr, beta, eps):
+    slope = pc.dtype.type(-beta) * (((pc - rc) - (pr - rr)) < 0)
+    return slope, -slope, -slope, slope
+
+@numpy_implementation(gradient=gradient)
+def F(pc, pr, rc, rr, beta, eps):
+    return np.maximum(-pc.dtype.type(beta) * ((pc - rc) - (pr - rr)), pc.dtype.type(0))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(judged, tmp_path_factory):
+    """A piecewise linear loss in binary32, named by its file: wrong in many clauses."""
+    path = tmp_path_factory.mktemp('it\'s "mine"') / "file.py"
+    path.write_text(TEXT, encoding="utf-8")
+    source = f"{path}:F"
+    return judged(load(source), "binary32", source=source)
+
+
+def record_of(*runs):
+    return Record(suite(), environment(), 3, runs)
+
+
+def rendered(record, width=120, **keywords):
+    out = io.StringIO()
+    render(record, Console(file=out, width=width, highlight=False, **keywords))
+    return out.getvalue()
+
+
+def synthetic(name="mine", note="", worst=None, **keywords):
+    finding = Finding("KERNEL-1", Level.MUST, Verdict.VIOLATES, 5, 2, worst or point(), note=note)
+    return Run(name, keywords.pop("source", ""), "bfloat16", "quick", Verdict.VIOLATES, findings=(finding,), **keywords)
+
+
+def point(values=(0.0, -2.5, 0.0, 0.0), beta=1.0, eps=0.0, got=0.25, n=1, ulp=12.345, rho=1.5431):
+    given = {name: (value.hex(),) * n for name, value in zip(LOGPS, values, strict=True)}
+    return Worst("loss", given, beta.hex(), eps.hex(), got.hex(), "0.078888734292548", (0.0791).hex(), ulp, rho)
+
+
+# -- what is told ------------------------------------------------------------------------------------------------------
+
+
+def violations(run):
+    return [finding for finding in run.findings if finding.verdict is Verdict.VIOLATES]
+
+
+def test_every_violation_is_told_in_full(run):
+    text = rendered(record_of(run), 200)
+    assert len(violations(run)) > 20
+    sections = re.split(r"\n\n(?=[A-Z]+-\d+ (?:MUST|SHOULD) )", text)[1:]
+    assert [section.split()[0] for section in sections] == [finding.clause for finding in violations(run)]
+    for finding, section in zip(violations(run), sections, strict=True):
+        clause = find(finding.clause)
+        joined = " ".join(section.split())
+        assert f"{clause.title}: F in binary32 violates it at {finding.violations:,} of {finding.points:,} numbers" in section
+        assert clause.statement in joined
+        assert finding.note in section
+        assert f"dpo-conformance explain {finding.clause}" in section
+        if finding.worst is not None:
+            worst = finding.worst
+            shown = [worst.inputs[name][0] for name in LOGPS] + [worst.beta, worst.label_smoothing, worst.got]
+            for number in shown:
+                assert number in section, "hexadecimal"
+                assert repr(float.fromhex(number)) in section, "decimal"
+            for said in (worst.quantity, worst.exact, f"rounds to {worst.rounded}", f"{figure(worst.ulp)} ulp"):
+                assert said in section
+
+
+def test_the_matrix_has_a_row_for_every_run(run):
+    skipped = Run("torch-cuda", "torch-cuda", "binary64", "quick", Verdict.NOT_RUN, "no CUDA device")
+    text = rendered(record_of(run, skipped), 160)
+    (row,) = [line for line in text.splitlines() if line.split()[:2] == ["F", "binary32"]]
+    by_id = {finding.clause: finding for finding in run.findings}
+    for part in ("violates", figure(by_id["KERNEL-1"].worst.ulp), figure(by_id["KERNEL-2"].worst.ulp), figure(run.worst.rho)):
+        assert part in row
+    (row,) = [line for line in text.splitlines() if line.split()[:1] == ["torch-cuda"]]
+    assert "not run" in row
+    assert "no CUDA device" in row
+    assert "2 runs: 1 violates, 1 not run. Profile quick, seed 3, suite " in text
+
+
+def test_what_conforms_is_one_row_and_no_more():
+    conforms = Run("mine", "", "binary16", "quick", Verdict.CONFORMS, findings=(
+        Finding("KERNEL-1", Level.MUST, Verdict.CONFORMS, 5, 0, point(ulp=0.7, rho=0.09)),
+    ))  # fmt: skip
+    text = rendered(record_of(conforms))
+    assert "conforms" in text
+    assert "0.7" in text
+    assert "KERNEL-1" not in text
+
+
+def test_a_record_of_nothing_is_told_too():
+    assert "0 runs" in rendered(record_of())
+
+
+@pytest.mark.parametrize(
+    ("worst", "short"),
+    [
+        (point(), "z = 2.5"),
+        (point((-3.0, 0.0, 0.0, 0.0)), "z = -3"),
+        (point((-3.0, 0.0, 0.0, 0.0), eps=0.1), "z = -3 ε 0.1"),
+        (point((-3.0, -1.0, 0.0, 0.0)), "(-3, -1, 0, 0) β 1"),
+        (point((-3.0, -1.0, -2.0, -4.0), beta=0.1, eps=0.3), "(-3, -1, -2, -4) β 0.1 ε 0.3"),
+        (point((-math.inf, -1.0, math.nan, -4.0), beta=0.1), "(-inf, -1, nan, -4) β 0.1"),
+        (point(n=7), "a batch of 7 pairs"),
+    ],
+)
+def test_an_input_in_short(worst, short):
+    assert inputs(worst) == short
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (1.5431, "1.54"), (123456.0, "1.23e+05"), (math.inf, "∞"), (math.nan, "∞")]
+)
+def test_a_figure_has_three_digits(value, text):
+    assert figure(value) == text
+
+
+def test_a_long_batch_is_cut_and_says_so():
+    text = "\n".join(terminal.details(point(n=20)))
+    assert text.count((-2.5).hex()) == terminal.SHOWN_PAIRS
+    assert "... 20 in all" in text
+
+
+# -- what can be pasted ------------------------------------------------------------------------------------------------
+
+
+def executed(code, monkeypatch, **names):
+    """What the snippet prints, as objects."""
+    printed = {}
+    monkeypatch.setattr(builtins, "print", lambda label, *objects: printed.update({label.strip(): objects}))
+    exec(compile("if True:\n" + code, "snippet", "exec"), names)
+    monkeypatch.undo()
+    return printed["got"], printed["exact"]
+
+
+def test_every_snippet_shows_the_same_numbers_again(run, monkeypatch):
+    text = rendered(record_of(run), 60)
+    quantities = set()
+    for finding in violations(run):
+        worst = finding.worst
+        if finding.level is not Level.MUST or worst is None:
+            continue
+        quantities.add(worst.quantity)
+        code = snippet(run, worst)
+        assert code in text
+        (answer,), (exact, gradient) = executed(code, monkeypatch)
+        if worst.quantity == "loss":
+            shown, true = answer.losses[0], exact
+        elif worst.quantity.startswith("d loss / d "):
+            place = LOGPS.index(worst.quantity.removeprefix("d loss / d "))
+            shown, true = answer.gradient[place][0], gradient.by_logps[place]
+        else:
+            assert worst.quantity == "loss(z) - loss(-z)"
+            continue
+        assert float(shown).hex() == worst.got
+        assert true.digits(20) == worst.exact
+    assert "loss" in quantities
+    assert any(quantity.startswith("d loss / d ") for quantity in quantities)
+
+
+@pytest.mark.parametrize("values", [(-math.inf, math.nan, -0.0, -5e-324), (-1.5, -2.0, -3.0, -4.0)])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_snippet_of_any_numbers_is_python(monkeypatch, values, n):
+    code = snippet(synthetic(source="numpy"), point(values, beta=0.1, eps=0.3, n=n))
+    code = code.replace("bfloat16", "float64")
+    (answer,), _ = executed(code, monkeypatch)
+    assert len(answer.losses) == n
+
+
+def test_a_snippet_of_an_object_leaves_the_implementation_to_be_named(run, monkeypatch):
+    nameless = synthetic(source="")
+    code = snippet(nameless, point())
+    with pytest.raises(NameError, match="implementation"):
+        executed(code, monkeypatch)
+    assert executed(code, monkeypatch, implementation="numpy")[0][0].losses.shape == (1,)
+
+
+# -- how it looks ------------------------------------------------------------------------------------------------------
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 300])
+def test_without_colours_there_is_plain_text_of_any_width(run, width):
+    text = rendered(record_of(run), width)
+    assert "\x1b" not in text
+    assert not re.search(r"\[/?(bold|dim|red|green|yellow)", text)
+    table = text.split("\n\nKERNEL")[0].split("\n\nCALL")[0].split("\n\nDEF")[0]
+    assert all(len(line) <= width for line in table.splitlines())
+    for line in snippet(run, violations(run)[-1].worst or run.worst).splitlines():
+        assert line.rstrip() in text or width < 80
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_colours_change_no_letter(run, width):
+    plain = rendered(record_of(run), width)
+    coloured = rendered(record_of(run), width, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    assert "\x1b" in coloured
+    assert [line.rstrip() for line in ESCAPE.sub("", coloured).splitlines()] == [line.rstrip() for line in plain.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["[bold]x", "<script>", "[/red]", "a\\[b]", ":smile:", "[link=x]y"])
+def test_names_notes_and_reasons_are_shown_literally(name):
+    runs = [synthetic(name, note=f"it said {name}"), Run(name, "", "binary16", "quick", Verdict.NOT_RUN, f"no {name} here")]
+    text = rendered(record_of(*runs))
+    assert f"{name} in bfloat16 violates it" in text
+    assert f"it said {name}" in text
+    assert f"no {name} here" in text
+    assert any(line.strip().startswith(name) for line in text.split("KERNEL-1")[0].splitlines())
+
+
+def test_what_the_suite_no_longer_has_is_told_without_its_statement():
+    finding = Finding("OLD-7", Level.MUST, Verdict.VIOLATES, 5, 2, point())
+    text = rendered(record_of(Run("mine", "", "bfloat16", "quick", Verdict.VIOLATES, findings=(finding,))))
+    assert "OLD-7 MUST" in text
+
+
+def test_two_implementations_of_one_name_are_told_apart():
+    text = rendered(record_of(synthetic("mine", source="a.py:mine"), synthetic("mine", source="b.py:mine")))
+    assert text.split("KERNEL-1")[0].count("mine") == 2
