@@ -18,14 +18,15 @@ def ulp_error(got: float, exact: Real, fmt: Format) -> float:
     """|got - exact| / quantum(exact), in ulps, as a float rounded up; 0.5 at most for a correctly rounded result.
 
     An infinity where |exact| is below the overflow threshold counts as 2**(emax + 1); a finite `got` where the exact
-    value rounds to infinity is measured from there. NaN for a number, or a number for NaN, is an infinite error.
+    value rounds to infinity, and the infinity of the other sign, are measured from there. NaN for a number, a number
+    for NaN, and anything but the same infinity for an infinite exact value are infinite errors.
     """
     if exact.special is not None or math.isnan(got):
         return _special_error(got, exact)
     beyond = Fraction(2) ** (fmt.emax + 1)
     if abs(exact.round(fmt)) == math.inf:
-        if math.isinf(got):
-            return 0.0 if (got > 0) == (exact.sign > 0) else math.inf
+        if math.isinf(got) and (got > 0) == (exact.sign > 0):
+            return 0.0
         exact = Real.rational(beyond * exact.sign)
     place = Fraction(got) if math.isfinite(got) else beyond * (1 if got > 0 else -1)
     difference = exact - place

@@ -82,7 +82,8 @@ def shape(trial: Trial) -> Outcome:
         got = trial.answer(batch).losses
         acceptance = accepted_losses(trial, batch)
         exact = bounds.centre(acceptance.exact)
-        room = bounds.centre(acceptance.high - acceptance.low)
+        lowest, highest = acceptance.hull()
+        room = bounds.centre(highest - lowest)
         for order, spread in ((1, np.ones(2)), (2, np.array([1.0, 2.0, 1.0]))):
             _judge_differences(tally, batch, got, np.diff(exact, order), np.convolve(room, spread, "valid"), order)
     return tally.outcome()

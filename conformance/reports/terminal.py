@@ -82,16 +82,29 @@ def _violation(run: Run, finding: Finding, console: Console) -> None:
     head.append(f"{run.implementation} in {run.format} violates it at {share}")
     console.print()
     console.print(head, soft_wrap=True)
+    if finding.level is Level.SHOULD:
+        console.print(Text(f"  {_briefly(finding)}"), soft_wrap=True)
+        return
     console.print(Padding(Text(statement, style="dim"), (0, 0, 0, 2)))
     if finding.note:
         console.print(Text(f"  {finding.note}"), soft_wrap=True)
     if finding.worst is not None:
         for line in details(finding.worst):
             console.print(Text(f"  {line}"), soft_wrap=True)
-        if finding.level is Level.MUST:
-            console.print(Text("  to see it again:", style="dim"))
-            console.print(Text(snippet(run, finding.worst)), soft_wrap=True)
+        console.print(Text("  to see it again:", style="dim"))
+        console.print(Text(snippet(run, finding.worst)), soft_wrap=True)
     console.print(Text(f"  more: dpo-conformance explain {finding.clause}", style="dim"))
+
+
+def _briefly(finding: Finding) -> str:
+    """A violated SHOULD in one line: the conduct, or the worst input with what was got and what is exact."""
+    if finding.worst is None:
+        return finding.note
+    worst = finding.worst
+    told = (
+        f"{inputs(worst)}: {worst.quantity} {_decimal(worst.got)} ({worst.got}), exact {worst.exact}, {figure(worst.ulp)} ulp"
+    )
+    return f"{finding.note}; {told}" if finding.note else told
 
 
 def details(worst: Worst) -> list[str]:

@@ -27,6 +27,11 @@ class Acceptance:
     zero: Mask
     fmt: Format
 
+    def hull(self) -> tuple[Enclosure, Enclosure]:
+        """(low, high) of the least interval that holds all that is accepted, 0 included where it is."""
+        low = where(self.zero & (self.low.head > 0), 0.0, self.low)
+        return low, where(self.zero & (self.high.head < 0), 0.0, self.high)
+
     def rho(self, got: Floats) -> Floats:
         """The error over what the bound allows on that side: at most 1 is accepted, 0 is exact; never NaN.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracle.ball import Enclosure, where
+from oracle.ball import Enclosure
 from oracle.bounds.acceptance import Acceptance, centre
 from oracle.bounds.conditioning import OUT
 from oracle.formats import Format
@@ -19,8 +19,7 @@ def mean(each: Acceptance) -> Acceptance:
     sum of magnitudes is beyond the largest number, an infinity is accepted. Raises OutOfRange for n = 0.
     """
     n, fmt = len(each.zero), each.fmt
-    lowest = where(each.zero & (centre(each.low) > 0), 0.0, each.low)
-    highest = where(each.zero & (centre(each.high) < 0), 0.0, each.high)
+    lowest, highest = each.hull()
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
     size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest)))))
     slack = summation(n, fmt) * (size / n) + fmt.smallest_subnormal

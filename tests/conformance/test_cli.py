@@ -11,8 +11,8 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
-from conformance.cli import COMMANDS, main
 from conformance.clauses import CLAUSES
+from conformance.cli import COMMANDS, main
 from conformance.environment import environment, suite, suite_version
 from conformance.errors import CannotLoad
 from conformance.implementations import SHIPPED
