@@ -239,7 +239,8 @@ def test_the_worst_of_a_run_is_of_a_must():
         return Finding("LOSS-1", level, Verdict.VIOLATES, worst=worst)
 
     run = Run("x", "", "binary16", "quick", Verdict.VIOLATES, findings=(
-        finding(Level.MUST, 2.0), finding(Level.SHOULD, 9.0), finding(Level.MUST, 3.0), Finding("A-1", Level.MUST, Verdict.VIOLATES),
+        finding(Level.MUST, 2.0), finding(Level.SHOULD, 9.0), finding(Level.MUST, 3.0),
+        Finding("A-1", Level.MUST, Verdict.VIOLATES),
     ))  # fmt: skip
     assert run.worst.rho == 3.0
     assert len(run.violated) == 3

@@ -33,7 +33,9 @@ def verdicts(run):
 def test_objects_and_names_are_judged_in_the_order_in_which_they_are_given(linear):
     record = judge(linear, "numpy", STABLE, dtypes=["float32", bfloat16, "single"], clauses=CHEAP, isolate=False)
     assert [(run.implementation, run.source, run.format) for run in record.runs] == [
-        (name, source, fmt) for name, source in (("linear", ""), ("numpy", "numpy"), ("numpy", "")) for fmt in ("binary32", "bfloat16")
+        (name, source, fmt)
+        for name, source in (("linear", ""), ("numpy", "numpy"), ("numpy", ""))
+        for fmt in ("binary32", "bfloat16")
     ]  # fmt: skip
     named, given = record.runs[2], record.runs[4]
     assert plain(named.findings) == plain(given.findings)
