@@ -237,7 +237,7 @@ def test_torch_cuda_without_a_device_is_exit_code_2_and_no_pass():
 def table(text):
     """The printed values by name, of the exact column and of the binary64 one."""
     columns = re.split(r"(?m)^with beta and eps as binary64$", text)
-    return [dict(re.findall(r"(?m)^ {2,4}(\S.*?)\s{2,}(\S+)", column)) for column in columns]
+    return [dict(re.findall(r"(?m)^ {2,4}(\S.*?) {2,}(\S+)", column)) for column in columns]
 
 
 def test_the_oracle_prints_the_golden_digits_for_both_kinds_of_beta():
@@ -248,9 +248,9 @@ def test_the_oracle_prints_the_golden_digits_for_both_kinds_of_beta():
     assert binary64["loss"] == "0.59813886938159183469"
     assert exact["margin"] == binary64["margin"] == "2.0000000000000000000"
     assert exact["logit"] == "0.20000000000000000000"
-    assert exact["d/d policy_chosen"] == "-0.045016600268752209488"
+    assert exact["d/d policy_chosen"] == "-0.045016600268752209144"
     assert exact["d/d ref_rejected"] == exact["d/d policy_chosen"]
-    assert [exact[fmt.name] for fmt in FORMATS] == ["0.59814453125", "0.59765625", "0.5981388688087463", "0.5981388693815918"]
+    assert [exact[fmt.name] for fmt in FORMATS] == ["0.59814453125", "0.59765625", "0.5981388688087463", "0.5981388693815919"]
 
 
 @pytest.mark.parametrize("beta", ["1/10", "0.1", "1e-1", "0.10"])
