@@ -117,7 +117,7 @@ def surroundings_untouched(trial: Trial) -> Outcome:
     5,
     Level.SHOULD,
     "an empty batch",
-    kills=("last-pair-dropped",),
+    kills=("subtracts-maximum",),
     statement="A batch of no pairs should give no losses.",
     derivation="The last shard of an uneven split may be empty.",
     needs=("none",),
