@@ -25,6 +25,7 @@ from conformance.inputs.pairs import (
 from oracle import FORMATS, Format, OutOfRange, bfloat16, binary16, binary32, binary64, bounds
 from oracle.ball import Enclosure, exact, joined
 from oracle.bounds import Acceptance, Pairs, centre
+from oracle.bounds.intervals import smoothing_weight
 from oracle.formats import Floats
 
 REGIMES = (
@@ -251,6 +252,23 @@ def test_a_smoothed_derivative_below_the_smallest_normal_may_be_flushed() -> Non
     pairs = one(-10000.0, -20000.0, beta=1e-3, eps=0.05)  # z = 10, derivative -5e-5: subnormal
     assert bounds.gradient(pairs, binary16).rho(np.zeros(1))[0] == 0
     assert bounds.gradient(pairs, binary32).rho(np.zeros(1))[0] > 1
+
+
+def test_a_term_may_be_flushed_that_is_subnormal_only_by_its_own_errors() -> None:
+    pairs = one(-22944.0, -31392.0, -25472.0, -31328.0, beta=1e-3, eps=0.1)
+    arithmetic, each = Adversary(binary16, flush=True), repeated(bounds.gradient(pairs, binary16), 3)
+    for _, got in adversary.derivatives(arithmetic, adversary.extreme_logits(arithmetic, pairs), 1e-3, 0.1, -1.0):
+        assert (each.rho(adversary.towards(got, each.exact)) <= 1).all()
+
+
+def test_a_smoothed_derivative_errs_relative_to_its_larger_term(fmt: Format) -> None:
+    w = smoothing_weight(fmt) + fmt.unit_roundoff
+    for z, eps, size in ((-60.0, 0.5, 1.0), (60.0, 0.5, 0.5), (60.0, 0.125, 0.125)):
+        each = bounds.gradient(one(min(z, 0.0), min(-z, 0.0), eps=eps), fmt)
+        slope = float(z < 0) - eps
+        for sign in (-1.0, 1.0):
+            assert each.rho(np.array([slope + sign * 0.9 * w * size]))[0] <= 1
+            assert each.rho(np.array([slope + sign * 1.1 * w * size]))[0] > 1
 
 
 def test_a_plain_loss_is_never_accepted_below_zero(fmt: Format) -> None:
