@@ -62,6 +62,8 @@ def judged(job: Job, time_limit: float, progress: Progress | None) -> list[Run]:
         try:
             for message in _messages(job, state.step, time_limit):
                 state.take(message, progress)
+            if not state.finished:
+                raise Died("stopped answering before the last clause")
         except Died as death:
             state.died(str(death))
     return state.runs()
@@ -159,11 +161,9 @@ class _State:
 
     def _give_up(self, reason: str) -> None:
         """The remaining clauses of every format are not run."""
-        self._skip(reason)
         while not self.finished:
             if self._opened().verdict is Verdict.CONFORMS:
                 self._skip_one(reason)
-                self._skip(reason)
             else:
                 self._next_format()
 

@@ -99,7 +99,7 @@ def notes(run, verdict):
     ],
 )
 def test_one_that_ends_the_first_call_violates_it_and_is_asked_nothing_else(name, act, said):
-    record = judge(name("always", act), dtypes=["bfloat16"], clauses=CHECKED)
+    record = judge(name("always", act), dtypes=["bfloat16"], clauses=CHECKED, time_limit=60)
     (run,) = complete(record)
     assert run.verdict is Verdict.VIOLATES
     assert run.implementation == act
