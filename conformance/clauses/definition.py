@@ -65,7 +65,7 @@ def golden_example(trial: Trial) -> Outcome:
 
 def _equal_to_reference(trial: Trial, clause: str) -> Batch:
     """Pairs whose policy is the reference, at logps of every size from a nat to 20,000."""
-    drawn = near_reference(trial.fmt, trial.pairs, trial.rng(clause))
+    drawn = near_reference(trial.fmt, trial.sizes.pairs, trial.rng(clause))
     pc, pr = drawn.ref_chosen_logps, drawn.ref_rejected_logps
     return Batch.of(pc, pr, pc, pr)
 
@@ -89,7 +89,7 @@ def not_negative(trial: Trial) -> Outcome:
     growing = trial.fmt.round_array(-np.geomspace(2.0**-4, 2.0**14, 181))
     (first,) = trial.offered("beta", (1.0,))
     batches = [Batch.of(0.0, growing, beta=first)]
-    batches += [draw(trial.fmt, trial.pairs, rng) for draw in (near_reference, far_from_reference)]
+    batches += [draw(trial.fmt, trial.sizes.pairs, rng) for draw in (near_reference, far_from_reference)]
     for batch in batches:
         judged = ends.judged_pairs(trial, batch)
         got = trial.answer(judged).losses
@@ -159,7 +159,7 @@ def antisymmetry(trial: Trial) -> Outcome:
     """Differences of losses of exchanged pairs."""
     tally, rng = Tally(trial), trial.rng("DEF-6")
     for draw in (near_reference, short_responses):
-        batch = ends.judged_pairs(trial, draw(trial.fmt, trial.pairs, rng))
+        batch = ends.judged_pairs(trial, draw(trial.fmt, trial.sizes.pairs, rng))
         a, b, c, d = batch.logps
         exchanged = Batch.of(b, a, d, c, beta=batch.beta)
         got, other = trial.answer(batch).losses, trial.answer(exchanged).losses

@@ -15,7 +15,6 @@ from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import BETAS, Draw
 from oracle import bounds
-from oracle.bounds import Acceptance
 
 Judge = Callable[[Tally, Trial, Batch], None]
 DERIVATION = (
@@ -40,7 +39,7 @@ def judge_regimes(
     for draw in draws:
         for beta in trial.offered("beta", betas):
             for smoothing in trial.offered("label_smoothing", smoothings):
-                batch = draw(trial.fmt, trial.pairs, rng).at(beta=beta, label_smoothing=smoothing)
+                batch = draw(trial.fmt, trial.sizes.pairs, rng).at(beta=beta, label_smoothing=smoothing)
                 judge(tally, trial, judged_pairs(trial, batch))
     return tally.outcome()
 
@@ -62,7 +61,7 @@ def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
             tally.count("reference detached", len(batch))
             continue
         got = np.full(len(batch), np.nan) if part is None else part
-        tally.interval(quantity, batch, got, acceptance if sign > 0 else negated(acceptance))
+        tally.interval(quantity, batch, got, acceptance, sign)
 
 
 def judged_pairs(trial: Trial, batch: Batch) -> Batch:
@@ -74,8 +73,3 @@ def reference_detached(answer: Answer) -> bool:
     """True where no derivative flows into the reference: both are absent, or exactly zero everywhere."""
     parts = (answer.gradient or (None,) * 4)[2:]
     return all(part is None or not part.any() for part in parts)
-
-
-def negated(acceptance: Acceptance) -> Acceptance:
-    """The interval of minus the quantity."""
-    return Acceptance(-acceptance.exact, -acceptance.high, -acceptance.low, acceptance.zero, acceptance.fmt)

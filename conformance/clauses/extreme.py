@@ -85,7 +85,7 @@ def overflowing(trial: Trial) -> Outcome:
     """Losses where the margin is beyond the largest number and the logit is not."""
     tally, rng = Tally(trial), trial.rng("EXTREME-4")
     beta = 2.0 ** -(trial.fmt.emax - 5)
-    batch = overflowing_margin(trial.fmt, trial.pairs, rng).at(beta=beta)
+    batch = overflowing_margin(trial.fmt, trial.sizes.pairs, rng).at(beta=beta)
     with np.errstate(over="ignore"):
         judge_losses(tally, trial, batch)
     return tally.outcome()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
-from conformance.clauses.ends import judged_pairs, negated
+from conformance.clauses.ends import judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -78,8 +78,7 @@ def mean_gradient(trial: Trial) -> Outcome:
         parts = answer.gradient or (None,) * 4
         for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:
             got = np.full(len(batch), np.nan) if part is None else part
-            rho = (acceptance if sign > 0 else negated(acceptance)).rho(got)
-            tally.ratio(quantity, batch, got, rho)
+            tally.interval(quantity, batch, got, acceptance, sign)
     return tally.outcome()
 
 

@@ -87,9 +87,9 @@ class Tally:
         self._misrounded += int(np.count_nonzero(misrounded & ~flushed))
         self._add(quantity, batch, got, judged / limit)
 
-    def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance) -> None:
-        """Errors as the ratio rho to what the acceptance interval allows."""
-        self._add(quantity, batch, got, acceptance.rho(got))
+    def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
+        """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""
+        self._add(quantity, batch, got, acceptance.rho(sign * got))
 
     def boolean(self, quantity: str, batch: Batch, got: Floats, right: bounds.Mask) -> None:
         """Right or wrong, with nothing between: rho is 0 or infinite."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,10 +35,17 @@ class Trial:
         return self.implementation.claims.subnormals == "flush"
 
     @property
-    def pairs(self) -> int:
-        """How many pairs to draw for each regime; an eighth where the implementation takes one pair at a time."""
-        single = self.implementation.claims.reduction == "mean"
-        return self.profile.pairs // 8 if single else self.profile.pairs
+    def single(self) -> bool:
+        """True where the implementation returns a mean, so that a loss is had only by calling it with one pair."""
+        return self.implementation.claims.reduction == "mean"
+
+    @property
+    def sizes(self) -> Profile:
+        """The profile's sizes of the input sets; an eighth where every pair costs a call."""
+        if not self.single:
+            return self.profile
+        fewer = {name: max(1, getattr(self.profile, name) // 8) for name in ("logits_per_binade", "around", "pairs")}
+        return replace(self.profile, **fewer)
 
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
         """Those values of an option that the implementation claims to honour: all, or its default alone."""
@@ -51,7 +58,7 @@ class Trial:
 
         Raises Misbehaviour, as the implementation does.
         """
-        if self.implementation.claims.reduction == "none":
+        if not self.single:
             return self.implementation.evaluate(batch, self.fmt, gradient=gradient, strided=strided)
         pairs = (batch.take([i]) for i in range(len(batch)))
         singles = [self.implementation.evaluate(pair, self.fmt, gradient=gradient, strided=strided) for pair in pairs]

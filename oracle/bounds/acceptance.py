@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oracle.ball import Enclosure, where
 from oracle.ball import exact as point
+from oracle.doubledouble import power_of_two
 from oracle.formats import Floats, Format
 
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_IN_SIGHT = 1000
+"""Binary orders between an error and what is allowed, beyond which no quick comparison is made."""
+_DOWN, _UP = 1 - 2.0**-50, 1 + 2.0**-50  # cover the at most three roundings of a comparison
+
+
+@dataclass(frozen=True, eq=False)
 class Acceptance:
     """For each of n results: the exact value, and the interval [low, high] of what correct code may return.
 
@@ -39,6 +46,46 @@ class Acceptance:
         the overflow threshold, or at the exact value where that is beyond. Infinite for a NaN, for an exact value that
         is not finite unless it is what was got, and where an end is NaN.
         """
+        ratio, decided = self._quickly(got)
+        doubt = np.flatnonzero(~decided)
+        if doubt.size:
+            ratio[doubt] = self[doubt]._carefully(got[doubt])
+        return ratio
+
+    def __getitem__(self, index: NDArray[np.intp]) -> Acceptance:
+        """The intervals at those places."""
+        return Acceptance(self.exact[index], self.low[index], self.high[index], self.zero[index], self.fmt)
+
+    def _quickly(self, got: Floats) -> tuple[Floats, Mask]:
+        """(rho, decided): one subtraction of balls, decided where error and allowance are surely apart.
+
+        The allowances are worked out once for all the results that are judged by this interval.
+        """
+        above, below, usable = self._allowances
+        finite = np.isfinite(got)
+        error = point(np.where(finite, got, 0.0)) - self.exact
+        allowed = where(error.head > 0, above, below)
+        apart = error.exponent - allowed.exponent
+        scale = power_of_two(np.clip(apart, -_IN_SIGHT, _IN_SIGHT))
+        size = np.abs(error.head)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            inside = (size + error.radius) * scale * _UP < (allowed.head - allowed.radius) * _DOWN
+            outside = (size - error.radius) * scale * _DOWN > (allowed.head + allowed.radius) * _UP
+            ratio = size * scale / allowed.head
+        ratio = np.where(outside, np.maximum(ratio, np.nextafter(1.0, 2.0)), np.minimum(ratio, 1.0))
+        ratio = np.where(self.zero & (got == 0), 0.0, ratio)
+        return ratio, usable & finite & (inside | outside) & (np.abs(apart) < _IN_SIGHT)
+
+    @cached_property
+    def _allowances(self) -> tuple[Enclosure, Enclosure, Mask]:
+        """high - exact, exact - low, and where both are positive, finite and known well enough to divide by."""
+        with np.errstate(invalid="ignore"):
+            above, below = self.high - self.exact, self.exact - self.low
+            usable = np.isfinite(self.exact.head) & _surely_positive(above) & _surely_positive(below) & ~self._undecided()
+        return above, below, usable & np.isfinite(above.head) & np.isfinite(below.head)
+
+    def _carefully(self, got: Floats) -> Floats:
+        """The ratio where nothing is taken for granted: each end is compared with the result itself."""
         at = self._placed(got)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             error, above, below = at - self.exact, self.high - self.exact, self.exact - self.low

@@ -1,29 +1,34 @@
 """The suite proves itself: every mutant under every clause, every honest implementation over many seeds.
 
     python -m tests.mutants                                   does a MUST reject each mutant, and no honest one
-    python -m tests.mutants --every-clause --profile standard which clauses reject which
-    python -m tests.mutants --write                           also tests/mutants/kills.json and docs/power.md
+    python -m tests.mutants --every-clause                    which clauses reject which
+    python -m tests.mutants --no-mutants --seeds 50           the honest ones over many seeds
+    python -m tests.mutants ... --write                       also figures.json here, kills.json, and docs/power.md
 
 Exit status 1 where a mutant survives or an honest implementation violates a MUST.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import track
 
-from tests.mutants.power import Result, Trial, judged, report, write_kills, write_table
+from tests.mutants.power import Figures, Result, Trial, judged, kills, page, report
 from tests.mutants.registry import HONEST, MUTANTS
 
 HERE = Path(__file__).parent
+FIGURES, KILLS = HERE / "figures.json", HERE / "kills.json"
 
 
 @click.command()
@@ -33,7 +38,7 @@ HERE = Path(__file__).parent
 @click.option("--mutants/--no-mutants", default=True, help="Judge the mutants.")
 @click.option("--every-clause", is_flag=True, help="Go on after the first MUST that rejects a mutant.")
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
-@click.option("--write", is_flag=True, help="Write kills.json and docs/power.md.")
+@click.option("--write", is_flag=True, help="Write figures.json, with --every-clause kills.json, and docs/power.md.")
 def main(profile: str, seeds: int, only: Sequence[str], mutants: bool, every_clause: bool, workers: int, write: bool) -> None:
     """Judge every mutant in every format it claims, and every honest implementation over SEEDS seeds."""
     trials = [trial for trial in _trials(profile, seeds, mutants, every_clause) if not only or trial.name in only]
@@ -43,11 +48,24 @@ def main(profile: str, seeds: int, only: Sequence[str], mutants: bool, every_cla
         shown = Console(stderr=True)
         watched = track(done, total=len(trials), console=shown, disable=not shown.is_terminal, transient=True)
         results: list[Result] = list(watched)
-    wrong = report(results, console)
-    if write:
-        write_kills(results, HERE / "kills.json")
-        write_table(results, HERE.parents[1] / "docs" / "power.md")
-    sys.exit(1 if wrong else 0)
+    figures = report(results, console)
+    if write and not only:
+        options = (
+            f"--profile {profile}" + " --every-clause" * every_clause + " --no-mutants" * (not mutants) + f" --seeds {seeds}"
+        )
+        _write(options, figures, kills(results) if every_clause and mutants else None)
+    sys.exit(0 if figures.clean else 1)
+
+
+def _write(options: str, figures: Figures, killed: Mapping[str, Any] | None) -> None:
+    """The campaign's figures beside those of the others, what kills whom, and the page that shows both."""
+    campaigns = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
+    campaigns[options] = asdict(figures)
+    FIGURES.write_text(json.dumps(campaigns, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if killed is not None:
+        KILLS.write_text(json.dumps(killed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = page(json.loads(KILLS.read_text(encoding="utf-8")), campaigns)
+    (HERE.parents[1] / "docs" / "power.md").write_text(text, encoding="utf-8")
 
 
 def _trials(profile: str, seeds: int, mutants: bool, every_clause: bool) -> Iterator[Trial]:

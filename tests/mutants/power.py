@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
-from conformance.clauses import CLAUSES
+from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.trial import Trial as Held
 from conformance.profiles import get_profile
 from conformance.record import Level, Verdict
 from conformance.runner import run
 from conformance.trying import check
-from oracle import get_format
+from oracle import Format, get_format
 
 from .registry import FAMILIES, HONEST, MUTANTS, honest, mutant
 
@@ -38,6 +36,25 @@ class Trial:
     profile: str
     seed: int
     every_clause: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a campaign comes to. wrong_in: (mutant, format) pairs; accused: honest runs and equivalent mutants."""
+
+    mutants: int
+    wrong_in: int
+    killed: int
+    honest: int
+    runs: int
+    seeds: int
+    accused: int
+    largest_rho: float
+
+    @property
+    def clean(self) -> bool:
+        """Every mutant is dead, and nobody is wronged."""
+        return self.killed == self.wrong_in and not self.accused
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ def judged(trial: Trial) -> Result:
     fmt, profile = get_format(trial.format), get_profile(trial.profile)
     if not trial.every_clause:
         return Result(trial, _first_rejection(Held(built, fmt, profile, trial.seed)), (), math.inf)
-    found = run(built, fmt, profile, trial.seed)
+    found = run(built, fmt, profile, trial.seed, _clauses(trial, fmt))
     violated = [f for f in found.findings if f.verdict is Verdict.VIOLATES]
     return Result(
         trial,
@@ -70,6 +87,13 @@ def judged(trial: Trial) -> Result:
         tuple(f.clause for f in violated if f.level is Level.SHOULD),
         found.worst.rho if found.worst else 0.0,
     )
+
+
+def _clauses(trial: Trial, fmt: Format) -> Sequence[Clause]:
+    """All clauses; past the first seed, those that draw: the KERNEL chapter feeds every pattern of a 16-bit format."""
+    if trial.is_mutant or not trial.seed or fmt.width > 16:
+        return CLAUSES
+    return [clause for clause in CLAUSES if clause.chapter != "KERNEL"]
 
 
 def _first_rejection(held: Held) -> tuple[str, ...]:
@@ -87,8 +111,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def report(results: Iterable[Result], console: Console) -> bool:
-    """Print the figures; True where a mutant survives or an honest implementation is accused."""
+def report(results: Iterable[Result], console: Console) -> Figures:
+    """Print who survives and who is accused, and the figures."""
     results = list(results)
     doomed = [r for r in results if r.must_die]
     equivalent = [r for r in results if r.trial.is_mutant and not r.must_die]
@@ -101,59 +125,71 @@ def report(results: Iterable[Result], console: Console) -> bool:
         kind = "equivalent mutant" if result.trial.is_mutant else "honest"
         where = f"{result.trial.name} in {result.trial.format}, seed {result.trial.seed}"
         console.print(f"accused: {kind} {where}: {', '.join(result.musts)}")
-    names = {r.trial.name for r in doomed}
-    seeds = len({r.trial.seed for r in fair})
-    console.print(f"mutants: {len(names)} in {len(doomed)} formats in all; killed {len(doomed) - len(survivors)}")
-    wronged = sum(r in accused for r in fair)
-    console.print(f"honest: {len({r.trial.name for r in fair})}, {len(fair)} runs over {seeds} seeds; accused {wronged}")
+    figures = Figures(
+        mutants=len({r.trial.name for r in doomed}),
+        wrong_in=len(doomed),
+        killed=len(doomed) - len(survivors),
+        honest=len({r.trial.name for r in fair}),
+        runs=len(fair),
+        seeds=len({r.trial.seed for r in fair}),
+        accused=len(accused),
+        largest_rho=max((r.worst_rho for r in fair), default=0.0),
+    )
+    console.print(f"mutants: {figures.mutants} in {figures.wrong_in} formats in all; killed {figures.killed}")
+    console.print(f"honest: {figures.honest}, {figures.runs} runs over {figures.seeds} seeds; accused {figures.accused}")
     if fair:
-        console.print(f"largest rho of an honest implementation under a MUST: {max(r.worst_rho for r in fair):.3g}")
+        console.print(f"largest rho of an honest implementation under a MUST: {figures.largest_rho:.3g}")
     if doomed and all(r.trial.every_clause for r in doomed):
-        idle = [clause.id for clause in CLAUSES if not _killed_by(results, clause.id)]
-        console.print(f"clauses that kill no mutant: {', '.join(idle) or 'none'}")
-    return bool(survivors or accused)
+        found = {clause for r in doomed for clause in (*r.musts, *r.shoulds)}
+        console.print(f"clauses that kill no mutant: {', '.join(c.id for c in CLAUSES if c.id not in found) or 'none'}")
+    return figures
 
 
-def _killed_by(results: Iterable[Result], clause: str) -> list[str]:
-    """The mutants that a clause rejects, in the order of the registry."""
-    found = {r.trial.name for r in results if r.must_die and clause in (*r.musts, *r.shoulds)}
-    return [m.name for m in MUTANTS if m.name in found]
-
-
-def write_kills(results: Iterable[Result], path: Path) -> None:
-    """For each mutant and format, the MUSTs that were seen to reject it: what the tests hold against the suite."""
-    kills: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+def kills(results: Iterable[Result]) -> dict[str, dict[str, list[str]]]:
+    """For each mutant and format, the clauses that were seen to reject it: what the tests hold against the suite."""
+    seen: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for result in results:
         if result.must_die:
-            kills[result.trial.name][result.trial.format] = list(result.musts)
-    path.write_text(json.dumps(kills, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            seen[result.trial.name][result.trial.format] = [*result.musts, *result.shoulds]
+    return seen
 
 
-def write_table(results: Sequence[Result], path: Path) -> None:
-    """The clauses with the mutants that they name, and the mutants with what rejects them, as a page of the documentation."""
-    doomed = [r for r in results if r.must_die]
-    trial = doomed[0].trial
-    options = f"--profile {trial.profile}" + (" --every-clause" if trial.every_clause else "")
+def page(kills: Mapping[str, Mapping[str, Sequence[str]]], campaigns: Mapping[str, Mapping[str, float]]) -> str:
+    """The page of the documentation: the figures of the campaigns, what each clause kills, what rejects each mutant."""
+    rejecting = {
+        name: [c.id for c in CLAUSES if any(c.id in clauses for clauses in formats.values())] for name, formats in kills.items()
+    }
+    killed = Counter(identity for clauses in rejecting.values() for identity in clauses)
     lines = [
         "# What each clause kills",
         "",
-        f"Generated by `python -m tests.mutants {options} --write`; do not edit.",
+        "Generated by `python -m tests.mutants --write`; do not edit. A mutant is a deliberately wrong implementation; it "
+        "is wrong in the formats in which it is not listed as equivalent below, and dies where a MUST rejects it. An honest "
+        "implementation is correct, and looks different.",
         "",
-        f"{len({r.trial.name for r in doomed})} mutants, wrong in {len(doomed)} formats in all, seed 0, profile "
-        f"{trial.profile}: {sum(bool(r.musts) for r in doomed)} rejected by a MUST. A name in capitals is a hostile "
-        "implementation, which does something wrong that is no number.",
-        "",
-        "| clause | level | title | names these mutants, and rejects each |",
-        "|---|---|---|---|",
+        "| `python -m tests.mutants` | mutants | wrong in formats, in all | killed by a MUST | honest | runs | seeds "
+        "| accused | largest ρ of an honest one under a MUST |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [f"| {c.id} | {c.level} | {c.title} | {', '.join(c.kills)} |" for c in CLAUSES]
-    rejected = "rejected by" if trial.every_clause else "first rejected by, the cheapest clause tried first"
-    lines += ["", "## Mutants", "", f"| family | mutant | what is wrong | {rejected} |", "|---|---|---|---|"]
+    for options, f in sorted(campaigns.items()):
+        lines.append(
+            f"| `{options}` | {f['mutants']} | {f['wrong_in']} | {f['killed']} | {f['honest']} | {f['runs']} | {f['seeds']} "
+            f"| {f['accused']} | {f['largest_rho']:.3g} |"
+        )
+    lines += [
+        "",
+        "## Clauses",
+        "",
+        "A name in capitals is a hostile implementation, which does something wrong that is no number.",
+        "",
+        "| clause | level | title | mutants rejected | names these, and rejects each |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| {c.id} | {c.level} | {c.title} | {killed[c.id]} | {', '.join(c.kills)} |" for c in CLAUSES]
+    lines += ["", "## Mutants", "", "| family | mutant | what is wrong | rejected by |", "|---|---|---|---|"]
     for family, members in FAMILIES.items():
         for member in members:
-            clauses = {c for r in doomed if r.trial.name == member.name for c in r.musts}
-            ids = [clause.id for clause in CLAUSES if clause.id in clauses]
-            lines.append(f"| {family} | {member.name} | {member.wrong} | {', '.join(ids)} |")
+            lines.append(f"| {family} | {member.name} | {member.wrong} | {', '.join(rejecting.get(member.name, []))} |")
     lines += ["", "## Equivalent in a format", "", "| mutant | format | why it is not wrong there |", "|---|---|---|"]
     for member in MUTANTS:
         for name, reason in member.equivalent.items():
@@ -161,4 +197,4 @@ def write_table(results: Sequence[Result], path: Path) -> None:
     lines += ["", "## Honest implementations", "", "| implementation | how it looks different | formats |", "|---|---|---|"]
     for entry in HONEST:
         lines.append(f"| {entry.name} | {entry.why} | {', '.join(entry.formats)} |")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"

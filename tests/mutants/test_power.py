@@ -16,7 +16,7 @@ from conformance.clauses import CLAUSES, Clause, find
 from conformance.clauses.trial import Trial
 from conformance.implementations.protocol import Implementation
 from conformance.profiles import get_profile
-from conformance.record import Verdict
+from conformance.record import Level, Verdict
 from conformance.runner import run
 from conformance.trying import check
 from oracle import Format, get_format
@@ -36,7 +36,8 @@ def _label(value: object) -> str | None:
 
 
 def _cheapest(clauses: list[str]) -> Clause:
-    return min((find(identity) for identity in clauses), key=lambda clause: COST.get(clause.chapter, 8))
+    musts = (clause for clause in map(find, clauses) if clause.level is Level.MUST)
+    return min(musts, key=lambda clause: COST.get(clause.chapter, 8))
 
 
 def _rejects(clause: Clause, implementation: Implementation, fmt: Format) -> bool:
