@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as hypothesis_seed
@@ -16,6 +18,7 @@ from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import BETAS, SMOOTHINGS
 from conformance.inputs.strategies import batches
 from conformance.record import Level
+from oracle import Format
 
 chapter = Chapter("PROPERTY")
 _GENERATED = (
@@ -33,38 +36,71 @@ class _Counterexample(Exception):
         self.outcome = outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where generated batches come from: equal sources generate equal batches."""
+
+    fmt: Format
+    betas: tuple[float, ...]
+    smoothings: tuple[float, ...]
+    seed: int
+    examples: int
+
+    def each(self, test: Callable[[Batch], None]) -> None:
+        """Call the test with each batch; if it raises, with ever smaller ones, and raise what the smallest raises."""
+
+        @settings(
+            max_examples=self.examples,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        @hypothesis_seed(self.seed)
+        @given(batches(self.fmt, betas=self.betas, smoothings=self.smoothings))
+        def generated(batch: Batch) -> None:
+            test(batch)
+
+        generated()
+
+
+@lru_cache(maxsize=8)
+def _generated(source: _Source) -> tuple[Batch, ...]:
+    """The batches that nothing shrinks, kept for the next implementation that is judged on them."""
+    found: list[Batch] = []
+    source.each(found.append)
+    return tuple(found)
+
+
 def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], None]) -> Outcome:
     """The smallest counterexample, or what was judged without finding one."""
+    betas, smoothings = trial.offered("beta", BETAS), trial.offered("label_smoothing", SMOOTHINGS)
+    seed = int(trial.rng(clause).integers(2**32))
+    source = _Source(trial.fmt, betas, smoothings, seed, trial.profile.examples)
     overall = Tally(trial)
-    drawn = batches(trial.fmt, betas=trial.offered("beta", BETAS), smoothings=trial.offered("label_smoothing", SMOOTHINGS))
+    for batch in _generated(source):
+        judge(overall, trial, judged_pairs(trial, batch))
+        if overall.violations:
+            break
+    else:
+        return overall.outcome()
 
-    @settings(
-        max_examples=trial.profile.examples,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    @hypothesis_seed(int(trial.rng(clause).integers(2**32)))
-    @given(drawn)
-    def property_holds(batch: Batch) -> None:
-        judged = judged_pairs(trial, batch)
+    def fails_again(batch: Batch) -> None:
         tally = Tally(trial)
-        judge(tally, trial, judged)
-        overall.join(tally)
+        judge(tally, trial, judged_pairs(trial, batch))
         if tally.violations:
             raise _Counterexample(tally.outcome())
 
     try:
-        property_holds()
+        source.each(fails_again)
     except _Counterexample as found:
         return found.outcome
     except Flaky:
-        return overall.outcome(note="it did not give the same answer twice")
-    return overall.outcome()
+        pass
+    return overall.outcome(note="it did not give the same answer twice")
 
 
 @chapter.clause(

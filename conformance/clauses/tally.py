@@ -111,16 +111,6 @@ class Tally:
         """How many numbers violate so far."""
         return self._violations
 
-    def join(self, other: Tally) -> None:
-        """Add all that another tally of the same trial has seen."""
-        self._points += other._points
-        self._violations += other._violations
-        self._counts.update(other._counts)
-        self._worst_ulp = max(self._worst_ulp, other._worst_ulp)
-        self._misrounded += other._misrounded
-        if other._worst is not None:
-            self._consider(other._worst)
-
     def count(self, what: str, n: int) -> None:
         """Add to a named count of the finding."""
         self._counts[what] += n

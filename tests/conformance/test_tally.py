@@ -166,11 +166,10 @@ def test_nothing_judged_is_nothing_found(small):
 
 
 def test_counts_add_up(small):
-    a, b = Tally(trial(small)), Tally(trial(small))
-    a.count("detached", 2)
-    b.count("detached", 3)
-    a.join(b)
-    assert a.outcome().counts == {"detached": 5}
+    tally = Tally(trial(small))
+    tally.count("detached", 2)
+    tally.count("detached", 3)
+    assert tally.outcome().counts == {"detached": 5}
 
 
 # -- order and chunking ------------------------------------------------------------------------------------------------
@@ -185,7 +184,11 @@ points = st.lists(st.tuples(logits, results, ratios), min_size=1, max_size=12)
 
 def tallied(judging, kind, chosen):
     """A tally of those points, in that order, in one call."""
-    tally = Tally(judging)
+    return added(Tally(judging), judging, kind, chosen)
+
+
+def added(tally, judging, kind, chosen):
+    """The tally, with those points added in one call."""
     z, got, rho = (np.array(column) for column in zip(*chosen, strict=True))
     batch = Batch.at_logits(z)
     if kind in {"boolean", "ratio", "whole"}:
@@ -220,7 +223,7 @@ def test_the_outcome_does_not_depend_on_order_or_chunking(small, kind, subnormal
     parts = [mixed[a:b] for a, b in itertools.pairwise(cuts)]
     joined = Tally(judging)
     for part in parts:
-        joined.join(tallied(judging, kind, part))
+        added(joined, judging, kind, part)
     assert repr(joined.outcome(graded=graded)) == once
     assert repr(tallied(judging, kind, mixed).outcome(graded=graded)) == once
 
