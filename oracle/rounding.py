@@ -36,22 +36,29 @@ def _compare(x: Enclosure, values: Floats) -> tuple[NDArray[np.int8], Mask]:
     return sign.astype(np.int8), apart | equal
 
 
-def ulp_errors(x: Enclosure, got: ArrayLike, fmt: Format) -> tuple[Floats, Floats]:
+def ulp_errors(
+    x: Enclosure, got: ArrayLike, fmt: Format, within: tuple[ArrayLike, ArrayLike] | None = None
+) -> tuple[Floats, Floats]:
     """(low, high), certified: low <= |got - x| / q(x) <= high, with q the quantum of the format at the exact x.
 
     From the overflow threshold 2**emax (2 - 2**-p) on, x is infinite: the right infinity has error 0, any other number
     is measured from 2**(emax + 1); an infinity got below the threshold counts as 2**(emax + 1). NaN for a number and a
     number for NaN: infinite; NaN for NaN: 0. Where a ball leaves the quantum or the overflow open, both are covered.
+    within: floats known to enclose |x| besides the ball: they settle the quantum where a ball reaches over a power of two.
     """
-    low, high = in_blocks(lambda a, b: _ulp_errors(a, b, fmt), x, np.asarray(got, dtype=np.float64))
+    bounds = (0.0, np.inf) if within is None else within
+    operands = [np.asarray(operand, dtype=np.float64) for operand in (got, *bounds)]
+    low, high = in_blocks(lambda a, b, least, most: _ulp_errors(a, b, least, most, fmt), x, *operands)
     return low, high
 
 
-def _ulp_errors(x: Enclosure, got: Floats, fmt: Format) -> tuple[Floats, Floats]:
+def _ulp_errors(x: Enclosure, got: Floats, least: Floats, most: Floats, fmt: Format) -> tuple[Floats, Floats]:
     x = x if x.shape == got.shape else x.broadcast_to(np.broadcast_shapes(x.shape, got.shape))
     got = np.broadcast_to(got, x.shape)
     answer = where(np.isinf(got), _beyond(fmt, got), np.where(np.isnan(got), 0.0, got))
     lowest, highest = _powers(x)
+    lowest = np.where(least > 0, np.maximum(lowest, np.frexp(least)[1].astype(np.int64) - 1), lowest)
+    highest = np.where(most < np.inf, np.minimum(highest, np.frexp(most)[1].astype(np.int64) - 1), highest)
     overflows, may_overflow = _overflow(x, fmt)
     low, high = _distance(answer - x, lowest, highest, fmt)
     if may_overflow.any():

@@ -13,8 +13,7 @@ from conformance.clauses.trial import Trial
 from conformance.inputs import logits
 from conformance.inputs.batch import Batch
 from conformance.record import Level
-from oracle import enclosure
-from oracle.ball import Enclosure
+from oracle import enclosure, judging
 from oracle.bounds import KERNEL_SHOULD, centre, kernel_must
 from oracle.formats import Floats
 
@@ -64,7 +63,7 @@ def _answered(trial: Trial) -> tuple[Floats, Floats, tuple[Floats | None, Floats
 def _judge_value(trial: Trial, limit: float) -> Outcome:
     tally = Tally(trial)
     z, losses, _ = _answered(trial)
-    tally.kernel(LOSS, Batch.at_logits(z), losses, enclosure.softplus_minus(z), limit)
+    tally.kernel(LOSS, Batch.at_logits(z), losses, judging.losses(z, losses, trial.fmt), limit)
     return tally.outcome(graded=True)
 
 
@@ -72,15 +71,11 @@ def _judge_gradient(trial: Trial, limit: float) -> Outcome:
     """Both derivatives in the policy's logps: minus and plus sigma(-z)."""
     tally = Tally(trial)
     z, _, parts = _answered(trial)
-    slope, batch = enclosure.sigmoid_minus(z), Batch.at_logits(z)
+    batch = Batch.at_logits(z)
     for quantity, sign, part in zip(GRADIENTS[:2], SIGNS[:2], parts, strict=True):
         got = np.full(len(batch), np.nan) if part is None else part
-        tally.kernel(quantity, batch, got, _signed(slope, sign), limit)
+        tally.kernel(quantity, batch, got, judging.derivatives(z, sign * got, trial.fmt), limit)
     return tally.outcome(graded=True)
-
-
-def _signed(x: Enclosure, sign: float) -> Enclosure:
-    return x if sign > 0 else -x
 
 
 @chapter.clause(

@@ -12,10 +12,10 @@ from conformance.clauses.quantities import exact_value
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import NAMES, Batch
 from conformance.record import Worst
-from oracle import bounds, rounding
-from oracle.ball import Enclosure
+from oracle import bounds
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
+from oracle.judging import Judged
 from oracle.ulp import ulp_error
 
 GRADES = (
@@ -61,31 +61,27 @@ class Tally:
         self._worst_ulp = 0.0
         self._misrounded = 0
 
-    def kernel(self, quantity: str, batch: Batch, got: Floats, exact: Enclosure, limit: float) -> None:
-        """Errors in ulps of the exact values, of which `limit` is allowed; counts what is wrongly rounded and flushed.
+    def kernel(self, quantity: str, batch: Batch, got: Floats, judged: Judged, limit: float) -> None:
+        """Errors in ulps, of which `limit` is allowed; counts what is wrongly rounded and flushed, and what went up a tier.
 
         A zero where the exact value is below the smallest normal is accepted, and counted as flushed; an
         implementation that declares flushing is measured there in units of the smallest normal.
         """
-        fmt, size = self._trial.fmt, np.abs(bounds.centre(exact))
-        low, high = rounding.ulp_errors(exact, got, fmt)
-        for i in np.flatnonzero((low <= limit) & (high > limit)):
-            low[i] = high[i] = ulp_error(float(got[i]), exact_value(quantity, batch.take([i])), fmt)
-        rounded, decided = rounding.round(exact, fmt)
-        for i in np.flatnonzero(~decided):
-            rounded[i] = exact_value(quantity, batch.take([i])).round(fmt)
-        misrounded = (got != rounded) & ~(np.isnan(got) & np.isnan(rounded))
-        below = size < fmt.smallest_normal
+        fmt, errors = self._trial.fmt, judged.errors.copy()
+        for i in np.flatnonzero((errors > limit) & (errors <= limit + 2.0**-15)):  # the error bound may pass it, not the error
+            errors[i] = ulp_error(float(got[i]), exact_value(quantity, batch.take([i])), fmt)
         if self._trial.flush:
-            high = np.where(below, high / 2.0 ** (fmt.precision - 1), high)
-        flushed = below & (got == 0) & misrounded
-        self._counts["wrongly rounded"] += int(np.count_nonzero(misrounded))
+            errors = np.where(judged.subnormal, errors / 2.0 ** (fmt.precision - 1), errors)
+        flushed = judged.subnormal & (got == 0) & judged.wrong
+        self._counts["wrongly rounded"] += int(np.count_nonzero(judged.wrong))
         self._counts["flushed to zero"] += int(np.count_nonzero(flushed))
-        self._counts["not finite"] += int(np.count_nonzero(~np.isfinite(got) & np.isfinite(rounded)))
-        judged = np.where(flushed, 0.0, high)
-        self._worst_ulp = max(self._worst_ulp, float(judged.max(initial=0.0)))
-        self._misrounded += int(np.count_nonzero(misrounded & ~flushed))
-        self._add(quantity, batch, got, judged / limit)
+        self._counts["not finite"] += int(np.count_nonzero(judged.wrong & ~np.isfinite(got)))
+        self._counts["beyond the float64 tier"] += judged.escalated[0]
+        self._counts["beyond double-double"] += judged.escalated[1]
+        allowed = np.where(flushed, 0.0, errors)
+        self._worst_ulp = max(self._worst_ulp, float(allowed.max(initial=0.0)))
+        self._misrounded += int(np.count_nonzero(judged.wrong & ~flushed))
+        self._add(quantity, batch, got, allowed / limit)
 
     def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
         """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""

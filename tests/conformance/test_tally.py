@@ -16,8 +16,9 @@ from conformance.clauses.trial import Trial
 from conformance.implementations import numpy_implementation
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden
-from oracle import FORMATS, Real, bfloat16, enclosure
+from oracle import FORMATS, Real, bfloat16
 from oracle.bounds import kernel_must
+from oracle.judging import losses as judged_losses
 
 formats = pytest.mark.parametrize("fmt", FORMATS, ids=str)
 ULP = 2.0**-8
@@ -30,7 +31,8 @@ def trial(small, fmt=bfloat16, subnormals=None):
 
 def kernel(trial, z, got, limit=8.0):
     tally = Tally(trial)
-    tally.kernel(LOSS, Batch.at_logits(z), np.atleast_1d(got), enclosure.softplus_minus(np.atleast_1d(z)), limit)
+    logits, returned = np.atleast_1d(z).astype(float), np.atleast_1d(got).astype(float)
+    tally.kernel(LOSS, Batch.at_logits(z), returned, judged_losses(logits, returned, trial.fmt), limit)
     return tally.outcome(graded=True)
 
 
@@ -46,7 +48,13 @@ def test_correct_rounding_is_zero_violations_and_the_best_grade(small, fmt):
     z = fmt.round_array(np.linspace(-30, 30, 41))
     outcome = kernel(trial(small, fmt), z, exactly(z, fmt))
     assert (outcome.points, outcome.violations, outcome.grade) == (41, 0, "correctly rounded")
-    assert outcome.counts == {"wrongly rounded": 0, "flushed to zero": 0, "not finite": 0}
+    assert outcome.counts == {
+        "wrongly rounded": 0,
+        "flushed to zero": 0,
+        "not finite": 0,
+        "beyond the float64 tier": 41 if fmt.width > 32 else 0,
+        "beyond double-double": 0,
+    }
     assert outcome.worst.ulp <= 0.5
     assert outcome.worst.rho == pytest.approx(outcome.worst.ulp / 8, rel=1e-4)
 
@@ -195,7 +203,7 @@ def added(tally, judging, kind, chosen):
         batch = Batch.of(np.copysign(0.0, got), -np.abs(z), np.copysign(0.0, rho - 0.7), -1.0)
     match kind:
         case "kernel":
-            tally.kernel(LOSS, batch, got, enclosure.softplus_minus(z), kernel_must(bfloat16))
+            tally.kernel(LOSS, batch, got, judged_losses(z, got, bfloat16), kernel_must(bfloat16))
         case "interval":
             tally.interval(LOSS, batch, got, accepted_losses(judging, batch))
         case "boolean":
