@@ -68,12 +68,12 @@ _SLOPE = _Function(first_tier.sigmoid_minus, enclosure.sigmoid_minus, lambda z: 
 
 
 def losses(z: Floats, got: Floats, fmt: Format) -> Judged:
-    """Returned losses against f(z) = log1p(exp(-z)); z: n numbers of the format, got: n numbers, both float64."""
+    """Returned losses against f(z) = log1p(exp(-z)): z and got are n float64 numbers each, got of the format."""
     return _judged(_LOSS, z, got, fmt)
 
 
 def derivatives(z: Floats, got: Floats, fmt: Format) -> Judged:
-    """Returned derivatives against s(z) = sigma(-z); z: n numbers of the format, got: n numbers, both float64."""
+    """Returned derivatives against s(z) = sigma(-z): z and got are n float64 numbers each, got of the format."""
     return _judged(_SLOPE, z, got, fmt)
 
 
@@ -109,7 +109,7 @@ def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Jud
         placed = _placed(got, fmt)
         errors = _errors(placed, exact, power, fmt, slack, errors)
     far = errors >= 0.5
-    wrong = np.logical_or(far, _differs_from_held(got, fmt), out=judged.wrong[block])
+    np.logical_or(far, _differs_from_held(got, fmt), out=judged.wrong[block])
     doubtful = [odd]
     at = np.flatnonzero(far)
     if at.size:
@@ -119,8 +119,7 @@ def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Jud
         errors[at] = _errors(placed[at], exact[at], power, fmt, slack, np.empty(at.size))
         doubtful.append(at[~(one_binade & (errors[at] * _DOWN - 2 * slack > 0.5)) & ~np.isnan(got[at])])
     if placed is not got:
-        nothing = np.isnan(got)
-        errors[nothing], wrong[nothing] = np.inf, True
+        errors[np.isnan(got)] = np.inf
     if deep:
         np.less(exact, fmt.smallest_normal, out=judged.subnormal[block])
         doubtful.append(np.flatnonzero(np.abs(exact - fmt.smallest_normal) <= fmt.smallest_normal * 2.0**-48))
@@ -155,7 +154,7 @@ def _power_below(x: Floats) -> Floats:
 
 
 def _differs_from_held(got: Floats, fmt: Format) -> Mask:
-    """Where the number is not one that the format holds."""
+    """Where the number is not one that the format holds; a NaN differs from everything."""
     if fmt.width == 32:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(got.astype(np.float32) != got)

@@ -87,18 +87,57 @@ def test_binary64_is_judged_by_double_double(name: str) -> None:
     assert exactly <= 1
 
 
+def three_ways(first, n: int) -> tuple[Floats, Floats]:
+    """Ordinary logits of binary32, and results a step below, a step above and rounded correctly."""
+    z = binary32.round_array(np.random.default_rng(2).normal(size=n) * 10)
+    steps = np.random.default_rng(4).integers(-1, 2, n)
+    return z, binary32.from_ordinals(binary32.ordinals(binary32.round_array(first(z))) + steps)
+
+
 @both
 def test_what_the_float64_tier_leaves_open_goes_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a first tier said to be good to a tenth of an ulp only, the verdicts are the same, and more come from above."""
     judge, first, _ = FUNCTIONS[name]
-    z = binary32.round_array(np.random.default_rng(2).normal(size=4000) * 10)
-    steps = np.random.default_rng(4).integers(-1, 2, z.size)
-    got = binary32.from_ordinals(binary32.ordinals(binary32.round_array(first(z))) + steps)
+    z, got = three_ways(first, 4000)
     sharp = judge(z, got, binary32)
     monkeypatch.setattr(judging, "_slack", lambda fmt: 0.1)
     blunt = judge(z, got, binary32)
     assert blunt.escalated[0] > 100 > sharp.escalated[0]
     assert (blunt.wrong == sharp.wrong).all()
+
+
+@both
+def test_where_the_quantum_is_in_doubt_the_number_goes_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The neighbourhood of the powers of two widened from 2**-49 to 2**-8, so that some values lie in it."""
+    judge, first, _ = FUNCTIONS[name]
+    z, got = three_ways(first, 40_000)
+    sharp = judge(z, got, binary32)
+    monkeypatch.setattr(judging, "_DOWN", 1 - 2.0**-8)
+    blunt = judge(z, got, binary32)
+    assert blunt.escalated[0] > 10
+    assert (blunt.wrong == sharp.wrong).all()
+
+
+def test_known_sides_of_a_power_of_two_are_not_asked_for_again() -> None:
+    """s < 1, s on its side of 1/2, and f > -z settle the quantum without another tier."""
+    t = np.concatenate([np.exp2(np.arange(-80, -30)), np.linspace(40, 120, 50)])
+    beside = {-1: np.where(t < 1, 0.5 + 2.0**-23, 1 - 2.0**-23), 1: np.where(t < 1, 0.5 - 2.0**-23, 1.0)}
+    for sign, got in beside.items():
+        judged = judging.derivatives(sign * t, got, binary32)
+        assert judged.wrong.all()
+        assert judged.escalated == (0, 0)
+    powers = np.exp2(np.arange(6, 100))
+    judged = judging.losses(-powers, powers * (1 + 2.0**-22), binary32)
+    assert judged.wrong.all()
+    assert judged.escalated == (0, 0)
+
+
+@pytest.mark.parametrize(("got", "wrong"), [(256.0, True), (258.0, False)])
+def test_a_midpoint_is_decided_by_the_sticky_bit(got: float, wrong: bool) -> None:
+    """f(-257) lies above 257, which is half-way between two numbers of bfloat16, by less than 2**-370."""
+    judged = judging.losses(np.array([-257.0]), np.array([got]), bfloat16)
+    assert judged.wrong[0] == wrong
+    assert judged.escalated == (1, 1)
 
 
 @both
