@@ -37,10 +37,10 @@ class _Kept:
 _KEPT = _Kept()
 
 
-def accepted_losses(trial: Trial, batch: Batch) -> Acceptance:
+def accepted_losses(trial: Trial, batch: Batch, *, ratios_first: bool = False) -> Acceptance:
     """`oracle.bounds.loss` of the batch in the trial's format."""
-    key = _key(b"loss", trial, batch)
-    return _KEPT.get(key, lambda: bounds.loss(as_pairs(batch), trial.fmt, flush=trial.flush))
+    key = _key(b"ratios first" if ratios_first else b"loss", trial, batch)
+    return _KEPT.get(key, lambda: bounds.loss(as_pairs(batch), trial.fmt, flush=trial.flush, ratios_first=ratios_first))
 
 
 def accepted_gradients(trial: Trial, batch: Batch) -> Acceptance:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes
+import numpy as np
+
+from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes, reference_detached
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import GRADIENTS
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import (
     cancelling,
     far_from_reference,
     mixed_magnitudes,
     near_reference,
+    one_sided,
     short_responses,
 )
 from conformance.record import Level
@@ -54,3 +60,79 @@ def realistic(trial: Trial) -> Outcome:
 def adversarial(trial: Trial) -> Outcome:
     """Derivatives where the margin cancels, and of logps of unlike size."""
     return judge_regimes(trial, "GRAD-2", (cancelling, mixed_magnitudes), judge_gradients)
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "policy equals reference",
+    kills=(
+        "gradient-zero-at-kink",
+        "gradient-one-at-kink",
+    ),
+    statement="Where the policy's log-probabilities equal the reference's, the derivative in policy_chosen shall be "
+    "-beta (1/2 - eps) and in policy_rejected beta (1/2 - eps), within their acceptance intervals: not 0, and not beta.",
+    derivation="z = 0, where every training starts, is where the piecewise form max(-z, 0) + log1p(e^-|z|) has its kink: "
+    "automatic differentiation that takes one side there gives 0 or -beta. " + DERIVATION,
+    guards=("https://github.com/jax-ml/jax/issues/2140", "https://github.com/jax-ml/jax/issues/2107"),
+    needs=("gradient",),
+)
+def at_the_reference(trial: Trial) -> Outcome:
+    """Derivatives at a margin of exactly 0."""
+    return judge_regimes(trial, "GRAD-3", (short_responses, near_reference), _judge_at_reference, smoothings=(0.0, 0.1))
+
+
+def _judge_at_reference(tally: Tally, trial: Trial, batch: Batch) -> None:
+    policy = batch.logps[:2]
+    judge_gradients(tally, trial, Batch(*policy, *policy, batch.beta, batch.label_smoothing))
+
+
+@chapter.clause(
+    4,
+    Level.SHOULD,
+    "equal and opposite",
+    kills=("gradient-rejected-sign",),
+    statement="The derivatives in policy_chosen and in policy_rejected should be each other's negatives, bit for bit, and so "
+    "should those in ref_chosen and in ref_rejected where the reference is not detached.",
+    derivation="The margin is a difference: one number goes to both sides of it, with two signs, and negation is exact.",
+    needs=("gradient",),
+)
+def equal_and_opposite(trial: Trial) -> Outcome:
+    """The derivatives of a pair against each other."""
+    return judge_regimes(trial, "GRAD-4", (near_reference, short_responses), _judge_opposites, betas=(0.1, 1.0))
+
+
+def _judge_opposites(tally: Tally, trial: Trial, batch: Batch) -> None:
+    answer = trial.answer(batch, gradient=True)
+    parts = answer.gradient or (None,) * 4
+    for one, other in ((0, 1), (2, 3)):
+        if one == 2 and reference_detached(answer):
+            tally.count("reference detached", len(batch))
+            continue
+        this, that = (np.full(len(batch), np.nan) if part is None else part for part in (parts[one], parts[other]))
+        tally.boolean(GRADIENTS[other], batch, that, that == -this)
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "tails",
+    kills=(
+        "gradient-one-minus-sigmoid",
+        "gradient-floored",
+        "gradient-nan-branch",
+    ),
+    statement="Where three of the log-probabilities are 0, so that the margin is exact, from 1 to 20,000 nats of either sign, "
+    "the derivatives shall lie in their acceptance intervals: never NaN, and 0 only where the exact derivative, or sigma(-z), "
+    "is below the smallest normal number.",
+    derivation="Only the product with beta and the kernel err. 1 - sigma(z) is 0 from z = (p + 1) ln 2 on, and two branches of "
+    "which the one not taken overflows have the derivative 0 * inf. " + DERIVATION,
+    guards=(
+        "https://github.com/jax-ml/jax/issues/40825",
+        "https://github.com/thinking-machines-lab/tinker-cookbook/pull/188",
+    ),
+    needs=("gradient",),
+)
+def tails(trial: Trial) -> Outcome:
+    """Derivatives deep in both tails, and on the way there."""
+    return judge_regimes(trial, "GRAD-5", (one_sided,), judge_gradients, smoothings=(0.0, 0.1))

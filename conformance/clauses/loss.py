@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from conformance.clauses.accepted import accepted_losses
 from conformance.clauses.ends import DERIVATION, judge_losses, judge_regimes
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.quantities import LOSS
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import (
     cancelling,
     far_from_reference,
@@ -65,3 +69,24 @@ def cancellation(trial: Trial) -> Outcome:
 def magnitudes(trial: Trial) -> Outcome:
     """Losses of logps of unlike size."""
     return judge_regimes(trial, "LOSS-3", (mixed_magnitudes,), judge_losses)
+
+
+@chapter.clause(
+    4,
+    Level.SHOULD,
+    "near the reference, log-ratios first",
+    kills=("margin-in-float16",),
+    statement="Where the policy is near the reference, the loss should lie in the acceptance interval of the order "
+    "(pc - rc) - (pr - rr): as near to the exact value as log-ratios taken first come.",
+    derivation="delta_z of that order alone, D = 2 (|pc - rc| + |pr - rr|) (docs/bounds.md). A policy and a reference within "
+    "a factor of 2 of each other have an exact log-ratio (Sterbenz), while pc - pr rounds at the size of the responses: "
+    "hundreds of nats. Both orders are correct code, and a MUST admits both; this one is better by up to p bits.",
+    guards=("https://github.com/huggingface/trl/pull/3906",),
+)
+def log_ratios_first(trial: Trial) -> Outcome:
+    """Losses near the reference, against the sharper interval."""
+    return judge_regimes(trial, "LOSS-4", (near_reference,), _judge_sharply)
+
+
+def _judge_sharply(tally: Tally, trial: Trial, batch: Batch) -> None:
+    tally.interval(LOSS, batch, trial.answer(batch).losses, accepted_losses(trial, batch, ratios_first=True))

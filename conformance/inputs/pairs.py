@@ -60,6 +60,13 @@ def mixed_magnitudes(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
     return _rounded(fmt, *(-np.exp(rng.uniform(np.log(1e-4), np.log(20_000), n)) for _ in range(4)))
 
 
+def one_sided(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
+    """Three log-probabilities are 0 and one of the policy's is -1 ... -20,000 nats: the margin is exact, of either sign."""
+    margin = fmt.round_array(np.exp(rng.uniform(0, np.log(20_000), n)))
+    up = rng.integers(0, 2, n).astype(bool)
+    return Batch.of(np.where(up, 0.0, -margin), np.where(up, -margin, 0.0))
+
+
 def very_long_responses(fmt: Format, n: int, rng: np.random.Generator) -> Batch:
     """Log-probabilities down to -100,000 nats (-60,000 in binary16), the policy anywhere from the reference to far."""
     most = min(100_000.0, 0.92 * fmt.largest)

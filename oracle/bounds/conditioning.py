@@ -42,7 +42,7 @@ class Pairs:
         return self.policy_chosen_logps, self.policy_rejected_logps, self.ref_chosen_logps, self.ref_rejected_logps
 
 
-def logit_error(pairs: Pairs, fmt: Format) -> tuple[Floats, Floats]:
+def logit_error(pairs: Pairs, fmt: Format, *, ratios_first: bool = False) -> tuple[Floats, Floats]:
     """delta_z, as (down, up): z - down <= computed z <= z + up, over every admitted way to compute it in the format.
 
     Admitted: (a - c) - (b - d) and (a - b) - (c - d), and the sequential sums that begin with a difference, such as
@@ -52,6 +52,8 @@ def logit_error(pairs: Pairs, fmt: Format) -> tuple[Floats, Floats]:
         D       = max(2 (|a - c| + |b - d|), 2 (|a - b| + |c - d|), |h| +
                       max(|a - b|, |a - c|, |b - d|, |c - d|) + max(|h - a|, |h + b|, |h + c|, |h - d|))
         delta_z = u (1 + 4u) beta+ (D + |h|) + delta_beta |h| + lambda (4 + 8 beta+ where a subnormal may be flushed)
+
+    ratios_first admits (a - c) - (b - d) alone, with beta applied last or first: D = 2 (|a - c| + |b - d|).
 
     with [beta-, beta+] the options' range: delta_beta is |beta| - beta- towards 0 and beta+ - |beta| away from it.
     """
@@ -66,7 +68,7 @@ def logit_error(pairs: Pairs, fmt: Format) -> tuple[Floats, Floats]:
         ratios, policies = [np.abs(a - c), np.abs(b - d)], [np.abs(a - b), np.abs(c - d)]
         partials = [np.abs(x) for x in (margin - a, margin + b, margin + c, margin - d)]
         sequential = np.maximum.reduce(ratios + policies) + np.maximum.reduce(partials) + h
-        D = np.maximum.reduce([2 * sum(ratios), 2 * sum(policies), sequential])
+        D = 2 * sum(ratios) if ratios_first else np.maximum.reduce([2 * sum(ratios), 2 * sum(policies), sequential])
         numbers = np.abs([a, b, c, d, *ratios, *policies, *partials, h])
         tiny = ((numbers > 0) & (numbers < 8 * lam)).any(axis=0)
         rounding = u * (1 + 4 * u) * most * (D + h)

@@ -12,16 +12,17 @@ from oracle.bounds.conditioning import OUT, Pairs, kernel_must, logit_error, opt
 from oracle.formats import Floats, Format
 
 
-def loss(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
+def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool = False) -> Acceptance:
     """The acceptance interval of the loss: the image of [z - delta_z, z + delta_z] with a kernel at its MUST bound.
 
     Without smoothing f falls, and a kernel errs by at most 2Ku f + K eta:
 
         [f(z + delta_z) (1 - 2Ku) - K eta,  f(z - delta_z) (1 + 2Ku) + K eta]
 
-    With smoothing, `_smoothed_loss`. No linearisation: valid however wide the logit's interval.
+    With smoothing, `_smoothed_loss`. No linearisation: valid however wide the logit's interval. ratios_first: of the order
+    (pc - rc) - (pr - rr) alone.
     """
-    z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
+    z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt, ratios_first=ratios_first)
     if pairs.label_smoothing != 0:
         return _smoothed_loss(z, z - down, z + up, pairs.label_smoothing, fmt, flush)
     n, kernel, floor = z.size, 2 * kernel_must(fmt) * fmt.unit_roundoff, kernel_must(fmt) * quantum_floor(fmt, flush)

@@ -23,6 +23,7 @@ DRAWS = [
     pairs.short_responses,
     pairs.cancelling,
     pairs.mixed_magnitudes,
+    pairs.one_sided,
     pairs.very_long_responses,
     pairs.near_overflow,
     pairs.overflowing_margin,
