@@ -1,5 +1,6 @@
 """What is true: the exact DPO loss, its gradients and metrics, at any precision, correctly rounded into any format."""
 
+from oracle import bounds, enclosure, judging
 from oracle.dpo import Gradient, chosen_logratio, gradient, logit, loss, margin, rejected_logratio, second_derivative
 from oracle.dyadic import Dyadic
 from oracle.errors import (
@@ -16,6 +17,7 @@ from oracle.errors import (
 from oracle.formats import FORMATS, Format, bfloat16, binary16, binary32, binary64, get_format
 from oracle.real import Interval, Real
 from oracle.reductions import EmptyBatch, Metrics, mean, metrics
+from oracle.rounding import round  # noqa: A004
 
 __all__ = [
     "FORMATS",
@@ -39,14 +41,18 @@ __all__ = [
     "binary16",
     "binary32",
     "binary64",
+    "bounds",
     "chosen_logratio",
+    "enclosure",
     "get_format",
     "gradient",
+    "judging",
     "logit",
     "loss",
     "margin",
     "mean",
     "metrics",
     "rejected_logratio",
+    "round",
     "second_derivative",
 ]

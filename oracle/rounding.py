@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oracle.ball import Enclosure, Mask, exact, in_blocks, normalised, where
+from oracle.ball import Enclosure, Mask, as_enclosure, exact, in_blocks, normalised, where
 from oracle.doubledouble import Floats, Integers, power_of_two, two_sum
-from oracle.formats import Format
+from oracle.formats import Format, get_format
 
 DOWN, UP = 1.0 - 2.0**-50, 1.0 + 2.0**-50  # cover the at most three roundings of a bound
 OUT_OF_SIGHT = 900  # binary orders: below 2**-900 quanta an error is reported as at most 2**-900
@@ -76,13 +76,14 @@ def _ulp_errors(x: Enclosure, got: Floats, least: Floats, most: Floats, fmt: For
     )
 
 
-def round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:  # noqa: A001
-    """(values, decided): x rounded to nearest even into the format, certain where decided.
+def round(x: Enclosure | ArrayLike, fmt: Format | str) -> tuple[Floats, Mask]:  # noqa: A001
+    """(values, decided): an enclosure, or exact float64 numbers, rounded to nearest even into the format where decided.
 
     Underflow is gradual; from the overflow threshold on the value is an infinity. An undecided value is one of the two
     candidates. Zero has the sign of the centre.
     """
-    values, decided = in_blocks(lambda a: _round(a, fmt), x)
+    known = get_format(fmt)
+    values, decided = in_blocks(lambda a: _round(a, known), as_enclosure(x))
     return values, decided
 
 

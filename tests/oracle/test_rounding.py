@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import oracle
 from oracle import enclosure, rounding
 from oracle.enclosure import Enclosure
 from oracle.errors import OutOfRange
@@ -204,3 +206,13 @@ def test_a_log1p_of_exp_in_binary64_is_judged_to_a_small_part_of_an_ulp() -> Non
     low, high = enclosure.ulp_errors(enclosure.softplus_minus(z), np.log1p(np.exp(-z)), binary64)
     assert (high - low).max() <= 2.0**-9
     assert high.max() < 64
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_the_front_door_rounds_exact_numbers_and_takes_a_format_by_name(fmt: Format) -> None:
+    values = np.array([0.1, 257.0, -1e-6, math.inf])
+    rounded, decided = oracle.round(values, fmt.name)
+    assert (rounded == fmt.round_array(values)).all()
+    assert decided.all()
+    with pytest.raises(oracle.UnknownFormat):
+        oracle.round(values, "float8")
