@@ -54,9 +54,9 @@ def sweep(
     """The report of judging every finite logit of a format from low to high: the loss and its two derivatives in the policy.
 
     low, high: numbers of the format, or text of decimals or hexadecimal floats; the whole format without them.
-    A named implementation is judged in `workers` processes (as many as there are CPUs, fewer for a short range), or over a lent executor, with
-    that many shards under way; isolate=False, or an object, judges in this process. resume: a ledger, begun where there
-    is none, to which every finished shard is added and from which a sweep is carried on.
+    A named implementation is judged in `workers` processes (as many as there are CPUs, fewer for a short range), or over
+    a lent executor, with that many shards under way; isolate=False, or an object, judges in this process. resume: a
+    ledger, begun where there is none, to which every finished shard is added and from which a sweep is carried on.
 
     What an implementation does wrong is in the report; a shard that it ends in another way than by an answer, or does not
     end within time_limit seconds, ends the sweep, and the report says so. Raises BadRequest, CannotSweep, what `load`
@@ -98,8 +98,8 @@ def _crew(
         return Lent(executor, implementation, planned.fmt, workers or 2 * (os.cpu_count() or 1), time_limit)
     if not isolate:
         return Here(load(implementation), implementation, planned.fmt)
-    worth = min(os.cpu_count() or 1, -(-planned.numbers // WORTH_A_PROCESS))
-    return Processes(implementation, planned.fmt, workers or worth, time_limit)
+    worth = workers or min(os.cpu_count() or 1, -(-planned.numbers // WORTH_A_PROCESS))
+    return Processes(implementation, planned.fmt, min(worth, len(planned.shards())), time_limit)
 
 
 def _introduced(crew: Crew) -> Subject:
