@@ -14,6 +14,7 @@ from rich.text import Text
 from conformance.record import Verdict
 from conformance.reports.terminal import STYLES
 from conformance.sweep.report import Bad, Bin, Judgement, Report
+from oracle import get_format
 
 DERIVATIVES = "derivatives"
 """The title of both derivatives where one is minus the other, number for number: that by policy_chosen_logps is shown."""
@@ -66,7 +67,10 @@ def columns(report: Report) -> list[tuple[str, Judgement]]:
 def title(report: Report) -> str:
     """Who was swept, in what."""
     source = f" ({report.source})" if report.source not in {"", report.implementation} else ""
-    return f"{report.implementation}{source} in {report.format}: every logit from {_logit(report.low)} to {_logit(report.high)}"
+    low, high = float.fromhex(report.low), float.fromhex(report.high)
+    whole = (-low, high) == (get_format(report.format).largest,) * 2
+    which = "every logit" if whole else f"every logit from {low!r} to {high!r}"
+    return f"{report.implementation}{source} in {report.format}: {which}"
 
 
 def subtitle(report: Report) -> str:

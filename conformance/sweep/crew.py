@@ -247,8 +247,9 @@ class _Lane:
     def ending(self) -> str:
         """How the process ended, with the last line it wrote."""
         assert self._process is not None
-        self._process.join(5)
-        status = self._process.exitcode
+        deadline = time.monotonic() + 5
+        while (status := self._process.exitcode) is None and time.monotonic() < deadline:
+            time.sleep(0.01)  # the executor's own thread may be the one that learns it
         how = f"ended the process with status {status}"
         if status is not None and status < 0:
             how = f"ended the process with {signal.Signals(-status).name}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.errors import BadRequest
-from oracle import Format, OracleError
+from oracle import Format, OracleError, binary64
 from oracle.arguments import read
 from oracle.formats import Floats
 
@@ -124,10 +124,11 @@ def _bound(name: str, value: object, fmt: Format) -> float:
         raise BadRequest(f"{name} = {value}: a finite number; SPECIAL judges infinities and NaN")
     if exact == 0:
         return -0.0 if str(value).strip().startswith("-") else 0.0
+    written = binary64.round_exact(exact) if isinstance(value, str) else exact  # a decimal is the float that Python reads
     nearest = fmt.round_exact(exact)
-    if math.isinf(nearest) or exact != nearest:
+    if math.isinf(nearest) or nearest != written:
         below, above = (float(x) for x in fmt.neighbours(nearest))
-        low, high = (nearest, above) if nearest < exact else (below, nearest)
+        low, high = (nearest, above) if nearest < written else (below, nearest)
         pair = " and ".join(f"{x!r} ({x.hex()})" for x in (low, high))
         raise BadRequest(f"{name} = {value} is not a number of {fmt.name}; its neighbours there are {pair}")
     return nearest
