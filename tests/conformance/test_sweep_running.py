@@ -143,7 +143,7 @@ def test_the_range_is_judged_and_nothing_else(whole):
     assert found.judged == found.numbers == int(binary16.ordinals(0.5)) + 1 + int(binary16.ordinals(2.0)) + 1
     assert all(judgement.judged == found.judged for judgement in found.judgements)
     nearest = [float.fromhex(peak.nearest) for peak in found.judgements[0].peaks]
-    assert nearest == sorted(nearest) and -0.5 <= nearest[0] and nearest[-1] <= 2
+    assert nearest == sorted(nearest) and nearest[0] >= -0.5 and nearest[-1] <= 2
 
 
 # -- who cannot be swept -----------------------------------------------------------------------------------------------
