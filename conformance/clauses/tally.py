@@ -10,6 +10,7 @@ import numpy as np
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import exact_value
 from conformance.clauses.trial import Trial
+from conformance.grades import grade
 from conformance.inputs.batch import NAMES, Batch
 from conformance.record import Worst
 from oracle import bounds
@@ -17,14 +18,6 @@ from oracle.bounds import Acceptance
 from oracle.formats import Floats
 from oracle.judging import Judged
 from oracle.ulp import ulp_error
-
-GRADES = (
-    (0.5, "correctly rounded"),
-    (1.0, "faithful"),
-    (2.0, "within 2 ulp"),
-    (4.0, "within 4 ulp"),
-)
-"""Worst error in ulps, and what it is called; "faithful" needs less than 1."""
 
 
 @dataclass(slots=True)
@@ -130,14 +123,9 @@ class Tally:
 
     def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:
         """The finding's content, with the worst point worked out exactly."""
-        grade = None
-        if graded:
-            limit = bounds.kernel_must(self._trial.fmt)
-            grade = "within MUST" if self._worst_ulp <= limit else "worse"
-            grade = next((name for most, name in GRADES[1:] if self._worst_ulp < most), grade)
-            grade = GRADES[0][1] if self._misrounded == 0 else grade
+        named = grade(self._worst_ulp, self._misrounded, bounds.kernel_must(self._trial.fmt)) if graded else None
         worst = None if self._worst is None else self._exactly(self._worst)
-        return Outcome(self._points, self._violations, worst, dict(self._counts), grade, note)
+        return Outcome(self._points, self._violations, worst, dict(self._counts), named, note)
 
     def _exactly(self, candidate: _Candidate) -> Worst:
         exact = exact_value(candidate.quantity, candidate.batch)

@@ -171,8 +171,8 @@ def _share(count: int, of: int) -> str:
 
 
 def _interval(one: Bin) -> str:
-    if one.upto == 0:
-        return "0"
+    if one.above == 0:
+        return f"[0, {one.upto:g}]"
     if math.isinf(one.upto):
         return "∞"
     if one.upto > 2.0**30:

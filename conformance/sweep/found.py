@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-EDGES = (0.0, 0.125, 0.25, 0.375, 0.5, *(2.0**k for k in range(25)), sys.float_info.max)
-"""ulp. The histogram counts errors of 0, then in (EDGES[i], EDGES[i + 1]], then above the last: infinite ones."""
+EDGES = (0.125, 0.25, 0.375, 0.5, *(2.0**k for k in range(25)), sys.float_info.max)
+"""ulp. The histogram counts errors up to the first, then in (EDGES[i], EDGES[i + 1]], then above the last: infinite ones."""
 KEPT = 10
 """How many of the worst inputs are kept."""
 

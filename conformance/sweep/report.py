@@ -41,7 +41,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """How many errors lie in (above, upto] ulps; above is -1 where the errors are 0, upto inf where they are infinite."""
+    """How many errors lie in (above, upto] ulps; the first bin holds 0, too, and the last only infinite ones."""
 
     above: float
     upto: float
@@ -176,7 +176,7 @@ def _judgement(quantity: Quantity, found: Found, planned: Plan, flush: bool) -> 
         flushed=found.flushed,
         not_finite=found.not_finite,
         escalated=found.escalated,
-        histogram=tuple(map(Bin, (-1.0, *EDGES), (*EDGES, math.inf), found.histogram)),
+        histogram=tuple(map(Bin, (0.0, *EDGES), (*EDGES, math.inf), found.histogram)),
         worst=tuple(bad for _, bad in worst),
         peaks=tuple(_peaks(found, planned)),
     )

@@ -13,13 +13,14 @@ from conformance.sweep.found import EDGES, KEPT, Found, Point
 from conformance.sweep.plan import Shard
 from conformance.sweep.quantities import QUANTITIES, Quantity
 from oracle import Format
-from oracle.ball import Mask
 from oracle.bounds import KERNEL_SHOULD, kernel_must
 from oracle.doubledouble import UnfaithfulArithmetic, assert_ieee
 from oracle.formats import Floats
-from oracle.judging import ABSOLUTE, RELATIVE, Judged
+from oracle.judging import Judged
 from oracle.ulp import ulp_error
 
+OPEN = 2.0**-15
+"""ulp. An error this little above a limit may be an upper bound that passes it alone."""
 BINS_PER_BINADE = 8
 """The grid of z on which the worst error is kept: so many bins of consecutive numbers a binade, each sign its own."""
 
@@ -100,7 +101,6 @@ class _Tally:
         self._flush = flush
         self._must = kernel_must(fmt)
         self._bin = bin_bits(fmt)
-        self._subnormal = quantity.subnormal_above(fmt)
 
     def add(self, block: Shard, z: Floats, got: Floats, judged: Judged) -> None:
         """Count a block of consecutive logits."""
@@ -112,8 +112,8 @@ class _Tally:
         if errors.max() > 0.5:
             errors = np.where(judged.wrong, errors, np.minimum(errors, 0.5))  # what is rightly rounded errs by no more
         flushed = 0
-        if not block.negative and block.stop > self._subnormal:
-            errors, flushed = self._below_normal(block, got, errors, judged.wrong)
+        if judged.subnormal.any():
+            errors, flushed = self._below_normal(got, errors, judged)
         found.flushed += flushed
         top = float(errors.max())
         if top > KERNEL_SHOULD:
@@ -127,21 +127,18 @@ class _Tally:
         if top > found.threshold:
             self._keep(block, got, errors)
 
-    def _below_normal(self, block: Shard, got: Floats, errors: Floats, wrong: Mask) -> tuple[Floats, int]:
+    def _below_normal(self, got: Floats, errors: Floats, judged: Judged) -> tuple[Floats, int]:
         """Errors where the exact value is subnormal: 0 for a flushed one; of who declares it, in smallest normals."""
-        start = max(0, self._subnormal - block.first)
-        below = errors[start:].copy()
         if self._flush:
-            below /= 2.0 ** (self._fmt.precision - 1)
-        flushed = (got[start:] == 0) & wrong[start:]
-        below[flushed] = 0.0
-        return np.concatenate([errors[:start], below]), int(np.count_nonzero(flushed))
+            errors = np.where(judged.subnormal, errors / 2.0 ** (self._fmt.precision - 1), errors)
+        flushed = judged.subnormal & (got == 0) & judged.wrong
+        return np.where(flushed, 0.0, errors), int(np.count_nonzero(flushed))
 
     def _sharpened(self, block: Shard, z: Floats, got: Floats, errors: Floats) -> Floats:
         """Errors worked out exactly where their upper bounds leave a limit open."""
         open_ = np.zeros(errors.shape, dtype=bool)
         for limit in (KERNEL_SHOULD, self._must):
-            open_ |= (errors > limit) & (errors <= limit * (1 + 2 * RELATIVE) + 2 * ABSOLUTE)
+            open_ |= (errors > limit) & (errors <= limit + OPEN)
         places = np.flatnonzero(open_)
         errors = errors.copy() if places.size else errors
         for i in places:

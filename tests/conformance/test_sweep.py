@@ -113,13 +113,18 @@ def test_subnormal_begins_where_the_exact_value_first_lies_below_the_smallest_no
 # -- a tally -----------------------------------------------------------------------------------------------------------
 
 
+def judged_as(errors):
+    """A judgement of those errors, of normal numbers."""
+    return Judged(errors.copy(), errors > 0.5, np.zeros(len(errors), dtype=bool), (1, 0))
+
+
 def tally_of(errors, *, first=1 << 20, negative=False, fmt=binary32, size=997):
     """The tally of synthetic errors, in blocks."""
     tally = _Tally(LOSS, fmt, False)
     for start in range(0, len(errors), size):
         part = np.array(errors[start : start + size], dtype=float)
         block = Shard(first + start, first + start + len(part), negative)
-        tally.add(block, block.logits(fmt), np.arange(start, start + len(part)) + 1.0, Judged(part, part > 0.5, (1, 0)))
+        tally.add(block, block.logits(fmt), np.arange(start, start + len(part)) + 1.0, judged_as(part))
     return tally.found
 
 
@@ -144,7 +149,7 @@ def test_the_worst_ten_the_histogram_and_the_peaks_are_those_of_sorting_everythi
     order = sorted(range(len(errors)), key=lambda i: (-errors[i], i))
     wanted = [(errors[i], negative, (1 << 20) + i, i + 1.0) for i in order[:KEPT] if errors[i] > 0]
     assert [(p.error, p.negative, p.magnitude, p.got) for p in found.worst] == wanted
-    bins = [np.count_nonzero(errors == 0)]
+    bins = [np.count_nonzero(errors <= EDGES[0])]
     bins += [np.count_nonzero((errors > a) & (errors <= b)) for a, b in zip(EDGES, (*EDGES[1:], math.inf), strict=True)]
     assert found.histogram == bins
     assert (found.judged, sum(found.histogram)) == (len(errors), len(errors))
@@ -178,7 +183,7 @@ def test_a_correctly_rounded_number_is_counted_at_half_an_ulp_at_most():
     tally = _Tally(LOSS, binary32, False)
     block = Shard(0, 2, False)
     errors = np.array([0.5000002, 0.5000002])
-    tally.add(block, block.logits(binary32), np.ones(2), Judged(errors, np.array([False, True]), (0, 0)))
+    tally.add(block, block.logits(binary32), np.ones(2), replace(judged_as(errors), wrong=np.array([False, True])))
     assert tally.found.histogram[EDGES.index(0.5)] == 1
     assert tally.found.histogram[EDGES.index(0.5) + 1] == tally.found.wrong == 1
 
