@@ -14,8 +14,8 @@ from conformance.sweep.report import BEND, Judgement, Report
 from oracle import get_format
 
 _BLUE, _ORANGE, _BLACK, _RED = "#0072B2", "#E69F00", "#000000", "#D55E00"
-_FLOOR = 0.02
-"""ulp. What is more exact is drawn here on a logarithmic axis."""
+_NARROW = 4.0
+"""A range of |z| that spans no larger a ratio has a linear axis."""
 _LINEAR = 5.0
 """ulp. Up to this worst error the axis is linear."""
 
@@ -42,9 +42,7 @@ def plot(report: Report, path: Path) -> None:
         row[0].set_ylabel(f"{_brief(name)}\nworst error, ulp", fontsize=9)
     for axes, side in zip(grid[-1], sides, strict=True):
         preferred = "chosen" if side > 0 else "rejected"
-        axes.set_xlabel(
-            f"logit z, logarithmic (z {'>' if side > 0 else '<'} 0: the {preferred} response is preferred)", fontsize=9
-        )
+        axes.set_xlabel(f"logit z (z {'>' if side > 0 else '<'} 0: the {preferred} response is preferred)", fontsize=9)
     worst = "; ".join(f"{_brief(name)} {ulps(judgement.ulp)} ulp" for name, judgement in shown)
     figure.suptitle(f"{_who(report)}: all {report.judged:,} logits judged. Worst: {worst or 'nothing'}", fontsize=11)
     figure.savefig(path, dpi=150)
@@ -61,9 +59,12 @@ def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:
     if inside and edges[-1] > edges[-2]:
         axes.stairs(heights, edges, fill=True, color=colour, linewidth=0)
         axes.stairs(heights, edges, color=colour, linewidth=1.2, baseline=None)
-    axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_formatter(lambda x, _: _tick(side, x))
+    if high / low > _NARROW:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda x, _: _tick(side, x))
+    else:
+        axes.xaxis.set_major_formatter(lambda x, _: f"{side * x:.9g}".replace("-", "\N{MINUS SIGN}"))
     axes.set_axisbelow(True)
     if side < 0:
         axes.invert_xaxis()

@@ -20,10 +20,9 @@ from conformance.implementations import Implementation
 from conformance.sweep import worker
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
-from conformance.sweep.plan import Shard
+from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.shard import Failure, failure, judge_shard
 from conformance.sweep.worker import Refusal
-from oracle import Format
 
 Outcome = tuple[Found, ...] | Failure
 Seen = tuple[Shard, Subject | None, Outcome | Refusal]
@@ -61,15 +60,15 @@ class Crew(Protocol):
 class Here:
     """The process that asks: one shard at a time, with nothing between the implementation and a debugger."""
 
-    def __init__(self, implementation: Implementation, source: str, fmt: Format) -> None:
+    def __init__(self, implementation: Implementation, source: str, planned: Plan) -> None:
         self._implementation = implementation
         self._source = source
-        self._fmt = fmt
+        self._planned = planned
         self._shard: Shard | None = None
 
     def introduce(self) -> Subject | Refusal:
         """The object itself."""
-        return worker.refusal(self._implementation, self._fmt) or subject(self._implementation, self._source)
+        return worker.refusal(self._implementation, self._planned.fmt) or subject(self._implementation, self._source)
 
     def ready(self) -> bool:
         """One at a time."""
@@ -87,7 +86,7 @@ class Here:
         """Judge it."""
         assert self._shard is not None
         shard, self._shard = self._shard, None
-        return [(shard, None, judge_shard(self._implementation, self._fmt, shard))]
+        return [(shard, None, judge_shard(self._implementation, self._planned, shard))]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -96,17 +95,17 @@ class Here:
 class Lent:
     """Any executor: threads, processes, or a cluster. Workers load the implementation by name, each once."""
 
-    def __init__(self, executor: Executor, source: str, fmt: Format, width: int, time_limit: float) -> None:
+    def __init__(self, executor: Executor, source: str, planned: Plan, width: int, time_limit: float) -> None:
         self._executor = executor
         self._source = source
-        self._fmt = fmt
+        self._planned = planned
         self._width = width
         self._limit = time_limit
         self._running: dict[Future[Any], Shard] = {}
 
     def introduce(self) -> Subject | Refusal:
         """As the first worker sees it."""
-        call = self._executor.submit(worker.introduce, self._source, self._fmt)
+        call = self._executor.submit(worker.introduce, self._source, self._planned.fmt)
         told: Subject | Refusal = self._result(call, "the first call")
         return told
 
@@ -116,7 +115,7 @@ class Lent:
 
     def submit(self, shard: Shard) -> None:
         """Hand it to the executor."""
-        self._running[self._executor.submit(worker.judge, self._source, self._fmt, shard)] = shard
+        self._running[self._executor.submit(worker.judge, self._source, self._planned, shard)] = shard
 
     def busy(self) -> bool:
         """Where the executor has any."""
@@ -129,8 +128,8 @@ class Lent:
             oldest = next(iter(self._running.values()))
             told = f"none of {len(self._running)} shards was finished within {self._limit:g} s"
             self.close()
-            return [(oldest, None, failure("hung", told, oldest, self._fmt))]
-        return [_seen(shard, self._result(future, _told(shard, self._fmt))) for future, shard in self._take(done)]
+            return [(oldest, None, failure("hung", told, oldest, self._planned.fmt))]
+        return [_seen(shard, self._result(future, _told(shard, self._planned))) for future, shard in self._take(done)]
 
     def close(self) -> None:
         """Cancel what has not begun; the executor stays its owner's."""
@@ -154,9 +153,9 @@ class Lent:
 class Processes:
     """Fresh processes, each with one shard at a time, so that one that dies or hangs is known, and costs that shard alone."""
 
-    def __init__(self, source: str, fmt: Format, workers: int, time_limit: float) -> None:
+    def __init__(self, source: str, planned: Plan, workers: int, time_limit: float) -> None:
         self._source = source
-        self._fmt = fmt
+        self._planned = planned
         self._limit = time_limit
         self._folder = tempfile.TemporaryDirectory(prefix="dpo-conformance-")
         self._lanes = [_Lane(Path(self._folder.name) / f"{number}.txt") for number in range(workers)]
@@ -165,7 +164,7 @@ class Processes:
     def introduce(self) -> Subject | Refusal:
         """As the first process sees it, which imports the implementation."""
         lane = self._lanes[0]
-        lane.submit(self._limit, worker.introduce, self._source, self._fmt)
+        lane.submit(self._limit, worker.introduce, self._source, self._planned.fmt)
         try:
             assert lane.future is not None
             told: Subject | Refusal = lane.future.result(self._limit)
@@ -184,7 +183,7 @@ class Processes:
         """Hand it to an idle process."""
         lane = next(lane for lane in self._lanes if lane.shard is None)
         lane.shard = shard
-        lane.submit(self._limit, worker.judge, self._source, self._fmt, shard)
+        lane.submit(self._limit, worker.judge, self._source, self._planned, shard)
 
     def busy(self) -> bool:
         """Where a process has one."""
@@ -212,7 +211,7 @@ class Processes:
         if not future.done():
             lane.kill()
             told = f"no answer within {self._limit:g} s; a smaller shard or a longer time limit may help"
-            return shard, None, failure("hung", told, shard, self._fmt)
+            return shard, None, failure("hung", told, shard, self._planned.fmt)
         try:
             return _seen(shard, future.result())
         except BrokenExecutor:
@@ -222,7 +221,7 @@ class Processes:
         if self._deaths[shard] < TRIES:
             self.submit(shard)
             return None
-        return shard, None, failure("died", f"it {how}", shard, self._fmt)
+        return shard, None, failure("died", f"it {how}", shard, self._planned.fmt)
 
 
 class _Lane:
@@ -284,6 +283,6 @@ def _seen(shard: Shard, result: tuple[Subject, Outcome] | Refusal) -> Seen:
     return (shard, None, result) if isinstance(result, Refusal) else (shard, *result)
 
 
-def _told(shard: Shard, fmt: Format) -> str:
-    first, last = shard.ends(fmt)
+def _told(shard: Shard, planned: Plan) -> str:
+    first, last = shard.ends(planned.fmt)
     return f"the shard from {first!r} to {last!r}"

@@ -22,6 +22,10 @@ BLOCK = 1 << 15
 """Logits of one call: they stay in the cache, and torch splits no array of so few over threads."""
 SHARD_SIZE = 1 << 23
 """Logits of one shard, unless another size is asked for: one binade of binary32."""
+BINS_PER_BINADE = 8
+"""The grid of z on which the worst error is kept: so many bins of consecutive logits a binade, each sign its own."""
+BINS = 256
+"""A short range is cut finer: into so many bins, or up to twice as many."""
 MOST = 1 << 40
 """Logits of one sweep: those of binary64 are beyond anybody."""
 
@@ -88,6 +92,12 @@ class Plan:
     def numbers(self) -> int:
         """How many logits."""
         return sum(side.stop - side.first for side in self.sides())
+
+    @property
+    def bin_bits(self) -> int:
+        """log2 of how many consecutive logits share a bin."""
+        binade = self.fmt.precision - 1
+        return max(0, min(binade - (BINS_PER_BINADE - 1).bit_length(), (self.numbers // BINS).bit_length() - 1))
 
     def _ordinal(self, z: float) -> int:
         return int(self.fmt.ordinals(abs(z)))

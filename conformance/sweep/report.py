@@ -16,9 +16,9 @@ from conformance.grades import grade
 from conformance.record import BadRecord, Verdict, plain
 from conformance.sweep.found import EDGES, Found, Point
 from conformance.sweep.identity import Subject
-from conformance.sweep.plan import Plan, logit
+from conformance.sweep.plan import BINS, Plan, logit
 from conformance.sweep.quantities import QUANTITIES, Quantity
-from conformance.sweep.shard import Failure, bin_bits
+from conformance.sweep.shard import Failure
 from oracle import Format
 from oracle.bounds import KERNEL_SHOULD, kernel_must
 from oracle.ulp import ulp_error
@@ -192,18 +192,18 @@ def _bad(quantity: Quantity, point: Point, fmt: Format, flush: bool) -> tuple[tu
 
 
 def _peaks(found: Found, planned: Plan) -> Iterator[Peak]:
-    """From the least z to the largest; a whole binade is one peak where the kernel does not bend."""
-    bits, firsts = bin_bits(planned.fmt), {side.negative: side.first for side in planned.sides()}
-    low, high = (int(planned.fmt.ordinals(2.0**k)) for k in BEND)
+    """From the least z to the largest; a whole binade is one peak where the kernel does not bend, unless the range is short."""
+    fmt, bits, firsts = planned.fmt, planned.bin_bits, {side.negative: side.first for side in planned.sides()}
+    low, high = (int(fmt.ordinals(2.0**k)) for k in BEND)
     peaks: dict[tuple[bool, int], float] = {}
     for key, error in found.peaks.items():
         magnitude = (~key if key < 0 else key) << bits
-        if not low <= magnitude < high:
-            magnitude = magnitude >> (planned.fmt.precision - 1) << (planned.fmt.precision - 1)
+        if len(found.peaks) > 2 * BINS + 2 and not low <= magnitude < high:
+            magnitude = magnitude >> (fmt.precision - 1) << (fmt.precision - 1)
         place = key < 0, max(magnitude, firsts[key < 0])
         peaks[place] = max(error, peaks.get(place, 0.0))
     for negative, magnitude in sorted(peaks, key=lambda place: (not place[0], -place[1] if place[0] else place[1])):
-        yield Peak(logit(planned.fmt, negative, magnitude).hex(), peaks[negative, magnitude])
+        yield Peak(logit(fmt, negative, magnitude).hex(), peaks[negative, magnitude])
 
 
 def read(path: Path) -> Report:

@@ -93,13 +93,13 @@ def _crew(
     if not isinstance(implementation, str):
         if executor is not None or workers is not None:
             raise BadRequest("an object is judged in this process: name the implementation for it to be loaded by others")
-        return Here(implementation, "", planned.fmt)
+        return Here(implementation, "", planned)
     if executor is not None:
-        return Lent(executor, implementation, planned.fmt, workers or 2 * (os.cpu_count() or 1), time_limit)
+        return Lent(executor, implementation, planned, workers or 2 * (os.cpu_count() or 1), time_limit)
     if not isolate:
-        return Here(load(implementation), implementation, planned.fmt)
+        return Here(load(implementation), implementation, planned)
     worth = workers or min(os.cpu_count() or 1, -(-planned.numbers // WORTH_A_PROCESS))
-    return Processes(implementation, planned.fmt, min(worth, len(planned.shards())), time_limit)
+    return Processes(implementation, planned, min(worth, len(planned.shards())), time_limit)
 
 
 def _introduced(crew: Crew) -> Subject:

@@ -10,7 +10,7 @@ from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Implementation
 from conformance.inputs.batch import Batch
 from conformance.sweep.found import EDGES, KEPT, Found, Point
-from conformance.sweep.plan import Shard
+from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.quantities import QUANTITIES, Quantity
 from oracle import Format
 from oracle.bounds import KERNEL_SHOULD, kernel_must
@@ -21,13 +21,6 @@ from oracle.ulp import ulp_error
 
 OPEN = 2.0**-15
 """ulp. An error this little above a limit may be an upper bound that passes it alone."""
-BINS_PER_BINADE = 8
-"""The grid of z on which the worst error is kept: so many bins of consecutive numbers a binade, each sign its own."""
-
-
-def bin_bits(fmt: Format) -> int:
-    """log2 of how many consecutive numbers share a bin."""
-    return max(0, fmt.precision - BINS_PER_BINADE.bit_length())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +37,11 @@ class Failure:
     last: str
 
 
-def judge_shard(implementation: Implementation, fmt: Format, shard: Shard) -> tuple[Found, ...] | Failure:
+def judge_shard(implementation: Implementation, planned: Plan, shard: Shard) -> tuple[Found, ...] | Failure:
     """What is found of each quantity that the implementation claims, in the order of QUANTITIES; or why nothing is."""
     quantities = QUANTITIES if implementation.claims.gradient else QUANTITIES[:1]
-    tallies = tuple(_Tally(quantity, fmt, implementation.claims.subnormals == "flush") for quantity in quantities)
+    fmt, flush = planned.fmt, implementation.claims.subnormals == "flush"
+    tallies = tuple(_Tally(quantity, fmt, planned.bin_bits, flush) for quantity in quantities)
     for block in shard.blocks():
         try:
             _judge_block(implementation, fmt, block, tallies)
@@ -94,13 +88,13 @@ def _column(answer: Answer, quantity: Quantity) -> Floats:
 class _Tally:
     """Adds up the blocks of one shard, from 0 outwards, for one quantity."""
 
-    def __init__(self, quantity: Quantity, fmt: Format, flush: bool) -> None:
+    def __init__(self, quantity: Quantity, fmt: Format, bin_bits: int, flush: bool) -> None:
         self.quantity = quantity
         self.found = Found()
         self._fmt = fmt
         self._flush = flush
         self._must = kernel_must(fmt)
-        self._bin = bin_bits(fmt)
+        self._bin = bin_bits
 
     def add(self, block: Shard, z: Floats, got: Floats, judged: Judged) -> None:
         """Count a block of consecutive logits."""

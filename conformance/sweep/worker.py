@@ -14,7 +14,7 @@ from conformance.errors import ConformanceError
 from conformance.implementations import Implementation, load
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
-from conformance.sweep.plan import Shard
+from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.shard import Failure, judge_shard
 from oracle import Format
 
@@ -38,13 +38,13 @@ def introduce(source: str, fmt: Format) -> Subject | Refusal:
     return refusal(implementation, fmt) or who
 
 
-def judge(source: str, fmt: Format, shard: Shard) -> tuple[Subject, tuple[Found, ...] | Failure] | Refusal:
+def judge(source: str, planned: Plan, shard: Shard) -> tuple[Subject, tuple[Found, ...] | Failure] | Refusal:
     """What is found in that shard, and who was judged."""
     try:
         implementation, who = _loaded(source)
     except ConformanceError as error:
         return Refusal(type(error).__name__, str(error))
-    return who, judge_shard(implementation, fmt, shard)
+    return who, judge_shard(implementation, planned, shard)
 
 
 def refusal(implementation: Implementation, fmt: Format) -> Refusal | None:

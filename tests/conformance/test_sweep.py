@@ -15,7 +15,7 @@ from conformance.sweep import sweep
 from conformance.sweep.found import EDGES, KEPT, Found, Point, found_from
 from conformance.sweep.plan import BLOCK, Shard, logit, plan
 from conformance.sweep.quantities import LOSS, QUANTITIES
-from conformance.sweep.shard import Failure, _Tally, bin_bits, judge_shard
+from conformance.sweep.shard import Failure, _Tally, judge_shard
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64, judging
 from oracle.judging import Judged
 
@@ -93,6 +93,11 @@ def test_a_format_that_nobody_can_sweep_is_refused():
         plan(binary32, shard_size=0)
 
 
+def test_a_whole_format_has_eight_bins_a_binade_and_a_short_range_as_many_bins_as_it_can_fill():
+    assert [plan(fmt).bin_bits for fmt in (binary16, bfloat16, binary32)] == [7, 4, 20]
+    assert [plan(binary32, 0, float(binary32.from_ordinals(n - 1))).bin_bits for n in (1, 511, 512, 1 << 20)] == [0, 0, 1, 12]
+
+
 # -- the quantities ----------------------------------------------------------------------------------------------------
 
 
@@ -120,7 +125,7 @@ def judged_as(errors):
 
 def tally_of(errors, *, first=1 << 20, negative=False, fmt=binary32, size=997):
     """The tally of synthetic errors, in blocks."""
-    tally = _Tally(LOSS, fmt, False)
+    tally = _Tally(LOSS, fmt, plan(fmt, 0, 1).bin_bits, False)
     for start in range(0, len(errors), size):
         part = np.array(errors[start : start + size], dtype=float)
         block = Shard(first + start, first + start + len(part), negative)
@@ -154,7 +159,7 @@ def test_the_worst_ten_the_histogram_and_the_peaks_are_those_of_sorting_everythi
     assert found.histogram == bins
     assert (found.judged, sum(found.histogram)) == (len(errors), len(errors))
     assert (found.over_should, found.over_must) == (np.count_nonzero(errors > 4), np.count_nonzero(errors > 16))
-    width = 1 << bin_bits(binary32)
+    width = 1 << plan(binary32, 0, 1).bin_bits
     for key, peak in found.peaks.items():
         number = ~key if negative else key
         within = [e for i, e in enumerate(errors) if ((1 << 20) + i) // width == number]
@@ -164,7 +169,7 @@ def test_the_worst_ten_the_histogram_and_the_peaks_are_those_of_sorting_everythi
 def test_a_block_across_bins_gives_each_bin_its_peak():
     errors = np.random.default_rng(2).random(10_000)
     found = tally_of(errors, first=3, fmt=bfloat16, size=10_000)
-    width = 1 << bin_bits(bfloat16)
+    width = 1 << plan(bfloat16, 0, 1).bin_bits
     wanted = {}
     for i, error in enumerate(errors):
         wanted[(3 + i) // width] = max(error, wanted.get((3 + i) // width, 0))
@@ -180,7 +185,7 @@ def test_an_error_just_above_a_limit_by_its_upper_bound_alone_is_no_violation(mo
 
 
 def test_a_correctly_rounded_number_is_counted_at_half_an_ulp_at_most():
-    tally = _Tally(LOSS, binary32, False)
+    tally = _Tally(LOSS, binary32, 20, False)
     block = Shard(0, 2, False)
     errors = np.array([0.5000002, 0.5000002])
     tally.add(block, block.logits(binary32), np.ones(2), replace(judged_as(errors), wrong=np.array([False, True])))
@@ -296,7 +301,7 @@ def test_derivatives_that_mirror_each_other_are_judged_once_and_others_each(monk
     judgements = []
     for factor in (1, 0):
         calls.clear()
-        judgements.append(judge_shard(implementation, binary16, Shard(0, 9000, False)))
+        judgements.append(judge_shard(implementation, plan(binary16), Shard(0, 9000, False)))
         assert calls == [9000] * (2 - factor)
     assert [found.over_must for found in judgements[0]] == [0, 0, 0]
     assert [found.over_must for found in judgements[1]] == [0, 0, 9000]
