@@ -13,6 +13,8 @@ from conformance.clauses.trial import Trial
 from conformance.grades import grade
 from conformance.inputs.batch import NAMES, Batch
 from conformance.record import Worst
+from conformance.sweep.found import Found
+from conformance.sweep.plan import logit
 from oracle import bounds
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
@@ -75,6 +77,21 @@ class Tally:
         self._worst_ulp = max(self._worst_ulp, float(allowed.max(initial=0.0)))
         self._misrounded += int(np.count_nonzero(judged.wrong & ~flushed))
         self._add(quantity, batch, got, allowed / limit)
+
+    def sweep(self, quantity: str, found: Found, limit: float) -> None:
+        """What a sweep found, of which the MUST or the SHOULD of the kernel is allowed."""
+        self._points += found.judged
+        self._violations += found.over_should if limit == bounds.KERNEL_SHOULD else found.over_must
+        self._counts["wrongly rounded"] += found.wrong
+        self._counts["flushed to zero"] += found.flushed
+        self._counts["not finite"] += found.not_finite
+        self._counts["beyond the float64 tier"] += found.escalated[0]
+        self._counts["beyond double-double"] += found.escalated[1]
+        self._misrounded += found.wrong - found.flushed
+        for point in found.worst[:1]:
+            self._worst_ulp = max(self._worst_ulp, point.error)
+            batch = Batch.at_logits(logit(self._trial.fmt, point.negative, point.magnitude))
+            self._consider(_Candidate(quantity, batch, point.got, point.error / limit))
 
     def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
         """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""

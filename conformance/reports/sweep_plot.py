@@ -70,7 +70,8 @@ def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:
         axes.invert_xaxis()
     axes.grid(which="major", axis="x", color="#dddddd", linewidth=0.6)
     _limits(axes, report, top)
-    _notes(axes, report, judgement, side, [(place, error) for place, error in bins if not low <= place < high])
+    beyond = [(place, error) for place, error in bins if place < low or high <= place < _end(report, side)]
+    _notes(axes, report, judgement, side, beyond)
 
 
 def _limits(axes: Any, report: Report, top: float) -> None:
@@ -151,4 +152,5 @@ def _tick(side: int, size: float) -> str:
 def _who(report: Report) -> str:
     framework = report.implementation.partition("-")[0]
     version = report.environment.get(framework)
-    return f"{report.implementation}{f' ({framework} {version})' if version else ''} in {report.format}"
+    named = "" if version is None else f" {version}" if framework == report.implementation else f" ({framework} {version})"
+    return f"{report.implementation}{named} in {report.format}"

@@ -54,4 +54,4 @@ class Quantity:
 LOSS = Quantity("loss", -1, 1, Real.softplus, judging.losses)
 CHOSEN = Quantity(f"d loss / d {NAMES[0]}", 0, -1, Real.sigmoid, judging.derivatives)
 REJECTED = Quantity(f"d loss / d {NAMES[1]}", 1, 1, Real.sigmoid, judging.derivatives)
-QUANTITIES = (LOSS, CHOSEN, REJECTED)
+QUANTITIES: tuple[Quantity, ...] = (LOSS, CHOSEN, REJECTED)

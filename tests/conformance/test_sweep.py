@@ -374,3 +374,46 @@ def test_misbehaviour_ends_the_sweep_and_is_named_with_the_logits(function, kind
     assert float.fromhex(failure.first) == 0
     assert found.judged == 0 and found.numbers > 0
     found.to_json()
+
+
+# -- the exhaustive profile --------------------------------------------------------------------------------------------
+
+
+@small_formats
+@pytest.mark.parametrize("name", ["numpy", "numpy-naive"])
+def test_the_kernel_clauses_find_by_a_sweep_what_they_find_by_every_pattern(name, fmt, judged, small):
+    clauses = [find(f"KERNEL-{i}") for i in (1, 2, 3, 4)]
+    by_pattern = judged(load(name), fmt, clauses=clauses).findings
+    swept = judged(load(name), fmt, clauses=clauses, profile=replace(small, sweep=True)).findings
+    nans = 2 * (2 ** (fmt.precision - 1) - 1)
+    for one, other in zip(by_pattern, swept, strict=True):
+        columns = 2 if one.clause in {"KERNEL-2", "KERNEL-4"} else 1
+        assert one.points == (other.points + columns * nans if other.points else 0)
+        assert (one.verdict, one.violations, one.grade) == (other.verdict, other.violations, other.grade)
+        names = ("wrongly rounded", "flushed to zero", "not finite")
+        assert [one.counts.get(name) for name in names] == [other.counts.get(name) for name in names]
+        if one.worst is not None:
+            assert one.worst.ulp == other.worst.ulp
+            assert one.worst.rho == pytest.approx(other.worst.rho, rel=2.0**-15)
+
+
+def test_the_exhaustive_profile_finds_the_sliver_and_gives_signs_of_life(judged, small, monkeypatch):
+    from conformance.clauses import kernel as module  # noqa: PLC0415
+    from conformance.clauses.trial import Trial  # noqa: PLC0415
+    from conformance.profiles import PROFILES  # noqa: PLC0415
+
+    assert [profile.sweep for profile in PROFILES.values()] == [False, False, True]
+    low, high = (float(binary32.from_ordinals(START + step)) for step in (-100_000, 100_000))
+    part = plan(binary32, low, high, 1)
+    monkeypatch.setattr(module, "plan", lambda fmt: part)
+    told = []
+    trial = Trial(numpy_implementation(sliver), binary32, replace(small, sweep=True), 0, lambda *done: told.append(done))
+    outcome = find("KERNEL-1").check(trial)
+    assert (outcome.violations, outcome.points, outcome.grade) == (400, 200_001, "worse")
+    assert 63 < outcome.worst.ulp < 65
+    assert told[-1] == (200_001, 200_001) and len(told) == len(part.shards()) > 5
+    assert find("KERNEL-3").check(trial).violations == 400
+    assert len(told) == len(part.shards()), "one sweep for the chapter"
+    bad = numpy_implementation(raises)
+    (finding,) = judged(bad, binary32, profile=replace(small, sweep=True), clauses=[find("KERNEL-1")]).findings
+    assert (str(finding.verdict), "no kernel, at the logits from" in finding.note) == ("violates", True)
