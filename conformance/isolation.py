@@ -101,6 +101,11 @@ class _State:
         elif "checking" in message and progress is not None:
             total = len(self._job.formats) * len(self._job.clauses)
             progress(self._blank[self._fmt].implementation, f"{self._fmt} {message['checking']}", self.step, total)
+        elif "alive" in message and progress is not None:
+            done, of = message["alive"]
+            total = len(self._job.formats) * len(self._job.clauses)
+            told = f"{self._fmt} {self._clause.id} {100 * done // of} %"
+            progress(self._blank[self._fmt].implementation, told, self.step, total)
         elif "finding" in message:
             self._add(finding_from(message["finding"]))
 

@@ -11,6 +11,8 @@ from conformance.errors import BadRequest
 class Profile:
     """Sizes of the input sets. Every profile runs every clause, and every pattern of the 16-bit formats.
 
+    sweep: the kernel's error is judged at every logit of binary32, too.
+
     logits_per_binade: logits drawn in each binade of a wide format, of each sign. around: neighbours taken on each
     side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta. examples: batches that hypothesis
     generates for each property.
@@ -21,6 +23,7 @@ class Profile:
     around: int
     pairs: int
     examples: int
+    sweep: bool = False
 
 
 PROFILES = {
@@ -28,7 +31,7 @@ PROFILES = {
     for profile in (
         Profile("quick", logits_per_binade=6, around=8, pairs=200, examples=40),
         Profile("standard", logits_per_binade=60, around=64, pairs=1_000, examples=300),
-        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=3_000),
+        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=3_000, sweep=True),
     )
 }
 

@@ -18,7 +18,8 @@ from conformance.trying import FIRST, check, concluded, opened, skipped, unanswe
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0
-"""Seconds that one clause may take in a process of its own; torch.compile's first call needs tens of them."""
+"""Seconds that one clause may take in a process of its own, or one shard of a clause that sweeps a format; torch.compile's
+first call needs tens of them."""
 Progress = Callable[[str, str, int, int], None]
 """Called before each clause with the implementation, the format and clause, its number and how many there are."""
 

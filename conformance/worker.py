@@ -44,7 +44,8 @@ def _judge(implementation: Implementation, job: dict[str, Any], out: TextIO) -> 
         blank = opened(implementation, fmt, profile, job["source"])
         _say(out, run=plain(blank))
         if blank.verdict is Verdict.CONFORMS:
-            trial, refused = Trial(implementation, fmt, profile, job["seed"]), ""
+            trial = Trial(implementation, fmt, profile, job["seed"], lambda *done: _say(out, alive=done))
+            refused = ""
             for clause in clauses[within:]:
                 _say(out, checking=clause.id)
                 finding = skipped(clause, refused) if refused else check(clause, trial)

@@ -86,6 +86,11 @@ class Format:
         Raises NotRepresentable, naming the first value that is not a number of the format.
         """
         floats = np.asarray(values, dtype=np.float64)
+        if self.precision in {24, 53}:  # the cast of the hardware, taken where it loses nothing
+            with np.errstate(over="ignore", invalid="ignore"):
+                cast = floats.astype(f"f{self.width // 8}")
+            if bool((cast == floats).all()):
+                return cast.view(self.bits_dtype)
         inexact = ~((self.round_array(floats) == floats) | np.isnan(floats))
         if inexact.any():
             raise NotRepresentable(f"{float(floats[inexact].flat[0])!r} is not a number of {self.name}")

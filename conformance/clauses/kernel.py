@@ -10,9 +10,14 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
 from conformance.inputs import logits
 from conformance.inputs.batch import Batch
 from conformance.record import Level
+from conformance.sweep.found import Found
+from conformance.sweep.plan import plan
+from conformance.sweep.quantities import QUANTITIES
+from conformance.sweep.shard import Failure, judge_shard
 from oracle import enclosure, judging
 from oracle.bounds import KERNEL_SHOULD, centre, kernel_must
 from oracle.formats import Floats
@@ -60,7 +65,37 @@ def _answered(trial: Trial) -> tuple[Floats, Floats, tuple[Floats | None, Floats
     return z, np.concatenate([answer.losses for answer in answers]), (chosen, rejected)
 
 
+def _sweeps(trial: Trial) -> bool:
+    """True where every logit is judged, with flat memory; of who returns a mean, each would cost a call."""
+    return trial.profile.sweep and trial.fmt.width <= 32 and not trial.single
+
+
+@lru_cache(maxsize=1)
+def _swept(trial: Trial) -> tuple[Found, ...]:
+    """What is found at every logit, of the loss and of both derivatives: one sweep for the chapter."""
+    planned = plan(trial.fmt)
+    total = tuple(Found() for _ in (QUANTITIES if trial.implementation.claims.gradient else QUANTITIES[:1]))
+    for shard in planned.shards():
+        found = judge_shard(trial.implementation, planned, shard)
+        if isinstance(found, Failure):
+            raise Misbehaviour(found.kind, f"{found.text}, at the logits from {found.first} to {found.last}")
+        for mine, its in zip(total, found, strict=True):
+            mine.merge(its)
+        if trial.alive is not None:
+            trial.alive(total[0].judged, planned.numbers)
+    return total
+
+
+def _judge_sweep(trial: Trial, quantities: slice, limit: float) -> Outcome:
+    tally = Tally(trial)
+    for quantity, found in zip(QUANTITIES[quantities], _swept(trial)[quantities], strict=True):
+        tally.sweep(quantity.name, found, limit)
+    return tally.outcome(graded=True)
+
+
 def _judge_value(trial: Trial, limit: float) -> Outcome:
+    if _sweeps(trial):
+        return _judge_sweep(trial, slice(0, 1), limit)
     tally = Tally(trial)
     z, losses, _ = _answered(trial)
     tally.kernel(LOSS, Batch.at_logits(z), losses, judging.losses(z, losses, trial.fmt), limit)
@@ -69,6 +104,8 @@ def _judge_value(trial: Trial, limit: float) -> Outcome:
 
 def _judge_gradient(trial: Trial, limit: float) -> Outcome:
     """Both derivatives in the policy's logps: minus and plus sigma(-z)."""
+    if _sweeps(trial):
+        return _judge_sweep(trial, slice(1, 3), limit)
     tally = Tally(trial)
     z, _, parts = _answered(trial)
     batch = Batch.at_logits(z)

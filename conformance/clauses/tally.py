@@ -10,21 +10,16 @@ import numpy as np
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import exact_value
 from conformance.clauses.trial import Trial
+from conformance.grades import grade
 from conformance.inputs.batch import NAMES, Batch
 from conformance.record import Worst
+from conformance.sweep.found import Found
+from conformance.sweep.plan import logit
 from oracle import bounds
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
 from oracle.judging import Judged
 from oracle.ulp import ulp_error
-
-GRADES = (
-    (0.5, "correctly rounded"),
-    (1.0, "faithful"),
-    (2.0, "within 2 ulp"),
-    (4.0, "within 4 ulp"),
-)
-"""Worst error in ulps, and what it is called; "faithful" needs less than 1."""
 
 
 @dataclass(slots=True)
@@ -83,6 +78,21 @@ class Tally:
         self._misrounded += int(np.count_nonzero(judged.wrong & ~flushed))
         self._add(quantity, batch, got, allowed / limit)
 
+    def sweep(self, quantity: str, found: Found, limit: float) -> None:
+        """What a sweep found, of which the MUST or the SHOULD of the kernel is allowed."""
+        self._points += found.judged
+        self._violations += found.over_should if limit == bounds.KERNEL_SHOULD else found.over_must
+        self._counts["wrongly rounded"] += found.wrong
+        self._counts["flushed to zero"] += found.flushed
+        self._counts["not finite"] += found.not_finite
+        self._counts["beyond the float64 tier"] += found.escalated[0]
+        self._counts["beyond double-double"] += found.escalated[1]
+        self._misrounded += found.wrong - found.flushed
+        for point in found.worst[:1]:
+            self._worst_ulp = max(self._worst_ulp, point.error)
+            batch = Batch.at_logits(logit(self._trial.fmt, point.negative, point.magnitude))
+            self._consider(_Candidate(quantity, batch, point.got, point.error / limit))
+
     def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
         """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""
         self._add(quantity, batch, got, acceptance.rho(sign * got))
@@ -130,14 +140,9 @@ class Tally:
 
     def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:
         """The finding's content, with the worst point worked out exactly."""
-        grade = None
-        if graded:
-            limit = bounds.kernel_must(self._trial.fmt)
-            grade = "within MUST" if self._worst_ulp <= limit else "worse"
-            grade = next((name for most, name in GRADES[1:] if self._worst_ulp < most), grade)
-            grade = GRADES[0][1] if self._misrounded == 0 else grade
+        named = grade(self._worst_ulp, self._misrounded, bounds.kernel_must(self._trial.fmt)) if graded else None
         worst = None if self._worst is None else self._exactly(self._worst)
-        return Outcome(self._points, self._violations, worst, dict(self._counts), grade, note)
+        return Outcome(self._points, self._violations, worst, dict(self._counts), named, note)
 
     def _exactly(self, candidate: _Candidate) -> Worst:
         exact = exact_value(candidate.quantity, candidate.batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,12 +17,16 @@ from oracle.formats import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """The implementation, the format, the profile and the seed of a run; no state, so that no check sees another."""
+    """The implementation, the format, the profile and the seed of a run; no state, so that no check sees another.
+
+    alive: what a check of minutes calls now and then, with how much it has done and how much there is.
+    """
 
     implementation: Implementation
     fmt: Format
     profile: Profile
     seed: int
+    alive: Callable[[int, int], None] | None = None
 
     def rng(self, clause: str) -> np.random.Generator:
         """A generator of its own for each clause and format: what ran before does not matter."""

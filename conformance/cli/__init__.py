@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
+    "sweep": "Judge an implementation at every logit of a format.",
     "list": "List the implementations that ship, and the clauses.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",

@@ -69,21 +69,19 @@ class NumpyImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and its gradient function's derivatives; warnings of the arithmetic are silenced."""
-        arrays = _arrays(batch, fmt)
-        if strided:
-            pc, pr, rc, rr = (np.repeat(array, 2)[::2] for array in arrays)
-            arrays = pc, pr, rc, rr
+        originals = _arrays(batch, fmt)
+        pc, pr, rc, rr = (np.repeat(array, 2)[::2] if strided else array.copy() for array in originals)
+        arrays = pc, pr, rc, rr
         shape = (len(batch),) if self.claims.reduction == "none" else ()
         with np.errstate(all="ignore"):
             losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
             derivatives = None
             if gradient and self._gradient is not None:
                 derivatives = called(self._gradient, *arrays, batch.beta, batch.label_smoothing)
-        originals = _arrays(batch, fmt)
         wrote = tuple(
             name
             for name, array, original in zip(NAMES, arrays, originals, strict=True)
-            if array.tobytes() != original.tobytes()
+            if not np.array_equal(array.view(fmt.bits_dtype), original.view(fmt.bits_dtype))
         )
         values, dtype = _read("losses", losses, shape, fmt)
         return Answer(values, _read_gradient(derivatives, len(batch), fmt), dtype, wrote)

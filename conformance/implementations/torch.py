@@ -12,6 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from conformance.errors import BadClaim, Misbehaviour
@@ -22,6 +23,7 @@ from oracle import Format
 from oracle.formats import Floats
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Tensor]
+Signed = NDArray[np.signedinteger[Any]]
 MetricFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Mapping[str, Any]]
 
 DTYPES = {
@@ -31,6 +33,7 @@ DTYPES = {
     "binary64": torch.float64,
 }
 """The torch dtype of each format."""
+_SIGNED = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 _PRECISIONS = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
 
 
@@ -111,12 +114,13 @@ class TorchImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and autograd's derivatives of their sum in each of the four logps."""
-        tensors = self.tensors(batch, fmt, gradient=gradient, strided=strided)
+        bits = _encoded(batch, fmt)
+        tensors = self._on_device(bits, fmt, gradient=gradient, strided=strided)
         shape = (len(batch),) if self.claims.reduction == "none" else ()
         losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
         values, dtype = self._read("losses", losses, shape, fmt)
         derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
-        return Answer(values, derivatives, dtype, _written(tensors, batch))
+        return Answer(values, derivatives, dtype, _written(tensors, bits, batch))
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
@@ -129,15 +133,20 @@ class TorchImplementation:
         self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The four logps as leaf tensors on the device, from their bit patterns; with stride 2 if asked for."""
-        signed = f"i{fmt.width // 8}"
+        return self._on_device(_encoded(batch, fmt), fmt, gradient=gradient, strided=strided)
+
+    def _on_device(
+        self, bits: tuple[Signed, ...], fmt: Format, *, gradient: bool, strided: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Copies: what is done to a tensor does not reach the patterns it was made from."""
         step = 2 if strided else 1
         pc, pr, rc, rr = (
-            torch.from_numpy(fmt.encode(np.repeat(values, step)).view(signed))
+            torch.from_numpy(np.repeat(patterns, 2) if strided else patterns.copy())
             .view(DTYPES[fmt.name])
             .to(self.device)[::step]
             .detach()
             .requires_grad_(gradient)
-            for values in batch.logps
+            for patterns in bits
         )
         return pc, pr, rc, rr
 
@@ -163,14 +172,30 @@ class TorchImplementation:
             raise Misbehaviour("wrong type", f"{what}: a {str(result.layout).removeprefix('torch.')} tensor, not a dense one")
         check_shape(what, tuple(result.shape), shape)
         check_dtype(what, str(result.dtype), _PRECISIONS.get(result.dtype), fmt)
-        values: Floats = result.detach().to("cpu", torch.float64).numpy().astype(np.float64)
+        values: Floats = result.detach().to("cpu", torch.float64, copy=True).numpy()
         return values, str(result.dtype).removeprefix("torch.")
 
 
-def _written(tensors: tuple[Tensor, ...], batch: Batch) -> tuple[str, ...]:
+def _encoded(batch: Batch, fmt: Format) -> tuple[Signed, ...]:
+    """The bit patterns of the four logps, as the signed integers that torch knows."""
+    return tuple(fmt.encode(values).view(f"i{fmt.width // 8}") for values in batch.logps)
+
+
+def _written(tensors: tuple[Tensor, ...], bits: tuple[Signed, ...], batch: Batch) -> tuple[str, ...]:
     """The names of the inputs that no longer hold what they were given."""
-    now = [tensor.detach().to("cpu", torch.float64).numpy() for tensor in tensors]
-    return tuple(name for name, values, given in zip(NAMES, now, batch.logps, strict=True) if not _same(values, given))
+    return tuple(
+        name
+        for name, tensor, patterns, given in zip(NAMES, tensors, bits, batch.logps, strict=True)
+        if not _holds(tensor.detach(), patterns, given)
+    )
+
+
+def _holds(tensor: Tensor, patterns: Signed, given: Floats) -> bool:
+    """True where the tensor still holds those patterns, or at least those numbers: one NaN is as good as another."""
+    signed = _SIGNED[patterns.itemsize]
+    if tensor.element_size() == patterns.itemsize and np.array_equal(tensor.cpu().view(signed).numpy(), patterns):
+        return True
+    return _same(tensor.to("cpu", torch.float64).numpy(), given)
 
 
 def _same(a: Floats, b: Floats) -> bool:

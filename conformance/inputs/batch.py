@@ -50,8 +50,14 @@ class Batch:
         No log-probability is positive, so code that insists on logps <= 0 can be judged too. NaN is a NaN chosen logp.
         """
         logits = np.atleast_1d(np.asarray(z, dtype=np.float64))
-        up = logits >= 0
-        return cls.of(np.where(up, 0.0, logits), np.where(up, -logits, 0.0), beta=1.0, label_smoothing=label_smoothing)
+        up, nothing = logits >= 0, np.zeros(logits.shape)
+        if up.all():
+            pc, pr = np.zeros(logits.shape), -logits
+        elif up.any():
+            pc, pr = np.where(up, 0.0, logits), np.where(up, -logits, 0.0)
+        else:
+            pc, pr = logits.copy(), np.zeros(logits.shape)
+        return cls(pc, pr, nothing, nothing.copy(), 1.0, label_smoothing)
 
     def __len__(self) -> int:
         return len(self.policy_chosen_logps)

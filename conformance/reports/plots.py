@@ -39,7 +39,7 @@ class MissingMatplotlib(ConformanceError):
     """A figure was asked for and matplotlib is not installed."""
 
 
-def _figure(**keywords: Any) -> Any:
+def new_figure(**keywords: Any) -> Any:
     """A figure that no window and no global state knows. Raises MissingMatplotlib."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -57,7 +57,7 @@ def plot_gap(data: Gap, path: str | Path) -> None:
 
     The suffix is the form of the file (png, svg, pdf). Raises MissingMatplotlib, and OSError.
     """
-    figure = _figure(figsize=(11, 3.0 * len(data.formats) + 1.2))
+    figure = new_figure(figsize=(11, 3.0 * len(data.formats) + 1.2))
     grid = figure.subplots(len(data.formats), 2, sharey="row", squeeze=False)
     for (left, right), gap in zip(grid, data.formats, strict=True):
         _draw_side(left, gap, -1)
@@ -127,7 +127,7 @@ def plot_beta(path: str | Path) -> None:
 
     Each point is the oracle's value, rounded once to binary64. Raises MissingMatplotlib, and OSError.
     """
-    figure = _figure(figsize=(7.2, 4.8))
+    figure = new_figure(figsize=(7.2, 4.8))
     axes = figure.subplots()
     low, high = MARGINS
     margins = [low + Fraction(high - low, POINTS - 1) * i for i in range(POINTS)]

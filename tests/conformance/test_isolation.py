@@ -8,8 +8,10 @@ import pytest
 from conformance import isolation, judge
 from conformance.clauses import CLAUSES, find
 from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
+from conformance.implementations import load
 from conformance.record import Level, Verdict, plain
-from conformance.trying import FIRST
+from conformance.trying import FIRST, opened
+from oracle import binary32
 
 HOSTILE = Path(__file__).parents[1] / "mutants" / "hostile.py"
 TEXT = """
@@ -272,3 +274,14 @@ def test_a_job_names_what_a_process_needs():
     job = isolation.Job("torch", (bfloat16,), get_profile("quick"), 7, (find(FIRST),))
     expected = {"source": "torch", "formats": ["bfloat16"], "profile": "quick", "seed": 7, "clauses": [FIRST], "start": 5}
     assert job.plain(5).items() >= expected.items()
+
+
+def test_a_sign_of_life_is_progress_within_the_clause(small):
+    told = []
+    state = isolation._State(isolation.Job("numpy", (binary32,), small, 0, CLAUSES[:2]))
+    blank = opened(load("numpy"), binary32, small, "numpy")
+    state.take({"run": plain(blank)}, None)
+    state.take({"alive": [1, 3]}, lambda *step: told.append(step))
+    state.take({"alive": [2, 3]}, None)
+    assert told == [("numpy", f"binary32 {CLAUSES[0].id} 33 %", 0, 2)]
+    assert state.step == 0

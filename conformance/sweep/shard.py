@@ -1,0 +1,172 @@
+"""One shard judged: an implementation asked block by block, its answers judged and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import Answer, Implementation
+from conformance.inputs.batch import Batch
+from conformance.sweep.found import EDGES, KEPT, Found, Point
+from conformance.sweep.plan import Plan, Shard
+from conformance.sweep.quantities import QUANTITIES, Quantity
+from oracle import Format
+from oracle.bounds import KERNEL_SHOULD, kernel_must
+from oracle.doubledouble import UnfaithfulArithmetic, assert_ieee
+from oracle.formats import Floats
+from oracle.judging import Judged
+from oracle.ulp import ulp_error
+
+OPEN = 2.0**-15
+"""ulp. An error this little above a limit may be an upper bound that passes it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Conduct that ended a shard before it was judged.
+
+    kind: as of a Misbehaviour, or "died", "hung". first, last: the logits that were at hand, hexadecimal, the one nearer
+    to 0 first.
+    """
+
+    kind: str
+    text: str
+    first: str
+    last: str
+
+
+def judge_shard(implementation: Implementation, planned: Plan, shard: Shard) -> tuple[Found, ...] | Failure:
+    """What is found of each quantity that the implementation claims, in the order of QUANTITIES; or why nothing is."""
+    quantities = QUANTITIES if implementation.claims.gradient else QUANTITIES[:1]
+    fmt, flush = planned.fmt, implementation.claims.subnormals == "flush"
+    tallies = tuple(_Tally(quantity, fmt, planned.bin_bits, flush) for quantity in quantities)
+    for block in shard.blocks():
+        try:
+            _judge_block(implementation, fmt, block, tallies)
+        except Misbehaviour as error:
+            return failure(error.kind, str(error), block, fmt)
+        except UnfaithfulArithmetic as error:
+            return failure("changed the arithmetic", f"after its call, {error}", block, fmt)
+    return tuple(tally.found for tally in tallies)
+
+
+def failure(kind: str, text: str, shard: Shard, fmt: Format) -> Failure:
+    """The failure at those logits."""
+    first, last = shard.ends(fmt)
+    return Failure(kind, text, first.hex(), last.hex())
+
+
+def _judge_block(implementation: Implementation, fmt: Format, block: Shard, tallies: tuple[_Tally, ...]) -> None:
+    z = block.logits(fmt)
+    answer = implementation.evaluate(Batch.at_logits(z), fmt, gradient=len(tallies) > 1)
+    assert_ieee.__wrapped__()
+    if answer.wrote:
+        raise Misbehaviour("wrote its inputs", f"it changed {', '.join(answer.wrote)} in place")
+    before: tuple[Quantity, Floats, Judged] | None = None
+    for tally in tallies:
+        quantity = tally.quantity
+        got = _column(answer, quantity)
+        size = got if quantity.sign > 0 else -got
+        if before is not None and before[0].judge is quantity.judge and np.array_equal(before[1], size):
+            judged = before[2]  # one derivative is minus the other: the same numbers at the same logits
+        else:
+            judged = quantity.judge(z, size, fmt)
+        tally.add(block, z, got, judged)
+        before = quantity, size, judged
+
+
+def _column(answer: Answer, quantity: Quantity) -> Floats:
+    """What was returned of that quantity; NaN where the implementation does not differentiate."""
+    if quantity.column < 0:
+        return answer.losses
+    part = None if answer.gradient is None else answer.gradient[quantity.column]
+    return np.full_like(answer.losses, np.nan) if part is None else part
+
+
+class _Tally:
+    """Adds up the blocks of one shard, from 0 outwards, for one quantity."""
+
+    def __init__(self, quantity: Quantity, fmt: Format, bin_bits: int, flush: bool) -> None:
+        self.quantity = quantity
+        self.found = Found()
+        self._fmt = fmt
+        self._flush = flush
+        self._must = kernel_must(fmt)
+        self._bin = bin_bits
+
+    def add(self, block: Shard, z: Floats, got: Floats, judged: Judged) -> None:
+        """Count a block of consecutive logits."""
+        found, errors = self.found, judged.errors
+        found.judged += len(z)
+        found.wrong += int(np.count_nonzero(judged.wrong))
+        found.not_finite += len(z) - int(np.count_nonzero(np.isfinite(got)))
+        found.escalated = tuple(a + b for a, b in zip(found.escalated, judged.escalated, strict=True))  # type: ignore[assignment]
+        if errors.max() > 0.5:
+            errors = np.where(judged.wrong, errors, np.minimum(errors, 0.5))  # what is rightly rounded errs by no more
+        flushed = 0
+        if judged.subnormal.any():
+            errors, flushed = self._below_normal(got, errors, judged)
+        found.flushed += flushed
+        top = float(errors.max())
+        if top > KERNEL_SHOULD:
+            errors = self._sharpened(block, z, got, errors)
+            top = float(errors.max())
+            found.over_should += int(np.count_nonzero(errors > KERNEL_SHOULD))
+            found.over_must += int(np.count_nonzero(errors > self._must))
+        self._count(errors, top)
+        found.histogram[0] -= flushed
+        self._peak(block, errors, top)
+        if top > found.threshold:
+            self._keep(block, got, errors)
+
+    def _below_normal(self, got: Floats, errors: Floats, judged: Judged) -> tuple[Floats, int]:
+        """Errors where the exact value is subnormal: 0 for a flushed one; of who declares it, in smallest normals."""
+        if self._flush:
+            errors = np.where(judged.subnormal, errors / 2.0 ** (self._fmt.precision - 1), errors)
+        flushed = judged.subnormal & (got == 0) & judged.wrong
+        return np.where(flushed, 0.0, errors), int(np.count_nonzero(flushed))
+
+    def _sharpened(self, block: Shard, z: Floats, got: Floats, errors: Floats) -> Floats:
+        """Errors worked out exactly where their upper bounds leave a limit open."""
+        open_ = np.zeros(errors.shape, dtype=bool)
+        for limit in (KERNEL_SHOULD, self._must):
+            open_ |= (errors > limit) & (errors <= limit + OPEN)
+        places = np.flatnonzero(open_)
+        errors = errors.copy() if places.size else errors
+        for i in places:
+            unit = self.quantity.unit(self._fmt, block.negative, block.first + int(i), self._flush)
+            errors[i] = ulp_error(float(got[i]), self.quantity.exact(float(z[i])), self._fmt) / unit
+        return errors
+
+    def _count(self, errors: Floats, top: float) -> None:
+        """The histogram: how many errors lie above each edge, until none do."""
+        above = len(errors)
+        for i, edge in enumerate(EDGES):
+            further = int(np.count_nonzero(errors > edge)) if top > edge else 0
+            self.found.histogram[i] += above - further
+            above = further
+        self.found.histogram[-1] += above
+
+    def _peak(self, block: Shard, errors: Floats, top: float) -> None:
+        """The worst error of each bin that the block touches."""
+        first, last = block.first >> self._bin, (block.stop - 1) >> self._bin
+        numbers = range(first, last + 1)
+        if first == last:
+            peaks = [top]
+        else:
+            cuts = [max(0, (number << self._bin) - block.first) for number in numbers]
+            peaks = np.maximum.reduceat(errors, cuts).tolist()
+        keys = (~number for number in numbers) if block.negative else iter(numbers)
+        self.found.raise_peaks(dict(zip(keys, peaks, strict=True)))
+
+    def _keep(self, block: Shard, got: Floats, errors: Floats) -> None:
+        """The block's worst among the worst; of equal errors those nearest to 0, and so the first, are kept."""
+        places = np.flatnonzero(errors > self.found.threshold)
+        if len(places) > KEPT:
+            candidates = errors[places]
+            least = np.partition(candidates, len(places) - KEPT)[len(places) - KEPT]
+            surely, ties = places[candidates > least], places[candidates == least]
+            places = np.concatenate([surely, ties[: KEPT - len(surely)]])
+        self.found.keep(Point(float(errors[i]), block.negative, block.first + int(i), float(got[i])) for i in places)
