@@ -26,7 +26,8 @@ class BadRequest(ConformanceError, ValueError):
 class Misbehaviour(ConformanceError):
     """The implementation answered with something that is not per-pair losses or derivatives.
 
-    `kind` names it: raised, wrong type, wrong shape, wrong dtype, wrote its inputs.
+    `kind` names it: raised, wrong type, wrong shape, wrong dtype, wrong device; of a program besides: ended, hung,
+    garbled, out of order, unasked, wrong width, no gradient, another protocol, another hello.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -39,6 +39,9 @@ def check(clause: Clause, trial: Trial) -> Finding:
     missing = _missing(clause, trial)
     if missing:
         return Finding(clause.id, clause.level, Verdict.NOT_CLAIMED, note=f"it does not claim {missing}")
+    unavailable = trial.implementation.unavailable()
+    if unavailable is not None:  # a program that has broken off too often
+        return skipped(clause, unavailable)
     try:
         outcome: Outcome = clause.check(trial)
     except Misbehaviour as error:
