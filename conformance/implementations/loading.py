@@ -59,7 +59,7 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
     if not (hasattr(found, "claims") and callable(getattr(found, "evaluate", None))):
         raise CannotLoad(
             f"{name}: {attribute} is a {type(found).__name__}, not an implementation; "
-            "wrap it with numpy_implementation or torch_implementation from conformance.implementations"
+            "wrap it with numpy_implementation, torch_implementation or array_implementation from conformance.implementations"
         )
     return cast("Implementation", found)
 
@@ -95,6 +95,9 @@ def _import_file(path: Path) -> ModuleType:
         raise CannotLoad(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # what lies beside it can be imported, and shadows nothing: the last place to look in
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

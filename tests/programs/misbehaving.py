@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "right"
 WHEN = sys.argv[2] if len(sys.argv) > 2 else "always"
@@ -24,7 +25,10 @@ HELLO = {
     "options": ["beta", "label_smoothing"],
     "reduction": "none",
     "gradient": True,
+    "environment": {"pid": str(os.getpid())},
 }
+if MODE == "moody":
+    HELLO["name"] += HELLO["environment"]["pid"]
 HELLO.update(json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
 
@@ -72,12 +76,15 @@ def answer(request):
     return said
 
 
-def leave_a_child(message):
-    """A child that outlives this process, holds its streams, and writes its own number where the test looks."""
+def start_a_child():
+    """A child that would live on and holds this process's streams."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    sys.stderr.write(f"child {child.pid}\n")
-    sys.stderr.flush()
-    os._exit(9)
+    HELLO["environment"]["child"] = str(child.pid)
+
+
+def late(message):
+    time.sleep(1.5)
+    return message
 
 
 def flood(text):
@@ -129,8 +136,8 @@ ACTS = {
     "ends": dies(0),
     "segfaults": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
     "dies-within-a-line": lambda message: (write(json.dumps(message)[:20]), os._exit(4)),
-    "leaves-a-child": leave_a_child,
     "hangs": sleep,
+    "late": late,
     "closes-output": closes,
     "wrong-id": lambda message: {**message, "id": message["id"] + 1},
     "old-id": lambda message: {**message, "id": max(1, message["id"] - 1)},
@@ -177,29 +184,37 @@ def due(request):
         "nan": any(math.isnan(x) for x in pairs),
         "empty": not pairs,
         "smoothed": request["label_smoothing"] == 0.5,
+        "hello": False,
     }[WHEN]
 
 
 def greet():
+    said = HELLO
     if WHEN == "hello":
-        if MODE == "leaves-a-child":
-            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         said = ACTS[MODE]({**HELLO, "id": 0, "losses": ""} if MODE.startswith("refuses") else HELLO)
-    else:
-        said = HELLO
     if said is not None:
         write(json.dumps(said) + "\n")
 
 
-def main():
+def prepare():
+    """What some modes do before they listen."""
     if MODE == "never-reads":
         time.sleep(600)
     if MODE == "stays":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if MODE == "with-a-child":
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    if MODE in {"with-a-child", "dies-with-a-child"}:
+        start_a_child()
     if MODE == "greets-unasked":
         write("{}\n")
+    if MODE == "once":
+        mark = Path(os.environ["MARK"])
+        if mark.exists():
+            sys.exit("the licence is in use")
+        mark.touch()
+
+
+def main():
+    prepare()
     for line in sys.stdin:
         request = json.loads(line)
         if request["type"] == "hello":
@@ -212,6 +227,8 @@ def main():
         elif request["type"] == "bye":
             break
         else:
+            if MODE in {"dies-with-a-child", "moody", "once"} and due(request):
+                dies(9)(None)
             said = answer(request)
             said = ACTS[MODE](said) if MODE in ACTS and due(request) else said
             if said is not None:

@@ -63,7 +63,7 @@ class ProcessImplementation:
     @property
     def environment(self) -> Mapping[str, str]:
         """The program's version, and what it says it runs on."""
-        return self._hello.environment
+        return {"version": self._hello.version, **self._hello.environment}
 
     def unavailable(self) -> str | None:
         """That it is not started any more, after it has broken off too often."""
@@ -110,8 +110,8 @@ class ProcessImplementation:
                 again = self._greeted()
             except (CannotLoad, Misbehaviour) as error:  # a refusal too: there is no program to go on with
                 raise Misbehaviour("ended", f"it could not be started again: {error}") from None
-            if again != self._hello:
-                raise Misbehaviour("another hello", "started again, the program did not say the same of itself")
+            if (again.name, again.version, again.claims) != (self._hello.name, self._hello.version, self._hello.claims):
+                raise Misbehaviour("another hello", "started again, the program named or claimed something else")
         assert self._program is not None
         return self._program
 

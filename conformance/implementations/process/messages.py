@@ -31,9 +31,10 @@ BYE = b'{"type":"bye"}\n'
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a program says of itself: its name, its claims, and what it runs on, its version among that."""
+    """What a program says of itself: its name and version, its claims, and what it runs on."""
 
     name: str
+    version: str
     claims: Claims
     environment: dict[str, str]
 
@@ -100,7 +101,7 @@ def read_hello(line: bytes) -> Hello:
         gradient=data["gradient"],
         metrics=False,
     )
-    return Hello(data["name"], claimed, {"version": data["version"], **data.get("environment", {})})
+    return Hello(data["name"], data["version"], claimed, data.get("environment", {}))
 
 
 def read_answer(line: bytes, number: int, batch: Batch, fmt: Format, claimed: Claims, *, gradient: bool) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -17,6 +18,10 @@ from conformance.implementations.process.messages import BYE, shown
 
 GRACE = 2.0
 """Seconds that a program may take to end after it was told so, before it is killed."""
+_REASONS = {
+    errno.EACCES: "it is not executable",
+    errno.ENOEXEC: "neither a program for this machine nor a script whose first line names its interpreter",
+}
 _CHUNK = 1 << 18
 _TAIL = 1 << 13
 _KEEPER = "import os, sys; sys.stdin.buffer.read(); os.killpg(int(sys.argv[1]), 9)"
@@ -42,8 +47,8 @@ class Program:
         except FileNotFoundError:
             raise CannotLoad(f"{command[0]}: no such program, or the interpreter in its first line is not here") from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise CannotLoad(f"{command[0]}: cannot be started: {reason}") from None
+            number = error.errno if isinstance(error, OSError) else None
+            raise CannotLoad(f"{command[0]}: cannot be started: {_REASONS.get(number, str(error))}") from None
         keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(self._process.pid)]
         quiet = subprocess.DEVNULL
         self._keeper = subprocess.Popen(
