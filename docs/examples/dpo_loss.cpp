@@ -65,8 +65,9 @@ template <typename T, typename Bits> void answer(const std::string &line) {
     std::string rc = value(line, "ref_chosen_logps"), rr = value(line, "ref_rejected_logps");
     T beta = T(number<double, std::uint64_t>(value(line, "beta_bits"), 0));
     T eps = T(number<double, std::uint64_t>(value(line, "label_smoothing_bits"), 0));
+    std::size_t pairs = std::stoul(value(line, "pairs"));
     std::string losses, up, down;  // the derivatives in both chosen logps differ in sign alone, and so do the rejected ones
-    for (std::size_t i = 0; i < std::stoul(value(line, "pairs")); i++) {
+    for (std::size_t i = 0; i < pairs; i++) {
         T z = beta * ((number<T, Bits>(pc, i) - number<T, Bits>(rc, i)) - (number<T, Bits>(pr, i) - number<T, Bits>(rr, i)));
         append<T, Bits>(losses, loss(z, eps));
         append<T, Bits>(up, beta * slope(z, eps));

@@ -68,7 +68,7 @@ def test_it_conforms_and_without_its_minus_it_does_not(wrapped, judged):
     assert right.verdict is Verdict.CONFORMS
     assert wrong.verdict is Verdict.VIOLATES
     assert {f.clause for f in wrong.findings if f.verdict is Verdict.VIOLATES and f.level is Level.MUST} >= {
-        "KERNEL-1",
+        "LOSS-1",
         "DEF-3",
     }
 

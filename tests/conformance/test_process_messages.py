@@ -1,21 +1,26 @@
 """The messages of the process protocol: the suite sends what the schema says, and takes what the schema says."""
 
 import json
+import re
 import struct
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from conformance.errors import Misbehaviour
+from conformance.implementations import load
 from conformance.implementations.process import messages
 from conformance.implementations.protocol import Claims
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64
 
+DOCS = Path(__file__).parents[2] / "docs"
 WHOLE = jsonschema.Draft202012Validator(messages.schema())
 HELLO = {
     "type": "hello",
@@ -125,6 +130,33 @@ def test_a_hello_is_read():
     hello = messages.read_hello(line({**HELLO, "subnormals": "flush", "environment": {"cc": "12"}}))
     assert (hello.name, hello.version, hello.environment) == ("mine", "1.2", {"cc": "12"})
     assert hello.claims == Claims(formats=(binary32,), subnormals="flush")
+
+
+def documented():
+    """The messages that docs/process.md shows, in order."""
+    page = MarkdownIt().parse((DOCS / "process.md").read_text(encoding="utf-8"))
+    return [line for token in page if token.type == "fence" and token.info == "json" for line in token.content.splitlines()]
+
+
+def test_the_messages_of_the_page_are_those_of_the_schema_and_the_suite():
+    shown = documented()
+    for message in shown:
+        WHOLE.validate(json.loads(message))
+    pairs = golden().take([0, 1])
+    assert messages.evaluate(1, pairs, binary32, gradient=True).decode() == shown[2] + "\n"
+    claimed = messages.read_hello(shown[1].encode()).claims
+    answer = messages.read_answer(shown[3].encode(), 1, pairs, binary32, claimed, gradient=True)
+    assert answer.losses == pytest.approx(load("numpy").evaluate(pairs, binary32, gradient=False).losses, rel=2**-22)
+    assert json.loads(shown[5]) == json.loads(messages.BYE)
+
+
+def test_the_page_names_every_word_that_a_finding_begins_with():
+    page = (DOCS / "process.md").read_text(encoding="utf-8")
+    package = Path(messages.__file__).parent
+    raised = {kind for file in package.glob("*.py") for kind in re.findall(r'Misbehaviour\("([a-z ]+)"', file.read_text())}
+    assert raised >= {"hung", "ended", "garbled", "unasked", "another hello"}
+    for kind in raised - {"another protocol", "wrong type"} | {"wrong shape", "wrong dtype"}:
+        assert f"| `{kind}` |" in page
 
 
 JUNK = st.recursive(
