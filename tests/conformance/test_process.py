@@ -173,6 +173,7 @@ def test_whatever_else_it_does_has_a_name_and_the_next_answer_is_right(start, mo
         program.evaluate(SMOOTHED, binary32, gradient=True)
     assert error.value.kind == kind
     assert said in str(error.value)
+    assert str(error.value).endswith("(request 1: 3 pairs, beta 0.1, label_smoothing 0.5)")
     assert "\n" not in str(error.value)
     if mode not in {"prints-between", "reads-no-more"}:
         assert program.unavailable() is None
@@ -396,12 +397,21 @@ def test_after_three_failures_the_rest_is_not_run(isolate):
     assert not record.conforms
 
 
+@pytest.mark.parametrize("isolate", [True, False])
+def test_what_was_not_run_is_no_pass_though_only_shoulds_were_violated(isolate):
+    clauses = [find(i) for i in (FIRST, "CALL-5", "CALL-5", "CALL-5", "DEF-1")]
+    (run,) = judge(source("dies", "empty"), dtypes=["binary32"], clauses=clauses, isolate=isolate).runs
+    assert not run.violated
+    assert run.verdict is Verdict.NOT_RUN
+    assert run.reason == "3 times the program ended, hung or broke the protocol"
+
+
 def test_one_that_never_answers_is_asked_nothing_else():
     clauses = [find(i) for i in (FIRST, "DEF-1", "DEF-2")]
     started = time.monotonic()
     (run,) = judge(source("hangs"), dtypes=["binary32"], clauses=clauses, time_limit=4).runs
     assert [f.verdict for f in run.findings] == [Verdict.VIOLATES, Verdict.NOT_RUN, Verdict.NOT_RUN]
-    assert run.findings[0].note == "hung: no answer within 2 s"
+    assert run.findings[0].note.startswith("hung: no answer within 2 s (request 1: 3 pairs, ")
     assert time.monotonic() - started < 30
 
 

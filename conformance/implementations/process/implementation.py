@@ -91,7 +91,8 @@ class ProcessImplementation:
             if error.kind not in _IN_STEP:
                 self._failures += 1
                 self._kill()
-            raise
+            asked = f"request {self._asked}: {len(batch)} pairs, beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}"
+            raise Misbehaviour(error.kind, f"{error} ({asked})") from None
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """None: the protocol has no request for them."""

@@ -47,8 +47,8 @@ class Program:
         except FileNotFoundError:
             raise CannotLoad(f"{command[0]}: no such program, or the interpreter in its first line is not here") from None
         except (OSError, ValueError) as error:
-            number = error.errno if isinstance(error, OSError) else None
-            raise CannotLoad(f"{command[0]}: cannot be started: {_REASONS.get(number, str(error))}") from None
+            reason = _REASONS.get(getattr(error, "errno", 0), str(error))
+            raise CannotLoad(f"{command[0]}: cannot be started: {reason}") from None
         keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(self._process.pid)]
         quiet = subprocess.DEVNULL
         self._keeper = subprocess.Popen(
