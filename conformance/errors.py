@@ -8,11 +8,11 @@ class ConformanceError(Exception):
 
 
 class UnknownImplementation(ConformanceError):
-    """No implementation ships under that name, and it is not `package.module:attribute` or `path/file.py:attribute`."""
+    """No implementation ships under that name, and it is no `module:attribute`, `file.py:attribute` or `process:command`."""
 
 
 class CannotLoad(ConformanceError):
-    """The implementation's module could not be imported, or has no such attribute, or it is no implementation."""
+    """The implementation's module could not be imported or has no such attribute, or its program could not be started."""
 
 
 class BadClaim(ConformanceError, ValueError):

@@ -75,6 +75,11 @@ def test_a_request_is_one_ascii_line_of_the_schema_with_the_numbers_bits(fmt, be
         assert patterns == fmt.encode(given_).tolist()
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_request_says_whether_derivatives_are_wanted(wanted):
+    assert json.loads(messages.evaluate(1, golden(), binary32, gradient=wanted))["want_gradient"] is wanted
+
+
 def test_the_first_and_the_last_line_are_of_the_schema():
     for raw in (messages.hello(), messages.BYE):
         assert raw.endswith(b"}\n")
