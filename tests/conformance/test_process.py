@@ -113,6 +113,13 @@ def test_a_batch_far_larger_than_a_pipe_holds(start):
     assert np.isfinite(answer.losses).all()
 
 
+def test_an_answer_that_comes_before_the_request_has_gone_out_whole(start):
+    hasty = start("hasty", "always", '{"gradient": false}', time_limit=60)
+    batch = Batch.of(-np.arange(20_000.0), -1.0)
+    assert hasty.evaluate(batch, binary64, gradient=False).losses.tolist() == [0] * 20_000
+    assert hasty.evaluate(golden(), binary64, gradient=False).losses == pytest.approx([0.598, 0.474, 0.513], abs=1e-3)
+
+
 @pytest.mark.parametrize("mode", ["crlf", "capitals", "complains"])
 def test_what_does_no_harm(start, mode):
     right, other = (start(m).evaluate(golden(), binary32, gradient=True) for m in ("right", mode))

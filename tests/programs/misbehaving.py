@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -224,6 +225,10 @@ def main():
                 write("idle\n")
             if MODE == "reads-no-more":
                 time.sleep(600)
+            if MODE == "hasty":  # it answers the first request, of 20,000 pairs, as soon as that begins
+                select.select([0], [], [])
+                write(json.dumps({"type": "answer", "id": 1, "losses": "0" * 16 * 20_000}) + "\n")
+                sys.stdin.readline()
         elif request["type"] == "bye":
             break
         else:
