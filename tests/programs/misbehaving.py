@@ -84,7 +84,7 @@ def start_a_child():
 
 
 def late(message):
-    time.sleep(1.5)
+    time.sleep(4)
     return message
 
 
