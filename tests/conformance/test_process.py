@@ -197,7 +197,7 @@ def test_an_answer_to_an_earlier_question_is_out_of_order(start):
 
 
 def test_one_that_reads_nothing_more_of_a_large_batch_hangs(start):
-    with pytest.raises(Misbehaviour, match="no answer within 1.5 s"):
+    with pytest.raises(Misbehaviour, match=r"no answer within 1\.5 s"):
         start("reads-no-more").evaluate(Batch.of(-np.arange(50_000.0), -1.0), binary64, gradient=True)
 
 
