@@ -121,9 +121,19 @@ def test_what_goes_wrong_says_where(wrapped, quill, change, kind, said):
 
 
 def test_dlpack_alone_suffices():
-    @array_implementation(from_numpy=torch.from_dlpack, dtypes=["float32"], name="by DLPack")
+    class Capsule:
+        def __init__(self, tensor):
+            self.tensor = torch.from_dlpack(tensor)
+
+        def __dlpack__(self, **keywords):
+            return self.tensor.__dlpack__(**keywords)
+
+        def __dlpack_device__(self):
+            return self.tensor.__dlpack_device__()
+
+    @array_implementation(from_numpy=Capsule, dtypes=["float32"], name="by DLPack")
     def loss(pc, pr, rc, rr, beta, eps):
-        return torch.nn.functional.softplus(-beta * ((pc - rc) - (pr - rr)))
+        return Capsule(torch.nn.functional.softplus(-beta * ((pc.tensor - rc.tensor) - (pr.tensor - rr.tensor))))
 
     got = loss.evaluate(golden(), binary32, gradient=True)
     assert got.losses == pytest.approx(load("torch").evaluate(golden(), binary32, gradient=False).losses)
