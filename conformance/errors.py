@@ -8,11 +8,11 @@ class ConformanceError(Exception):
 
 
 class UnknownImplementation(ConformanceError):
-    """No implementation ships under that name, and it is not `package.module:attribute` or `path/file.py:attribute`."""
+    """No implementation ships under that name, and it is no `module:attribute`, `file.py:attribute` or `process:command`."""
 
 
 class CannotLoad(ConformanceError):
-    """The implementation's module could not be imported, or has no such attribute, or it is no implementation."""
+    """The implementation's module could not be imported or has no such attribute, or its program could not be started."""
 
 
 class BadClaim(ConformanceError, ValueError):
@@ -26,7 +26,8 @@ class BadRequest(ConformanceError, ValueError):
 class Misbehaviour(ConformanceError):
     """The implementation answered with something that is not per-pair losses or derivatives.
 
-    `kind` names it: raised, wrong type, wrong shape, wrong dtype, wrote its inputs.
+    `kind` names it: raised, wrong type, wrong shape, wrong dtype, wrong device; of a program besides: ended, hung,
+    garbled, out of order, unasked, wrong width, no gradient, another protocol, another hello.
     """
 
     def __init__(self, kind: str, message: str) -> None:

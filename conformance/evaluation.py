@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from numpy.typing import ArrayLike
 
-from conformance.implementations import Answer, Implementation, load
+from conformance.implementations import Answer, Implementation
+from conformance.implementations.loading import loaded
 from conformance.inputs.batch import Batch
 from oracle import Format, get_format
 
@@ -25,7 +28,6 @@ def evaluate(
     The logps must be numbers of the format: NotRepresentable names the first that is not. Raises what `load` raises,
     UnknownFormat, and Misbehaviour.
     """
-    implementation = load(implementation) if isinstance(implementation, str) else implementation
     batch = Batch.of(
         policy_chosen_logps,
         policy_rejected_logps,
@@ -34,4 +36,6 @@ def evaluate(
         beta=beta,
         label_smoothing=label_smoothing,
     )
-    return implementation.evaluate(batch, get_format(dtype), gradient=implementation.claims.gradient)
+    fmt = get_format(dtype)
+    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)

@@ -187,7 +187,8 @@ def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any
             start_new_session=True,
         )
         try:
-            yield from _conversation(process, json.dumps(job.plain(start)), time_limit, noise)
+            told = json.dumps({**job.plain(start), "time_limit": time_limit})
+            yield from _conversation(process, told, time_limit, noise)
         finally:
             _end(process)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from conformance import isolation
@@ -11,7 +12,8 @@ from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.trial import Trial
 from conformance.environment import environment, suite
 from conformance.errors import BadRequest
-from conformance.implementations import Implementation, load
+from conformance.implementations import Implementation
+from conformance.implementations.loading import loaded
 from conformance.profiles import Profile, get_profile
 from conformance.record import Finding, Record, Run, Verdict
 from conformance.trying import FIRST, check, concluded, opened, skipped, unanswered
@@ -57,11 +59,12 @@ def judge(
             job = isolation.Job(item, formats, chosen, seed, clauses)
             runs.extend(isolation.judged(job, time_limit, report))
         else:
-            implementation = load(item) if isinstance(item, str) else item
             source = item if isinstance(item, str) else ""
-            for number, fmt in enumerate(formats):
-                within = _shifted(report, number * len(clauses), share)
-                runs.append(run(implementation, fmt, chosen, seed, clauses, source=source, progress=within))
+            here = loaded(item, time_limit=time_limit) if isinstance(item, str) else nullcontext(item)
+            with here as implementation:
+                for number, fmt in enumerate(formats):
+                    within = _shifted(report, number * len(clauses), share)
+                    runs.append(run(implementation, fmt, chosen, seed, clauses, source=source, progress=within))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Record(suite(), environment(), seed, tuple(runs), created)
 

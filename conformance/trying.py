@@ -39,6 +39,9 @@ def check(clause: Clause, trial: Trial) -> Finding:
     missing = _missing(clause, trial)
     if missing:
         return Finding(clause.id, clause.level, Verdict.NOT_CLAIMED, note=f"it does not claim {missing}")
+    unavailable = trial.implementation.unavailable()
+    if unavailable is not None:  # a program that has broken off too often
+        return skipped(clause, unavailable)
     try:
         outcome: Outcome = clause.check(trial)
     except Misbehaviour as error:
@@ -75,15 +78,19 @@ def skipped(clause: Clause, reason: str) -> Finding:
 
 
 def concluded(run: Run, findings: Iterable[Finding], seconds: float) -> Run:
-    """The run with its findings and its verdict: violated by one MUST, and passed only where something was judged."""
+    """The run with its findings and its verdict: violated by one MUST, and passed only where every MUST was tried."""
     found = tuple(findings)
     wrong = any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for f in found)
     judged = any(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in found)
-    verdict, reason = Verdict.VIOLATES if wrong else Verdict.CONFORMS, ""
-    if not judged:
-        skipped_for = next((f.note for f in found if f.verdict is Verdict.NOT_RUN), "")
-        verdict = Verdict.NOT_RUN if skipped_for else Verdict.NOT_CLAIMED
-        reason = skipped_for or "no clause applies to what it claims"
+    untried = [f.note for f in found if f.verdict is Verdict.NOT_RUN and (f.level is Level.MUST or not judged)]
+    if wrong:
+        verdict, reason = Verdict.VIOLATES, ""
+    elif untried:  # three violated SHOULDs may have ended it: what was not run is never a pass
+        verdict, reason = Verdict.NOT_RUN, untried[0]
+    elif judged:
+        verdict, reason = Verdict.CONFORMS, ""
+    else:
+        verdict, reason = Verdict.NOT_CLAIMED, "no clause applies to what it claims"
     return replace(run, verdict=verdict, reason=reason, findings=found, seconds=round(seconds, 3))
 
 

@@ -13,7 +13,8 @@ from typing import Any, TextIO
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.errors import ConformanceError
-from conformance.implementations import Implementation, load
+from conformance.implementations import Implementation
+from conformance.implementations.loading import loaded
 from conformance.profiles import get_profile
 from conformance.record import Verdict, plain
 from conformance.trying import FIRST, check, opened, skipped, unanswered
@@ -27,11 +28,10 @@ def main() -> None:
         os.dup2(2, 1)
         sys.path[:] = job["path"]
         try:
-            implementation = load(job["source"])
+            with loaded(job["source"], time_limit=job["time_limit"]) as implementation:
+                _judge(implementation, job, out)
         except ConformanceError as error:
             _say(out, error=type(error).__name__, text=str(error))
-        else:
-            _judge(implementation, job, out)
         _say(out, done=True)
 
 

@@ -36,7 +36,8 @@ def command(
 ) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
 
-    An IMPLEMENTATION is a name from `dpo-conformance list`, or package.module:attribute, or path/to/file.py:attribute.
+    An IMPLEMENTATION is a name from `dpo-conformance list`, or package.module:attribute, or path/to/file.py:attribute,
+    or 'process:COMMAND LINE' for a program in any language (docs/process.md).
 
     Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
     be loaded, or one that was judged in no format at all: what was not run is never a pass.

@@ -1,17 +1,22 @@
-"""From a name to an implementation: one that ships, `package.module:attribute`, or `path/to/file.py:attribute`."""
+"""From a name to an implementation: shipped, `package.module:attribute`, `path/to/file.py:attribute`, `process:command`."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.implementations.protocol import Implementation
+
+if TYPE_CHECKING:
+    from conformance.implementations.process import ProcessImplementation
 
 SHIPPED = {
     "numpy": ("conformance.implementations.numpy:STABLE", "NumPy, stable, with gradient"),
@@ -22,20 +27,28 @@ SHIPPED = {
     "torch-naive": ("conformance.implementations.torch:NAIVE", "PyTorch, log of sigmoid: must fail"),
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
+PROCESS = "process:"
+"""Before the command line of a program that speaks the process protocol."""
 
 
-def load(name: str) -> Implementation:
-    """The implementation of that name.
+def load(name: str, *, time_limit: float = 120.0) -> Implementation:
+    """The implementation of that name. A program that it names is started; it may take half of
+    time_limit seconds, and 60 at the most, for an answer.
 
     Raises UnknownImplementation for a name of no known form, CannotLoad if its module cannot be imported, has no such
-    attribute, or the attribute is no implementation.
+    attribute, or the attribute is no implementation, and if the program cannot be started or gives no valid hello.
     """
+    if name.startswith(PROCESS):
+        from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
+
+        return start(name.removeprefix(PROCESS), time_limit=time_limit)
     target = SHIPPED[name][0] if name in SHIPPED else name
     module_name, colon, attribute = target.rpartition(":")
     if not colon or not module_name or not attribute:
         shipped = ", ".join(SHIPPED)
         raise UnknownImplementation(
-            f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute"
+            f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute, "
+            "or 'process:command line of a program'"
         )
     module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import_module(name, module_name)
     found: object = module
@@ -46,9 +59,20 @@ def load(name: str) -> Implementation:
     if not (hasattr(found, "claims") and callable(getattr(found, "evaluate", None))):
         raise CannotLoad(
             f"{name}: {attribute} is a {type(found).__name__}, not an implementation; "
-            "wrap it with numpy_implementation or torch_implementation from conformance.implementations"
+            "wrap it with numpy_implementation, torch_implementation or array_implementation from conformance.implementations"
         )
     return cast("Implementation", found)
+
+
+@contextlib.contextmanager
+def loaded(name: str, *, time_limit: float = 120.0) -> Iterator[Implementation]:
+    """`load`, and a program that it has started is ended with the block. Raises what `load` raises."""
+    implementation = load(name, time_limit=time_limit)
+    try:
+        yield implementation
+    finally:
+        if name.startswith(PROCESS):
+            cast("ProcessImplementation", implementation).close()
 
 
 def _import_module(name: str, module_name: str) -> ModuleType:
@@ -71,6 +95,9 @@ def _import_file(path: Path) -> ModuleType:
         raise CannotLoad(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # what lies beside it can be imported, and shadows nothing: the last place to look in
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

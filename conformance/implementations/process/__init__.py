@@ -1,0 +1,7 @@
+"""A program in any language, judged over its standard input and output: `process:` and a command line."""
+
+from __future__ import annotations
+
+from conformance.implementations.process.implementation import ProcessImplementation, start
+
+__all__ = ["ProcessImplementation", "start"]
