@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.vectorgen import folder as folders
-from conformance.vectorgen.notes import NOTES
+from conformance.vectorgen.chapters import NOTES
 from conformance.vectorgen.problems import BadVectors
 
 _FOLDER = click.option(

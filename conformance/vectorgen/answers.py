@@ -103,8 +103,8 @@ def _alike(places: list[int], vectors: Sequence[Vector]) -> Iterator[list[int]]:
 
 
 def _interval_answers(batches: list[Batch], fmt: Format) -> list[Answers]:
-    columns = (np.concatenate(column) for column in zip(*(batch.logps for batch in batches), strict=True))
-    pairs = as_pairs(Batch(*columns, beta=batches[0].beta, label_smoothing=batches[0].label_smoothing))
+    pc, pr, rc, rr = (np.concatenate(column) for column in zip(*(batch.logps for batch in batches), strict=True))
+    pairs = as_pairs(Batch(pc, pr, rc, rr, batches[0].beta, batches[0].label_smoothing))
     losses, rejected = _accepted(bounds.loss(pairs, fmt)), _accepted(bounds.gradient(pairs, fmt))
     return [{LOSS: [y], CHOSEN: [-slope], REJECTED: [slope]} for y, slope in zip(losses, rejected, strict=True)]
 

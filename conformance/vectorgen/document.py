@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from conformance.inputs.batch import NAMES
 from conformance.vectorgen.answers import LOSS, Answer, Answers, answers, exact, mean_answers
+from conformance.vectorgen.chapters import NOTES
 from conformance.vectorgen.identity import hexadecimal, identity
 from conformance.vectorgen.model import Chapter, Vector
-from conformance.vectorgen.notes import NOTES
 from oracle import FORMATS, Format, binary64
 from oracle.formats import Floats
 
@@ -95,7 +96,7 @@ def _one_or_all(found: list[Any], name: str, *, mean: bool) -> Any:
 
 
 def _plain(answer: Answer, fmt: Format) -> dict[str, Any]:
-    if answer.rounded != answer.rounded:  # noqa: PLR0124 - NaN
+    if math.isnan(answer.rounded):
         return {"nan": True}
     ends = {name: bits(getattr(answer, name), fmt) for name in ("rounded", "lowest", "highest")}
     return {**ends, "zero": answer.zero}

@@ -60,11 +60,18 @@ def invalid(file: str, data: Any) -> list[Problem]:
     problems = []
     for error in jsonschema.Draft202012Validator(schema()).iter_errors(data):
         best = jsonschema.exceptions.best_match([error])
-        place = list(best.absolute_path)
-        test = data["tests"][place[1]].get("id", f"test {place[1]}") if place[:1] == ["tests"] and len(place) > 1 else ""
-        field = ".".join(str(part) for part in (place[2:] if test else place))
-        problems.append(Problem(file, str(test), field, best.message[:300]))
+        test, field = _place(data, list(best.absolute_path))
+        problems.append(Problem(file, test, field, best.message[:300]))
     return problems
+
+
+def _place(data: Any, path: list[str | int]) -> tuple[str, str]:
+    """The id of the test that a path leads into, or its place in the file, and the field in it."""
+    if path[:1] != ["tests"] or len(path) < 2:
+        return "", ".".join(map(str, path))
+    test = data["tests"][path[1]]
+    name = test.get("id") if isinstance(test, dict) else None
+    return str(name or f"tests.{path[1]}"), ".".join(map(str, path[2:]))
 
 
 def check(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progress = lambda *_: None) -> list[Problem]:
@@ -96,10 +103,15 @@ def write(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progre
     files[IDS] = "".join(f"{name}\n" for name in sorted(ever))
     changed = [name for name, made in files.items() if _read(folder / name) != made.encode()]
     stale = {path.name for path in folder.glob("*.json")} - set(files)
-    for name in changed:
-        (folder / f"{name}.part").write_bytes(files[name].encode())
-    for name in changed:
-        (folder / f"{name}.part").replace(folder / name)
+    parts = {name: folder / f"{name}.part" for name in changed}
+    try:
+        for name, part in parts.items():
+            part.write_bytes(files[name].encode())
+        for name, part in parts.items():
+            part.replace(folder / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     for name in stale:
         (folder / name).unlink()
     return sorted({*changed, *stale})

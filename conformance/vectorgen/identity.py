@@ -42,12 +42,11 @@ def as_batch(kind: str, beta: str, eps: str, logps: Iterable[Iterable[str]]) -> 
 
 def unpublished(present: Iterable[str], published: Iterable[str]) -> list[Problem]:
     """What is wrong with the ids: one that vanished without being retired, one that came back, one not yet listed."""
-    now, ever = set(present), set(published)
-    problems = [Problem(IDS, name, "", "is not listed: run `dpo-conformance vectors write`") for name in sorted(now - ever)]
-    for name in sorted(ever - now - set(RETIRED)):
-        problems.append(Problem(IDS, name, "", "was published and is gone: put it into RETIRED, with the reason"))
-    for name in sorted(set(RETIRED) & now):
-        problems.append(Problem(IDS, name, "", "is retired and cannot come back"))
-    for name in sorted(set(RETIRED) - ever):
-        problems.append(Problem(IDS, name, "", "is retired and was never published"))
-    return problems
+    now, ever, retired = set(present), set(published), set(RETIRED)
+    wrong = {
+        "is not listed: run `dpo-conformance vectors write`": now - ever,
+        "was published and is gone: put it into RETIRED, with the reason": ever - now - retired,
+        "is retired and cannot come back": retired & now,
+        "is retired and was never published": retired - ever,
+    }
+    return [Problem(IDS, name, "", what) for what, names in wrong.items() for name in sorted(names)]

@@ -5,14 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from conformance.vectorgen.chapters import NOTES
 from conformance.vectorgen.identity import identity
 from conformance.vectorgen.model import Chapter
-from conformance.vectorgen.notes import BUGS, NOTES, Note
+from conformance.vectorgen.notes import BUGS, Note
 from conformance.vectorgen.problems import Problem
 
 COMMENT, TEXT, ABOUT = 80, 160, 280
 """The most characters of a comment, of a note's description or effect, and of a chapter's about."""
-BANNED = ("should", "test that", "tests that", "check that", "make sure", "correctly", "properly", "obviously", "simply", "just")
+BANNED = (
+    "should",
+    "test that",
+    "tests that",
+    "check that",
+    "make sure",
+    "correctly",
+    "properly",
+    "obviously",
+    "simply",
+    "just",
+)
 """Words that say what a reader is to think and not what the input is."""
 _LINK = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", re.ASCII)
 

@@ -59,11 +59,12 @@ def accepts(answer: dict[str, Any], got: float, fmt: str) -> bool:
     return inside or (answer["zero"] and got == 0)
 
 
-def judge(function: Function, fmt: str, files: Sequence[dict[str, Any]], kind: str = "pair") -> list[Rejected]:
+def judge(function: Function, fmt: str, files: Sequence[dict[str, Any]], kind: str = "pair") -> Iterator[Rejected]:
     """What the tests of that kind reject in that format."""
     tests = [test for file in files if file["kind"] == kind for test in file["tests"] if fmt in test["formats"]]
     groups = _alike(tests) if kind == "pair" else ([test] for test in tests)
-    return [rejected for group in groups for rejected in _judge(function, fmt, group)]
+    for group in groups:
+        yield from _judge(function, fmt, group)
 
 
 def _alike(tests: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -14,8 +14,7 @@ from .consumer import Function
 
 
 def as_function(implementation: Implementation) -> Function:
-    """The implementation behind the consumer's interface; one that reduces to the mean gets pairs one at a time there."""
-    claims = implementation.claims
+    """The implementation behind the consumer's interface."""
 
     def function(pc: Any, pr: Any, rc: Any, rr: Any, beta: float, eps: float, fmt: str) -> tuple[Any, Any, Any, Any, Any]:
         batch = Batch.of(pc, pr, rc, rr, beta=beta, label_smoothing=eps)

@@ -18,7 +18,12 @@ KILLS: dict[str, tuple[str, ...]] = {
         "leaky-tail",
     ),
     "RoundedLoss": ("three-decimals", "seven-decimals", "plus-1e-8"),
-    "KinkAtZero": ("gradient-zero-at-kink", "gradient-one-at-kink", "gradient-one-sided-at-kink", "gradient-nan-for-certain-pairs"),
+    "KinkAtZero": (
+        "gradient-zero-at-kink",
+        "gradient-one-at-kink",
+        "gradient-one-sided-at-kink",
+        "gradient-nan-for-certain-pairs",
+    ),
     "CancelledSlope": ("gradient-one-minus-sigmoid", "gradient-sigmoid-slope-over-sigmoid", "bce-with-logits"),
     "NanBranch": ("gradient-nan-branch",),
     "SlopeThreshold": ("gradient-threshold-mismatch",),

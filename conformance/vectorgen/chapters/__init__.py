@@ -15,19 +15,12 @@ from conformance.vectorgen.chapters import (
     special,
 )
 from conformance.vectorgen.model import Chapter
+from conformance.vectorgen.notes import Note
 
-CHAPTERS: tuple[Chapter, ...] = tuple(
-    module.CHAPTER
-    for module in (
-        kernel,
-        definition,
-        options,
-        reference,
-        smoothing,
-        gradient,
-        cancellation,
-        extreme,
-        special,
-        mean,
-    )
-)
+_MODULES = (kernel, definition, options, reference, smoothing, gradient, cancellation, extreme, special, mean)
+
+CHAPTERS: tuple[Chapter, ...] = tuple(module.CHAPTER for module in _MODULES)
+NOTES: dict[str, Note] = {flag: note for module in _MODULES for flag, note in module.NOTES.items()}
+"""The flags by name, each with its note, in the order of the chapters they are at home in; a test may carry any."""
+if len(NOTES) != sum(len(module.NOTES) for module in _MODULES):
+    raise ValueError("two chapters have a flag of the same name")

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
+
+NOTES = {
+    "RoundedMargin": note(
+        "narrow format",
+        "The margin or the log-ratios are rounded to a narrower format before the loss.",
+        "Rewards move in steps, of 2 nats for log-probabilities of 500 in bfloat16, or overflow in binary16.",
+        "huggingface/trl/issues/878",
+    ),
+    "RoundedInputs": note(
+        "narrow format",
+        "The log-probabilities are cut to 11 bits, as TensorFloat-32 or binary16 would.",
+        "Two responses whose log-probabilities differ by less than a part in 2,000 are a tie.",
+        "huggingface/trl/pull/7084",
+        "genlm/genlm-backend/issues/66",
+    ),
+    "RewardsCancel": note(
+        "cancellation",
+        "log(e^chosen + e^rejected) - chosen, over rewards: the sum cancels, or overflows.",
+        "The loss of won pairs is rounding noise of the size of an ulp of the reward.",
+    ),
+}
 
 CHAPTER = Chapter(
     "cancellation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
 
 _FORMULA = ("WrongObjective", "WrongSign", "WrongScale", "PairSwapped")
 _GOLDEN = (
@@ -32,6 +33,70 @@ _REALISTIC = (
     ((-18211.3, -19022.8, -18190.4, -19011.2), "a document of 20,000 tokens"),
     ((-0.1327, -9.482, -0.2251, -8.917), "a certain answer against an unlikely one"),
 )
+
+NOTES = {
+    "WrongObjective": note(
+        "wrong formula",
+        "Another loss of the family, hinge, IPO or exponential, answers under the name of this one.",
+        "The run optimises something else than its configuration says; the curves look plausible.",
+        "modelscope/ms-swift/pull/10167",
+    ),
+    "WrongSign": note(
+        "wrong formula",
+        "softplus(z) where softplus(-z) is due, or log-sigmoid without its minus.",
+        "The policy learns to prefer what was rejected, or the loss falls without bound.",
+        "tensorflow/tensorflow/issues/3719",
+    ),
+    "WrongScale": note(
+        "wrong formula",
+        "The loss in bits, halved, or multiplied by another constant.",
+        "The learning rate is not what it says, and losses cannot be compared with published ones.",
+        "huggingface/trl/issues/2615",
+    ),
+    "AtReference": note(
+        "wrong formula",
+        "The loss where the policy is the reference is not ln 2.",
+        "The one number that everyone can check at the first step, 0.6931, is wrong, and the baseline of every curve with it.",
+        "allenai/open-instruct/issues/1900",
+        "NVIDIA/NeMo-Aligner/issues/227",
+        "eric-mitchell/direct-preference-optimization/issues/34",
+    ),
+    "TakenForPadding": note(
+        "special value",
+        "A margin of 0, or a log-probability of 0, is taken for a masked row.",
+        "Pairs at the reference, which is where all training starts, count as loss 0 and teach nothing.",
+        "NVIDIA-NeMo/RL/issues/180",
+    ),
+    "PairSwapped": note(
+        "pair confused",
+        "Chosen and rejected change places, in the policy or in both.",
+        "The policy learns to prefer what was rejected.",
+    ),
+    "AbsoluteMargin": note(
+        "pair confused",
+        "|margin|, or max(margin, 0): a lost pair counts as won, or as a tie.",
+        "Lost pairs are pushed further the wrong way, or teach nothing.",
+    ),
+    "HalfOfPair": note(
+        "pair confused",
+        "Only the chosen, or only the rejected log-ratio enters, or the two are added.",
+        "The loss is no longer a preference: it is likelihood training of one side.",
+    ),
+    "LengthNormalised": note(
+        "wrong formula",
+        "The margin is divided by a length, where sums of log-probabilities are due.",
+        "beta means something else for every response length; published results could not be reproduced.",
+        "huggingface/trl/issues/1265",
+        "linkedin/Liger-Kernel/issues/676",
+    ),
+    "NarrowInside": note(
+        "narrow format",
+        "The loss is computed in a narrower format than its inputs', or rounded to one, by a cast or an autocast.",
+        "Differences of long log-probabilities lose all their digits: rewards are noise, or NaN where binary16 overflows.",
+        "huggingface/trl/issues/878",
+        "huggingface/trl/pull/7084",
+    ),
+}
 
 CHAPTER = Chapter(
     "definition",

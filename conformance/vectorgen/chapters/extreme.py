@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
 
 _LONG = (
     ((-20000.0, -19968.0, -20032.0, -19968.0), 0.5, "20,000 nats"),
@@ -10,6 +11,26 @@ _LONG = (
     ((-49152.0, -49408.0, -49152.0, -49152.0), 0.01, "49,000 nats, near the end of binary16"),
     ((-98304.0, -99328.0, -98816.0, -98816.0), 0.01, "98,000 nats, beyond binary16"),
 )
+
+NOTES = {
+    "ClampedLogps": note(
+        "threshold",
+        "Log-probabilities below -100, or below -10,000, count as that.",
+        "Long responses are all equally likely: their pairs are ties.",
+        "huggingface/trl/issues/878",
+    ),
+    "NearOverflow": note(
+        "overflow",
+        "An exponential of a reward, or a formula that squares or doubles, overflows before the result does.",
+        "Finite log-probabilities give an infinite or NaN loss.",
+        "mindspore-ai/mindspore/issues/390",
+    ),
+    "ExtremeBeta": note(
+        "option misapplied",
+        "A very small or a very large beta is rounded, clamped or flushed.",
+        "Runs at the ends of a sweep are not what they say.",
+    ),
+}
 
 CHAPTER = Chapter(
     "extreme",

@@ -3,8 +3,35 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
 
 _ALL = ("GradientSign", "GradientScale", "GradientDetached")
+
+NOTES = {
+    "GradientSign": note(
+        "wrong gradient",
+        "The derivatives, or those of one side, have the wrong sign, or are returned in another order.",
+        "Chosen and rejected rise or fall together; the loss falls all the same, by the larger of the two.",
+    ),
+    "GradientScale": note(
+        "wrong gradient",
+        "The derivative in z where that in a log-probability is due: beta is missing; or one side is doubled.",
+        "At beta = 0.1 every step is ten times too long.",
+        "huggingface/trl/issues/2617",
+    ),
+    "GradientClipped": note(
+        "wrong gradient",
+        "The derivative is clipped, floored, or cut to 0 for won pairs.",
+        "Lost pairs recover at a constant pace; won pairs are pushed for ever, or let go too early.",
+    ),
+    "GradientDetached": note(
+        "wrong gradient",
+        "The losses, or one side of the policy, are detached.",
+        "The loss is right at every step and does not fall, or half of the signal is gone.",
+        "jingyaogong/minimind/issues/430",
+        "OpenRLHF/OpenRLHF/issues/364",
+    ),
+}
 
 CHAPTER = Chapter(
     "gradient",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, Vector, logit, pair
+from conformance.vectorgen.notes import note
 
 _START = ("KinkAtZero", "AtReference", "TakenForPadding", "CoarseFunction")
 _WON = (
@@ -86,14 +87,110 @@ _UNEVEN = (
 
 
 def _uneven() -> tuple[Vector, ...]:
-    made = []
+    made: list[Vector] = []
     for z, what in _UNEVEN:
         for sign, side in ((1, "won"), (-1, "lost")):
             flags = ("CoarseFunction",) if z < 30 else ("LogOfSigmoid",)
-            for fmt in ("binary32", "binary64"):
-                made.append(logit(sign * z, f"{what}, {side}, in {fmt}", *flags, rounded=fmt))
+            made += [logit(sign * z, f"{what}, {side}, in {fmt}", *flags, rounded=fmt) for fmt in ("binary32", "binary64")]
     return tuple(made)
 
+
+NOTES = {
+    "LogOfSigmoid": note(
+        "absorption",
+        "-log(sigmoid(z)): the sigmoid is rounded to 1 or to 0 before its logarithm is taken.",
+        "Well-won pairs report loss 0 and stop teaching; badly lost pairs give an infinite loss and a NaN gradient, and the "
+        "step destroys the weights.",
+        "thinking-machines-lab/tinker-cookbook/pull/188",
+        "jingyaogong/minimind/issues/365",
+        "pytorch/pytorch/issues/1835",
+    ),
+    "GuardedLog": note(
+        "threshold",
+        "-log(sigmoid(z) + 1e-8), or the sigmoid clamped from below: the loss saturates near 18.4 or 16.1.",
+        "The worst pairs, those that matter most, lose their gradient: the loss looks finite and healthy.",
+        "thinking-machines-lab/tinker-cookbook/pull/188",
+    ),
+    "AbsorbedTail": note(
+        "absorption",
+        "log(1 + e^-z) where log1p(e^-z) is due: 1 absorbs the small term.",
+        "The loss of won pairs is coarse, then 0, from a logit of about p ln 2 on; curves flatten that have not.",
+        "pytorch/pytorch/issues/20972",
+    ),
+    "ExpOverflow": note(
+        "overflow",
+        "log1p(e^-z) or a relative of it: the exponential overflows for lost pairs.",
+        "A single badly lost pair makes the loss of the whole batch infinite.",
+        "pytorch/pytorch/issues/1835",
+        "mindspore-ai/mindspore/issues/390",
+    ),
+    "LinearTail": note(
+        "threshold",
+        "-z in the place of the loss beyond a threshold that is too near, 4, 10 or 20.",
+        "The loss jumps at the threshold and its slope with it; the error is largest where lost pairs begin to recover.",
+        "tenstorrent/tt-metal/issues/53787",
+        "pytorch/pytorch/issues/55587",
+    ),
+    "VanishedTail": note(
+        "threshold",
+        "0 in the place of the loss of pairs that are won by more than some logit.",
+        "Won pairs vanish from the loss and from the gradient earlier than the format asks for.",
+    ),
+    "ClampedLogit": note(
+        "threshold",
+        "The logit is clamped, to 15, 50 or 80, so that an exponential cannot overflow.",
+        "Beyond the clamp the loss is constant and its gradient 0: the policy can run away from the reference unpunished.",
+    ),
+    "ClosedForm": note(
+        "cancellation",
+        "An identity of exact arithmetic, softplus(z) - z, log(2 cosh(z/2)) - z/2 or ln 2 - log1p(tanh(z/2)).",
+        "The loss of won pairs is rounding noise, of either sign, and a loss curve below 0 is explained away.",
+    ),
+    "CoarseFunction": note(
+        "narrow format",
+        "exp or log1p by a short series, a small table or a linear approximation.",
+        "Every loss and gradient is off by a part in a hundred to a part in 65,536: nothing fails, nothing reproduces.",
+        "tenstorrent/tt-metal/issues/53787",
+    ),
+    "RoundedLoss": note(
+        "absorption",
+        "The loss is rounded to a few decimals, or a small number is added to it.",
+        "Small losses are 0 or all equal; comparisons between runs see the rounding alone.",
+    ),
+    "KinkAtZero": note(
+        "wrong gradient",
+        "max(-z, 0) + log1p(e^-|z|) by automatic differentiation: at z = 0 one side of the kink is taken for the slope.",
+        "Every pair starts at z = 0: the first step has gradient 0, or twice the right one.",
+        "jax-ml/jax/issues/2140",
+        "jax-ml/jax/issues/2107",
+    ),
+    "CancelledSlope": note(
+        "cancellation",
+        "1 - sigmoid(z), or sigmoid(z) (1 - sigmoid(z)) / sigmoid(z), in the place of sigmoid(-z).",
+        "The gradient of won pairs is rounding noise and then 0, beyond z = 17 in binary32.",
+        "jax-ml/jax/issues/777",
+        "jax-ml/jax/issues/40825",
+        "tensorflow/tensorflow/issues/126060",
+    ),
+    "NanBranch": note(
+        "wrong gradient",
+        "A selection between two formulas by automatic differentiation: the one not taken has the derivative 0 * inf = NaN.",
+        "The loss is right and the gradient NaN: one extreme pair turns every weight into NaN.",
+        "mst272/LLM-Dojo/issues/23",
+    ),
+    "SlopeThreshold": note(
+        "wrong gradient",
+        "The forward and the backward pass switch formula at different logits.",
+        "The gradient belongs to another loss in between: line searches and gradient checks fail there.",
+        "pytorch/pytorch/issues/61568",
+    ),
+    "NarrowSlope": note(
+        "narrow format",
+        "The gradient passes through binary16 on its way back.",
+        "Gradients of won pairs underflow to 0, and all others have three digits.",
+        "mst272/LLM-Dojo/issues/23",
+    ),
+}
 
 CHAPTER = Chapter(
     "kernel",

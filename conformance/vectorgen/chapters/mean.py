@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from conformance.vectorgen.model import Chapter, Logps, mean
+from conformance.vectorgen.notes import note
 
 _GOLDEN: list[Logps] = [(-10.0, -12.0, -11.0, -11.0), (-20.0, -25.0, -19.0, -19.0), (-5.0, -9.0, -5.0, -5.0)]
 _MIXED: list[Logps] = [
@@ -24,6 +25,50 @@ _NINE: list[Logps] = [
 _LOST: list[Logps] = [(-30.0, -20.0, -22.0, -24.0), (-44.0, -31.0, -30.0, -33.0)]
 _VANISHED: list[Logps] = [(-16.0, -16384.0, -16.0, -16.0), (-8.0, -8192.0, -8.0, -8.0)]
 _ALL = ("SumForMean", "WrongDivisor", "NotAMean")
+
+NOTES = {
+    "SumForMean": note(
+        "wrong reduction",
+        "The sum where the mean is due, in the value or in the gradient alone.",
+        "The learning rate grows with the batch size.",
+        "huggingface/trl/issues/2615",
+        "meta-pytorch/torchtune/issues/1291",
+    ),
+    "WrongDivisor": note(
+        "wrong reduction",
+        "The sum divided by n - 1, or by 2n, the number of rows.",
+        "The loss at the reference is not ln 2, and the learning rate is off by a factor.",
+        "huggingface/trl/issues/2617",
+    ),
+    "ChunkedMean": note(
+        "wrong reduction",
+        "The mean of the means of chunks, the last of them shorter.",
+        "Pairs in a short last batch count more than the others.",
+        "unslothai/unsloth/issues/1178",
+        "huggingface/trl/pull/5710",
+    ),
+    "NotAMean": note(
+        "wrong reduction",
+        "The median, or the largest loss, where the mean is due.",
+        "All but one pair of a batch teach nothing.",
+    ),
+    "ZerosLeftOut": note(
+        "wrong reduction",
+        "The mean over the losses that are not 0.",
+        "As pairs are won the loss rises: those that are learned drop out of the mean.",
+    ),
+    "NanLeftOut": note(
+        "wrong reduction",
+        "NaN losses are left out of the mean.",
+        "A broken model is averaged away.",
+        "huggingface/trl/issues/1199",
+    ),
+    "NarrowSum": note(
+        "narrow format",
+        "The losses are summed in a narrower format than their own.",
+        "The mean has two digits, and with many pairs it stops growing.",
+    ),
+}
 
 CHAPTER = Chapter(
     "mean",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
 
 _TELLING = (
     ((-20.0, -27.0, -22.0, -24.0), "margin 5"),
@@ -12,6 +13,47 @@ _TELLING = (
 """Every log-ratio non-zero, both signs of the margin: each usual mistake moves the loss by far more than any bound."""
 _BETAS = (0.01, 0.05, 0.25, 0.5, 2.0, 4.0)
 _MISTAKES = ("BetaIgnored", "BetaTwice", "BetaInverse", "BetaMisplaced")
+
+NOTES = {
+    "BetaIgnored": note(
+        "option ignored",
+        "beta is accepted and not used: it is 1, or the default of 0.1, whatever the caller says.",
+        "A sweep over beta gives one curve many times.",
+        "huggingface/trl/issues/6123",
+    ),
+    "BetaTwice": note(
+        "option misapplied",
+        "beta^2 or its root: beta is applied to the margin and again to the logit.",
+        "At beta = 0.1 the policy is held ten times less than asked for, and drifts from the reference.",
+        "AI-Hypercomputer/maxtext/pull/1530",
+    ),
+    "BetaInverse": note(
+        "option misapplied",
+        "margin / beta, as if beta were a temperature.",
+        "At beta = 0.1 the logit is a hundred times too large: the loss saturates within a few steps.",
+        "linkedin/Liger-Kernel/pull/378",
+    ),
+    "BetaMisplaced": note(
+        "option misapplied",
+        "beta scales the loss, or one log-ratio, or the policy's difference alone.",
+        "The reference and the policy are weighed against each other by accident.",
+    ),
+    "BetaClamped": note(
+        "option misapplied",
+        "beta is held within a range that its caller does not know.",
+        "Runs with beta outside that range silently train with another.",
+    ),
+    "BetaZero": note(
+        "option ignored",
+        "`beta or default`: a beta of 0 becomes the default.",
+        "The control run without a preference signal has one.",
+    ),
+    "BetaRounded": note(
+        "narrow format",
+        "beta is rounded to two decimals, or to a narrower format than the log-probabilities'.",
+        "0.001 becomes 0, or every logit is off by up to 0.2 %, by an amount that depends on beta.",
+    ),
+}
 
 CHAPTER = Chapter(
     "options",

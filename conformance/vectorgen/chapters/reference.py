@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, pair, pairs
+from conformance.vectorgen.notes import note
 
 _ALL = ("ReferenceIgnored", "ReferenceIsPolicy", "ReferenceSwapped", "ReferenceSign")
 _LONG = (
@@ -10,6 +11,44 @@ _LONG = (
     ((-1216.0, -1248.0, -1232.0, -1224.0), "responses of -1,200 nats"),
     ((-118.0, -124.0, -121.0, -120.0), "responses of -120 nats"),
 )
+
+NOTES = {
+    "ReferenceIgnored": note(
+        "reference misused",
+        "The reference, or one half of it, is left out.",
+        "Nothing holds the policy near the reference: it is another objective, and its loss does not start at ln 2.",
+        "linkedin/Liger-Kernel/pull/405",
+        "huggingface/trl/issues/1962",
+    ),
+    "ReferenceIsPolicy": note(
+        "reference misused",
+        "The policy's own log-probabilities serve as the reference.",
+        "The loss is ln 2 for ever: 0.6931 at every step.",
+        "huggingface/trl/issues/1962",
+        "OpenRLHF/OpenRLHF/issues/364",
+    ),
+    "ReferenceSwapped": note(
+        "reference misused",
+        "The reference's chosen and rejected log-probabilities change places.",
+        "Each pair starts with a margin of its own instead of 0, and the policy is pulled towards it.",
+    ),
+    "ReferenceSign": note(
+        "reference misused",
+        "The reference is added where it is to be subtracted, or halved.",
+        "The policy is pushed away from what the reference finds likely.",
+    ),
+    "ReferenceNarrow": note(
+        "narrow format",
+        "The reference log-probabilities were stored in a narrower format than the policy's.",
+        "The rewards are not 0 at the first step, and never the right ones.",
+        "eric-mitchell/direct-preference-optimization/issues/34",
+    ),
+    "ReferenceUnderflow": note(
+        "overflow",
+        "Probabilities of whole responses instead of their logarithms: e^-900 is 0.",
+        "Long responses give infinite or NaN losses; short ones do not, so the tests pass.",
+    ),
+}
 
 CHAPTER = Chapter(
     "reference",

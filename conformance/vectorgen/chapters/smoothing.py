@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.vectorgen.model import Chapter, logit, pair, pairs
+from conformance.vectorgen.notes import note
 
 _FLAGS = (
     "SmoothingIgnored",
@@ -25,6 +26,63 @@ def _flags(eps: float) -> tuple[str, ...]:
     clamped = ("SmoothingClamped",) if eps > 0.1 else ()
     return (*_FLAGS, *clamped, *(("SmoothingAtHalf",) if eps == 0.5 else ()))
 
+
+NOTES = {
+    "SmoothingIgnored": note(
+        "option ignored",
+        "label_smoothing is accepted and not used.",
+        "A run configured for noisy labels trains as if they were clean, and nothing says so.",
+        "huggingface/trl/pull/3906",
+        "huggingface/trl/issues/7063",
+    ),
+    "RobustForConservative": note(
+        "wrong formula",
+        "The robust loss, ((1 - eps) f(z) - eps f(-z)) / (1 - 2 eps), where the conservative one is due.",
+        "The loss may be negative and has no minimum: well-won pairs are pushed on for ever.",
+        "linkedin/Liger-Kernel/pull/1204",
+    ),
+    "SmoothingWeights": note(
+        "option misapplied",
+        "eps / 2, or 1 - eps missing, or one of the two terms missing, or their weights exchanged.",
+        "The optimum ln((1 - eps) / eps) moves, or is lost.",
+    ),
+    "SmoothingSign": note(
+        "wrong formula",
+        "f(z) - eps z where f(z) + eps z is due.",
+        "Smoothing pulls pairs apart where it is to hold them back; the loss is unbounded below.",
+    ),
+    "SmoothingMoved": note(
+        "wrong formula",
+        "The smoothing is moved inside the loss, f((1 - 2 eps) z), into the probability, or towards ln 2.",
+        "Near z = 0 all agree; for well-won pairs the pull back is missing, which is all that smoothing is for.",
+    ),
+    "SmoothingClamped": note(
+        "option misapplied",
+        "label_smoothing is clamped to 0.1.",
+        "A sweep over label smoothing ends at 0.1 without a word.",
+    ),
+    "SmoothingAtHalf": note(
+        "special value",
+        "Somewhere a division by 1 - 2 eps: infinite or NaN at eps = 0.5.",
+        "The symmetric control run, which is a plain number, is NaN.",
+    ),
+    "SmoothingNeverZero": note(
+        "option misapplied",
+        "A label_smoothing of 0 becomes 1e-3, because another loss needed it to.",
+        "Plain DPO is smoothed: far from the reference the loss grows with z where it is to vanish.",
+    ),
+    "SmoothingRounded": note(
+        "narrow format",
+        "label_smoothing is rounded to a narrower format than the log-probabilities'.",
+        "The loss of well-won pairs, which is eps z and little else, is off by up to 0.2 %.",
+    ),
+    "SmoothedGradient": note(
+        "wrong gradient",
+        "The value is smoothed and its gradient is not, or the gradient adds eps where it is to subtract it.",
+        "The loss that is printed is not the loss that is trained.",
+        "huggingface/trl/pull/3906",
+    ),
+}
 
 CHAPTER = Chapter(
     "smoothing",

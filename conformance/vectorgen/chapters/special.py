@@ -7,6 +7,7 @@ import math
 
 from conformance.inputs.batch import NAMES
 from conformance.vectorgen.model import Chapter, Logps, Vector, pair
+from conformance.vectorgen.notes import note
 
 _ROWS: tuple[Logps, ...] = ((-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0))
 _INF, _NAN = math.inf, math.nan
@@ -55,6 +56,53 @@ def _undefined() -> list[Vector]:
         pair(f"{NAMES[i]} and {NAMES[j]} are -inf", "InfinityMinusInfinity", logps=_put(_ROWS[0], -_INF, i, j)) for i, j in both
     ]
 
+
+NOTES = {
+    "ImpossibleChosen": note(
+        "special value",
+        "z = -inf, and the loss is not +inf: what is not finite became 0, or the largest number.",
+        "The worst pair of the batch counts as the best, and a broken model trains in silence.",
+        "huggingface/trl/issues/2553",
+        "pytorch/pytorch/issues/20972",
+    ),
+    "ImpossibleRejected": note(
+        "special value",
+        "z = +inf, and the loss is NaN: 0 * inf, from a mixture that is computed at label smoothing 0 too.",
+        "A rejected response that the policy finds impossible, the aim of training, turns the batch into NaN.",
+        "huggingface/trl/issues/1199",
+    ),
+    "NanBecomesNumber": note(
+        "special value",
+        "A NaN log-probability gives a number, by nan_to_num, a comparison, or a maximum.",
+        "A loss of 0.0 or 0.6931 over NaN log-probabilities hides a broken model from everyone who watches the loss.",
+        "huggingface/trl/issues/1199",
+        "modelscope/ms-swift/issues/5418",
+    ),
+    "InfinityMinusInfinity": note(
+        "special value",
+        "A margin of inf - inf gives a number.",
+        "A response that policy and reference both find impossible is scored as if its loss were known.",
+        "OpenRLHF/OpenRLHF/issues/1240",
+        "allenai/open-instruct/pull/1685",
+    ),
+    "InfiniteGradient": note(
+        "special value",
+        "At an infinite logit the derivative is NaN, where its limit, 0 or beta, is due.",
+        "The loss is right, and one impossible response turns every weight into NaN.",
+        "pytorch/pytorch/issues/20972",
+        "mst272/LLM-Dojo/issues/23",
+    ),
+    "SmoothedInfinity": note(
+        "special value",
+        "Under label smoothing, z = +inf gives a finite loss.",
+        "The pull back from certainty, which is what smoothing is for, is missing where it is strongest.",
+    ),
+    "SignOfZero": note(
+        "special value",
+        "A branch goes by the sign bit, so that -0 is taken for a negative number.",
+        "Policy and reference agree and the loss is infinite or 0, depending on which was subtracted first.",
+    ),
+}
 
 CHAPTER = Chapter(
     "special",
