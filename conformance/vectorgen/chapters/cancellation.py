@@ -29,17 +29,17 @@ NOTES = {
 CHAPTER = Chapter(
     "cancellation",
     "Long responses whose margin is small: what is lost before the subtraction is lost for good. What is accepted grows with "
-    "the log-ratios and with the pair differences, never with the log-probabilities themselves.",
+    "the log-ratios and with the pair differences, not with the margin.",
     (
         *pairs(
-            "500 nats that differ by less than 1",
+            "500 nats, log-ratios of -1 and 1",
             "RoundedMargin",
             "RoundedInputs",
             logps=(-500.37, -511.9, -499.21, -513.3),
             beta=1.0,
         ),
         *pairs(
-            "1,900 nats that differ by 3",
+            "1,900 nats, log-ratios of -2 and 3",
             "RoundedMargin",
             "RoundedInputs",
             logps=(-1903.1, -1899.6, -1901.4, -1902.8),
@@ -55,9 +55,9 @@ CHAPTER = Chapter(
         *pairs("unlike sizes, a millinat to 3,000 nats", "RoundedMargin", logps=(-0.0013, -3011.7, -0.0307, -3009.2), beta=0.5),
         *pairs("one long response, one short", "RoundedMargin", logps=(-40.12, -5120.8, -39.77, -5118.3), beta=0.25),
         pair("a margin beyond binary16", "RoundedMargin", logps=(-90112.0, -100.0, -50.0, -100.0)),
-        pair("a margin of 100,000, won", "RoundedMargin", logps=(-50.0, -100352.0, -50.0, -100.0), beta=2.0**-12),
-        pair("rewards of 16 and -4", "RewardsCancel", logps=(-4.0, -12.0, -8.0, -8.0), beta=4.0),
-        pair("rewards of 16 and -16, beta 4", "RewardsCancel", logps=(-4.0, -12.0, -8.0, -8.0), beta=8.0),
+        pair("a margin above 100,000, won", "RoundedMargin", logps=(-50.0, -100352.0, -50.0, -100.0), beta=2.0**-12),
+        pair("rewards of 16 and -16", "RewardsCancel", logps=(-4.0, -12.0, -8.0, -8.0), beta=4.0),
+        pair("rewards of 32 and -32", "RewardsCancel", logps=(-4.0, -12.0, -8.0, -8.0), beta=8.0),
         pair("a reward of -2 against one of -8", "RewardsCancel", logps=(-1.0, -4.0, 0.0, 0.0), beta=2.0),
         pair("a reward of 4 against one of -0.25", "RewardsCancel", logps=(0.0, -0.125, -2.0, 0.0), beta=2.0),
         pair("rewards of -64 and -72: both exponentials are tiny", "RewardsCancel", logps=(-40.0, -44.0, -8.0, -8.0), beta=2.0),

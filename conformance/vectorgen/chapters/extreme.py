@@ -58,7 +58,10 @@ CHAPTER = Chapter(
             beta=1.0,
         ),
         pair(
-            "binary32 near overflow, a logit of -32", "NearOverflow", logps=(-(2.0**126), 0.0, -(2.0**120), 0.0), beta=2.0**-121
+            "binary32 near overflow, a logit of -31.5",
+            "NearOverflow",
+            logps=(-(2.0**126), 0.0, -(2.0**120), 0.0),
+            beta=2.0**-121,
         ),
         pair("binary64 near overflow, lost", "NearOverflow", logps=(-(2.0**1022), -(2.0**1015), 0.0, 0.0), beta=1.0),
         pair("binary64 near overflow, beta 2^-8", "NearOverflow", logps=(-(2.0**1022), -(2.0**1015), 0.0, 0.0), beta=2.0**-8),

@@ -41,9 +41,9 @@ CHAPTER = Chapter(
         pair("beta 0.5, a pair won by a little", *_ALL, "GradientClipped", logps=(-20.0, -24.0, -21.0, -22.0), beta=0.5),
         pair("beta 0.5, a pair lost by a little", *_ALL, "GradientClipped", logps=(-24.0, -20.0, -22.0, -21.0), beta=0.5),
         pair("beta 2, a pair lost by much", *_ALL, "GradientClipped", logps=(-41.0, -25.0, -30.0, -28.0), beta=2.0),
-        pair("beta 2, a pair won by 5: no hinge", *_ALL, "GradientClipped", logps=(-20.0, -25.0, -22.0, -24.0), beta=2.0),
+        pair("beta 2, a pair won by 6: no hinge", *_ALL, "GradientClipped", logps=(-20.0, -25.0, -22.0, -24.0), beta=2.0),
         pair(
-            "beta 4, a pair won by 8: a gradient of e^-8",
+            "beta 4, a pair won by 8: a slope of e^-8",
             *_ALL,
             "GradientClipped",
             logps=(-20.0, -24.0, -22.0, -24.0),

@@ -14,17 +14,29 @@ _WON = (
     (3.5, "3.5: e^-z is 3 % and its square still counts", "CoarseFunction"),
     (5.0, "five: 0.7 % of a nat is left", "CoarseFunction GradientClipped ClosedForm RoundedLoss"),
     (5.0625, "between the nodes of a table with steps of 1/8", "CoarseFunction"),
-    (6.5, "beyond p ln 2 of bfloat16: 1 + e^-z rounds to 1 there", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm"),
-    (8.5, "beyond (p + 1) ln 2 of bfloat16", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm RoundedLoss GradientClipped"),
-    (9.0, "beyond (p + 1) ln 2 of binary16", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm"),
+    (6.5, "beyond (p + 1) ln 2 of bfloat16: sigmoid(z) rounds to 1", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm"),
+    (
+        8.5,
+        "beyond (p + 1) ln 2 of binary16: sigmoid(z) rounds to 1",
+        "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm RoundedLoss GradientClipped",
+    ),
+    (9.0, "e^-9 is 1 / 8,103", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm"),
     (12.0, "e^-12, where binary32 still has all its digits", "CoarseFunction RoundedLoss GradientClipped"),
     (15.5, "beyond a clamp of 15, and normal in three formats", "ClampedLogit NarrowSlope GradientClipped"),
-    (16.5, "beyond p ln 2 of binary32 less one bit", "VanishedTail ClampedLogit CancelledSlope ClosedForm"),
-    (17.5, "beyond (p + 1) ln 2 of binary32", "LogOfSigmoid AbsorbedTail VanishedTail CancelledSlope ClosedForm NarrowSlope"),
+    (16.5, "beyond (p - 1) ln 2 of binary32", "VanishedTail ClampedLogit CancelledSlope ClosedForm"),
+    (
+        17.5,
+        "beyond (p + 1) ln 2 of binary32: sigmoid(z) rounds to 1",
+        "LogOfSigmoid AbsorbedTail VanishedTail CancelledSlope ClosedForm NarrowSlope",
+    ),
     (20.5, "beyond the usual threshold of 20", "VanishedTail RoundedLoss AbsorbedTail GuardedLog"),
     (25.0, "e^-25", "LogOfSigmoid AbsorbedTail VanishedTail"),
     (30.0, "e^-30", "CoarseFunction NarrowSlope LogOfSigmoid AbsorbedTail"),
-    (37.5, "beyond (p + 1) ln 2 of binary64", "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm VanishedTail GuardedLog"),
+    (
+        37.5,
+        "beyond (p + 1) ln 2 of binary64: sigmoid(z) rounds to 1",
+        "LogOfSigmoid AbsorbedTail CancelledSlope ClosedForm VanishedTail GuardedLog",
+    ),
     (40.5, "beyond a cut at 40", "VanishedTail LogOfSigmoid AbsorbedTail"),
     (51.0, "beyond a clamp of 50", "ClampedLogit"),
     (60.0, "e^-60", "VanishedTail"),
@@ -70,8 +82,8 @@ _LOST = (
 
 _FINE = (
     (0.0078125, "2^-7: near the reference, early in training"),
-    (0.0006103515625, "5 / 2^13: the curvature of the loss still counts in binary32"),
-    (0.000732421875, "3 / 2^12, with the slope 1/2 - z/4"),
+    (0.0006103515625, "5 / 2^13: the slope differs from 1/2 by z / 4"),
+    (0.000732421875, "3 / 2^12: the slope differs from 1/2 by z / 4 once more"),
 )
 """Small logits, of both signs."""
 

@@ -67,7 +67,7 @@ CHAPTER = Chapter(
         ),
         pair("beta 0: ln 2 and no gradient", "BetaZero", logps=(-20.0, -27.0, -22.0, -24.0), beta=0.0),
         pair("beta 0, a lost pair", "BetaZero", logps=(-31.0, -25.0, -30.0, -28.0), beta=0.0),
-        pair("beta 0.001 and a margin of 1,000", "BetaRounded", "BetaClamped", logps=(-1.0, -1000.0, -2.0, -2.0), beta=0.001),
+        pair("beta 0.001 and a margin near 1,000", "BetaRounded", "BetaClamped", logps=(-1.0, -1000.0, -2.0, -2.0), beta=0.001),
         pair("beta 0.125, whose two decimals are 0.12", "BetaRounded", logps=(-8.0, -264.0, -16.0, -16.0), beta=0.125),
         pair("beta 0.003 and a margin of 768", "BetaRounded", "BetaClamped", logps=(-32.0, -832.0, -64.0, -96.0), beta=0.003),
         *pairs("beta 0.1 and a margin of 400", "BetaRounded", logps=(-100.3, -520.7, -110.2, -130.9), beta=0.1),

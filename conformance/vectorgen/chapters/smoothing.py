@@ -87,7 +87,7 @@ NOTES = {
 CHAPTER = Chapter(
     "smoothing",
     "Label smoothing, (1 - eps) f(z) + eps f(-z): ignored, halved, moved or turned into the robust loss, each gives another "
-    "number. No margin is 0, where all of them agree.",
+    "number. At a margin of 0 all of them agree: one test is there, the others are far from it.",
     (
         *(
             pair(f"eps {eps:g}, beta {beta:g}, {what}", *_flags(eps), logps=logps, beta=beta, eps=eps)
