@@ -147,11 +147,12 @@ def _at(value: Real, fmt: Format, room: Fraction = Fraction(0)) -> Answer:
 
 
 def _rounded(vector: Vector, made: Answers, fmt: Format, *, mean: bool) -> Answers:
-    """The answers with the exact values, correctly rounded."""
+    """The answers with the exact values, correctly rounded; a pair's loss without smoothing is never negative."""
     out: Answers = {}
     for name, values in exact(vector, mean=mean).items():
+        floor = 0.0 if name == LOSS and not mean and vector.batch.label_smoothing == 0 else -math.inf
         out[name] = [
-            Answer(value.round(fmt), _signed(answer.lowest, -1.0), _signed(answer.highest, 1.0), answer.zero)
+            Answer(value.round(fmt), _signed(max(answer.lowest, floor), -1.0), _signed(answer.highest, 1.0), answer.zero)
             for value, answer in zip(values, made[name], strict=True)
         ]
     return out

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, bounds, get_format
 from oracle.bounds import Pairs
+from oracle.formats import Floats
 
 Kind = Literal["pair", "mean"]
 Bound = Literal["kernel", "interval"]
@@ -65,16 +67,24 @@ def _reaches(fmt: Format, batch: Batch) -> bool:
 
 
 def pair(comment: str, *flags: str, logps: Logps, beta: float = 0.1, eps: float = 0.0, rounded: str = "bfloat16") -> Vector:
-    """One pair whose log-probabilities are rounded into a format first: it is a vector of every format that holds them."""
-    held = get_format(rounded).round_array(logps)
-    return Vector(comment, flags, Batch.of(*held, beta=beta, label_smoothing=eps))
+    """One pair whose log-probabilities are rounded into a format first: it is a vector of every format that holds them.
+
+    Raises ValueError where one of them is beyond that format.
+    """
+    return Vector(comment, flags, Batch.of(*_held(rounded, logps), beta=beta, label_smoothing=eps))
 
 
-def pairs(comment: str, *flags: str, logps: Logps, beta: float = 0.1, eps: float = 0.0) -> tuple[Vector, ...]:
-    """The pair as numbers of each format in turn, from the coarsest: at most four vectors, those that differ."""
+def pairs(
+    comment: str, *flags: str, logps: Logps, beta: float = 0.1, eps: float = 0.0, wide: tuple[str, ...] = ()
+) -> tuple[Vector, ...]:
+    """The pair as numbers of each format in turn, from the coarsest: at most four vectors, those that differ.
+
+    wide: flags of the versions in binary32 and binary64 alone, because what they are about is lost in 16 bits.
+    """
     made: list[Vector] = []
     for fmt in sorted(FORMATS, key=lambda fmt: fmt.precision):
-        vector = pair(f"{comment}, in {fmt}", *flags, logps=logps, beta=beta, eps=eps, rounded=fmt.name)
+        carried = flags if fmt.width == 16 else (*flags, *wide)
+        vector = pair(f"{comment}, in {fmt}", *carried, logps=logps, beta=beta, eps=eps, rounded=fmt.name)
         if not any(_same(vector, other) for other in made):
             made.append(vector)
     return tuple(made)
@@ -86,11 +96,17 @@ def _same(vector: Vector, other: Vector) -> bool:
 
 def logit(z: float, comment: str, *flags: str, eps: float = 0.0, rounded: str = "binary64") -> Vector:
     """A logit fed exactly, rounded into a format first: beta = 1 and one log-probability of -|z|, the others 0."""
-    held = get_format(rounded).round_array(z)
-    return Vector(comment, flags, Batch.at_logits(held, label_smoothing=eps))
+    return Vector(comment, flags, Batch.at_logits(_held(rounded, z), label_smoothing=eps))
 
 
 def mean(comment: str, *flags: str, logps: Sequence[Logps], beta: float = 0.1, eps: float = 0.0) -> Vector:
     """A batch whose mean loss is asked for; the log-probabilities are numbers of bfloat16."""
-    held = get_format("bfloat16").round_array(logps)
-    return Vector(comment, flags, Batch.of(*held.T, beta=beta, label_smoothing=eps))
+    return Vector(comment, flags, Batch.of(*_held("bfloat16", logps).T, beta=beta, label_smoothing=eps))
+
+
+def _held(fmt: str, values: ArrayLike) -> Floats:
+    """The values as numbers of a format. Raises ValueError where a finite one would become infinite."""
+    rounded = get_format(fmt).round_array(values)
+    if (np.isinf(rounded) & np.isfinite(values)).any():
+        raise ValueError(f"{values!r}: beyond the largest number of {fmt}")
+    return rounded

@@ -24,6 +24,16 @@ def as_function(implementation: Implementation) -> Function:
     return function
 
 
+def mean_of(function: Function) -> Function:
+    """The mean of the function's losses, in binary64, and its derivatives."""
+
+    def mean(*arguments: Any) -> tuple[Any, Any, Any, Any, Any]:
+        losses, *derivatives = function(*arguments)
+        return np.mean(losses), *(None if part is None else part / len(losses) for part in derivatives)
+
+    return mean
+
+
 def one_at_a_time(function: Function) -> Function:
     """The function, called with one pair at a time."""
 

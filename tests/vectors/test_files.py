@@ -149,6 +149,18 @@ def test_the_rounded_value_is_the_nearest_number_to_the_forty_digits(files):
         assert all(distance <= abs(Fraction(other) - exact) + slack for other in (below, above)), (test["id"], fmt)
 
 
+def test_a_loss_without_smoothing_is_never_negative(files):
+    """Though the bounds in ulps and from conditioning reach below 0 where the loss underflows."""
+    for file, test, fmt, quantity, answer in answers_of(files):
+        if (
+            file["kind"] == "pair"
+            and quantity == "loss"
+            and float(test["label_smoothing"]["decimal"]) == 0
+            and "nan" not in answer
+        ):
+            assert decode(answer["lowest"], fmt) >= 0
+
+
 def test_derivatives_in_chosen_and_rejected_are_opposite(files):
     for _, test in all_tests(files):
         for fmt, wanted in test["formats"].items():

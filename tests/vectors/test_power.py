@@ -6,7 +6,7 @@ from conformance.errors import Misbehaviour
 from tests.mutants import registry
 
 from .consumer import judge, read
-from .judged import as_function, one_at_a_time
+from .judged import as_function, mean_of, one_at_a_time
 from .kills import KILLS
 
 FILES = read()
@@ -26,12 +26,11 @@ def carrying(flag):
 
 
 def rejected(implementation, fmt, files):
-    """What the vectors reject, one after the other; one that reduces to the mean gets pairs one at a time."""
+    """What the vectors reject, one after the other: of pairs, one at a time where it reduces to the mean, and of means."""
     function = as_function(implementation)
-    if implementation.claims.reduction == "mean":
-        yield from judge(function, fmt, files, "mean")
-        function = one_at_a_time(function)
-    yield from judge(function, fmt, files)
+    reduces = implementation.claims.reduction == "mean"
+    yield from judge(function if reduces else mean_of(function), fmt, files, "mean")
+    yield from judge(one_at_a_time(function) if reduces else function, fmt, files)
 
 
 def test_every_flag_has_mutants_to_kill():
@@ -48,6 +47,15 @@ def test_the_vectors_of_a_flag_kill_its_mutants_by_themselves(flag):
         assert mutant.wrong_in
         for fmt in mutant.wrong_in:
             assert any(rejected(mutant.build(), fmt.name, files)), (name, fmt.name)
+
+
+@pytest.mark.parametrize("flag", KILLS)
+def test_every_vector_earns_its_flags(flag):
+    """Each rejects one of the flag's mutants in some format."""
+    files = carrying(flag)
+    mutants = [registry.mutant(name) for name in KILLS[flag]]
+    seen = {case.test for mutant in mutants for fmt in mutant.wrong_in for case in rejected(mutant.build(), fmt.name, files)}
+    assert {test["id"] for file in files for test in file["tests"]} - seen == set()
 
 
 @pytest.mark.parametrize(("entry", "fmt"), HONEST, ids=lambda value: label(value) or value)

@@ -33,24 +33,23 @@ CHAPTER = Chapter(
     (
         *pairs(
             "500 nats, log-ratios of -1 and 1",
-            "RoundedMargin",
-            "RoundedInputs",
             logps=(-500.37, -511.9, -499.21, -513.3),
             beta=1.0,
+            wide=("RoundedMargin", "RoundedInputs"),
         ),
         *pairs(
             "1,900 nats, log-ratios of -2 and 3",
             "RoundedMargin",
-            "RoundedInputs",
             logps=(-1903.1, -1899.6, -1901.4, -1902.8),
             beta=1.0,
+            wide=("RoundedInputs",),
         ),
         *pairs(
             "log-ratios of 77 and 75 nats",
             "RoundedMargin",
-            "RoundedInputs",
             logps=(-611.33, -742.18, -688.47, -816.94),
             beta=1.0,
+            wide=("RoundedInputs",),
         ),
         *pairs("unlike sizes, a millinat to 3,000 nats", "RoundedMargin", logps=(-0.0013, -3011.7, -0.0307, -3009.2), beta=0.5),
         *pairs("one long response, one short", "RoundedMargin", logps=(-40.12, -5120.8, -39.77, -5118.3), beta=0.25),

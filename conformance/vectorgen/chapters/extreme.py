@@ -11,6 +11,7 @@ _LONG = (
     ((-49152.0, -49408.0, -49152.0, -49152.0), 0.01, "49,000 nats, near the end of binary16"),
     ((-98304.0, -99328.0, -98816.0, -98816.0), 0.01, "98,000 nats, beyond binary16"),
 )
+_LARGEST = (-(2.0**1022), -(2.0**1015), 0.0, 0.0)
 
 NOTES = {
     "ClampedLogps": note(
@@ -59,11 +60,12 @@ CHAPTER = Chapter(
         ),
         pair(
             "binary32 near overflow, a logit of -31.5",
-            "NearOverflow",
             logps=(-(2.0**126), 0.0, -(2.0**120), 0.0),
             beta=2.0**-121,
         ),
-        pair("binary64 near overflow, lost", "NearOverflow", logps=(-(2.0**1022), -(2.0**1015), 0.0, 0.0), beta=1.0),
-        pair("binary64 near overflow, beta 2^-8", "NearOverflow", logps=(-(2.0**1022), -(2.0**1015), 0.0, 0.0), beta=2.0**-8),
+        *(
+            pair(f"binary64 near overflow, {what}", "NearOverflow", logps=_LARGEST, beta=beta, rounded="binary64")
+            for beta, what in ((1.0, "lost"), (2.0**-8, "beta 2^-8"))
+        ),
     ),
 )

@@ -38,7 +38,7 @@ CHAPTER = Chapter(
     "The derivatives: -beta (sigma(-z) - eps) in policy_chosen_logps and ref_rejected_logps, its negative in the other two.",
     (
         pair("beta 0.1, slope near a half", *_ALL, logps=(-10.0, -12.0, -11.0, -11.0)),
-        pair("beta 0.5, a pair won by a little", *_ALL, "GradientClipped", logps=(-20.0, -24.0, -21.0, -22.0), beta=0.5),
+        pair("beta 0.5, a pair won by a little", *_ALL, logps=(-20.0, -24.0, -21.0, -22.0), beta=0.5),
         pair("beta 0.5, a pair lost by a little", *_ALL, "GradientClipped", logps=(-24.0, -20.0, -22.0, -21.0), beta=0.5),
         pair("beta 2, a pair lost by much", *_ALL, "GradientClipped", logps=(-41.0, -25.0, -30.0, -28.0), beta=2.0),
         pair("beta 2, a pair won by 6: no hinge", *_ALL, "GradientClipped", logps=(-20.0, -25.0, -22.0, -24.0), beta=2.0),

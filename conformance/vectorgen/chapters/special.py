@@ -113,9 +113,9 @@ CHAPTER = Chapter(
         *_smoothed(),
         *_nan(),
         *_undefined(),
-        pair("all four are -0", "SignOfZero", logps=(-0.0, -0.0, -0.0, -0.0), beta=1.0),
+        pair("all four are -0", logps=(-0.0, -0.0, -0.0, -0.0), beta=1.0),
         pair("the chosen policy is -0, the rest 0: a logit of -0", "SignOfZero", logps=(-0.0, 0.0, 0.0, 0.0), beta=1.0),
-        pair("the rejected reference is -0, the rest 0", "SignOfZero", logps=(0.0, 0.0, 0.0, -0.0), beta=1.0),
-        pair("the rejected side is -0, a logit of 1", "SignOfZero", logps=(0.0, -1.0, 0.0, -0.0), beta=1.0),
+        pair("the rejected reference is -0, the rest 0", logps=(0.0, 0.0, 0.0, -0.0), beta=1.0),
+        pair("the rejected side is -0, a logit of 1", logps=(0.0, -1.0, 0.0, -0.0), beta=1.0),
     ),
 )
