@@ -1,5 +1,6 @@
 """The consumers in other languages, as they stand in the documentation: each takes right code and rejects naive code."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -94,3 +95,32 @@ def test_c_rejects_naive_code(compiled, lines):
 @needs("cc", "jq")
 def test_c_does_not_pass_nothing(compiled):
     assert subprocess.run([compiled()], input="", capture_output=True, text=True, timeout=60, check=False).returncode == 1
+
+
+def blocks(language):
+    text = (EXAMPLES.parents[1] / "vectors.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_python_of_the_page_runs_as_it_stands(monkeypatch):
+    monkeypatch.chdir(FOLDER.parents[1])
+    (code,) = blocks("python")
+    exec(compile(code, "docs/vectors.md", "exec"), {})
+    naive = code.replace("max(-z, 0.0) + math.log1p(math.exp(-abs(z)))", "math.log(1 + math.exp(min(-z, 700.0)))")
+    assert naive != code
+    with pytest.raises(AssertionError, match="kernel-"):
+        exec(compile(naive, "docs/vectors.md", "exec"), {})
+
+
+def test_the_test_on_the_page_is_in_the_files(files):
+    (shown, *_) = blocks("json")
+    test = next(test for test in files["definition"]["tests"] if test["id"] == re.search(r'"id": "(.*?)"', shown)[1])
+    assert f'"comment": "{test["comment"]}"' in shown
+    assert test["exact"]["loss"] in shown
+    assert all(bits in shown for bits in test["formats"]["binary32"]["loss"].values() if isinstance(bits, str))
+    assert json.dumps(test["flags"]) in shown
+
+
+def test_the_page_lists_every_file(files):
+    text = (EXAMPLES.parents[1] / "vectors.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)\.json`", text, re.MULTILINE)) == set(files)
