@@ -9,6 +9,7 @@ import pytest
 
 import oracle
 from oracle import Real, Undecided, bfloat16, binary16, binary32, binary64, bounds
+from oracle.ball import exact as point
 from oracle.bounds import Pairs
 from oracle.ulp import ulp_error
 
@@ -61,6 +62,14 @@ def test_an_exact_value_that_is_not_finite_has_no_ends():
     infinite = Pairs(*np.array([[-math.inf], [0.0], [0.0], [0.0]]), 1.0, 0.0)
     with pytest.raises(Undecided, match="not finite"):
         bounds.accepted_numbers(bounds.loss(infinite, binary32))
+
+
+def test_a_zero_accepted_by_flushing_alone_is_no_end():
+    eta = binary16.smallest_subnormal
+    exact, low, high = (point(np.array([steps * eta])) for steps in (5.0, 0.5, 9.0))
+    acceptance = bounds.Acceptance(exact, low, high, np.array([True]), binary16)
+    assert acceptance.rho(np.array([0.0])) == 0
+    assert [float(end[0]) for end in bounds.accepted_numbers(acceptance)] == [eta, 9 * eta]
 
 
 @pytest.mark.parametrize(("everywhere", "said"), [(0.0, "farther"), (2.0, "no number")])
