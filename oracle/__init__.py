@@ -12,6 +12,7 @@ from oracle.errors import (
     OracleError,
     OutOfRange,
     ShapeMismatch,
+    Undecided,
     UnknownFormat,
 )
 from oracle.formats import FORMATS, Format, bfloat16, binary16, binary32, binary64, get_format
@@ -36,6 +37,7 @@ __all__ = [
     "OutOfRange",
     "Real",
     "ShapeMismatch",
+    "Undecided",
     "UnknownFormat",
     "bfloat16",
     "binary16",

@@ -51,3 +51,7 @@ class NotRepresentable(OracleError):
 
 class MixedKinds(OracleError):
     """A sum of losses and of derivatives was asked for: its rationality is not known to be decidable."""
+
+
+class Undecided(OracleError):
+    """A bound does not say which numbers of the format it accepts."""

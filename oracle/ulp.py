@@ -32,7 +32,7 @@ def ulp_error(got: float, exact: Real, fmt: Format) -> float:
     difference = exact - place
     if difference.exact == 0:
         return 0.0
-    return _up(difference, _quantum_exponent(exact, fmt))
+    return _up(difference, quantum_exponent(exact, fmt))
 
 
 def _special_error(got: float, exact: Real) -> float:
@@ -43,7 +43,7 @@ def _special_error(got: float, exact: Real) -> float:
     return 0.0 if got == exact.special else math.inf
 
 
-def _quantum_exponent(exact: Real, fmt: Format) -> int:
+def quantum_exponent(exact: Real, fmt: Format) -> int:
     """log2 of the ulp at the exact value, decided by enclosing it until both ends share a binade."""
     if exact.exact == 0:
         return fmt.emin - fmt.precision + 1

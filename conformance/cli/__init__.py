@@ -12,6 +12,7 @@ COMMANDS = {
     "list": "List the implementations that ship, and the clauses.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
+    "vectors": "Test vectors for any language: check, write or list the files.",
     "explain": "A clause: its statement, level, derivation and links.",
 }
 

@@ -18,6 +18,7 @@ from oracle.bounds.conditioning import (
     representable,
 )
 from oracle.bounds.intervals import gradient, loss
+from oracle.bounds.numbers import accepted_numbers, at_most, within_ulps
 from oracle.bounds.reductions import mean, shared, summation
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Acceptance",
     "Mask",
     "Pairs",
+    "accepted_numbers",
+    "at_most",
     "centre",
     "gradient",
     "kernel_must",
@@ -36,4 +39,5 @@ __all__ = [
     "representable",
     "shared",
     "summation",
+    "within_ulps",
 ]

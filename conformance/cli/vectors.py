@@ -1,0 +1,170 @@
+"""`dpo-conformance vectors`: the test vectors as files; check them, write them, list them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.vectorgen import folder as folders
+from conformance.vectorgen.chapters import NOTES
+from conformance.vectorgen.problems import BadVectors
+
+_FOLDER = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the files are. Default: the folder that comes with this package.",
+)
+_SHOWN = 20
+"""Problems printed at the most, unless all are asked for."""
+
+
+@click.group("vectors")
+def command() -> None:
+    """Test vectors for code in any language: JSON files of inputs, exact values and accepted bits.
+
+    docs/vectors.md says what is in them and how to use them.
+    """
+
+
+@command.command("check")
+@_FOLDER
+@click.option("--all", "everything", is_flag=True, help=f"Print every problem, not the first {_SHOWN}.")
+def check(folder: Path | None, everything: bool) -> None:
+    """Generate the vectors anew by the oracle and compare the files byte for byte.
+
+    Also validates them by their schema, lints their words, and makes sure that no id vanished or was used again. Exit
+    status: 0 where nothing differs, 1 where something does; each line names the file, the test and the field.
+    """
+    place = folder or folders.shipped()
+    try:
+        with _Bar() as bar:
+            problems = folders.check(place, progress=bar.advance)
+    except BadVectors as error:
+        problems = list(error.problems)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
+    shown = problems if everything else problems[:_SHOWN]
+    for problem in shown:
+        click.echo(str(problem))
+    if len(shown) < len(problems):
+        click.echo(f"... and {len(problems) - len(shown)} more; --all prints them.")
+    if problems:
+        sys.exit(1)
+    files = _files(place)
+    click.echo(f"{sum(file['numberOfTests'] for file in files)} vectors in {len(files)} files: all as generated.")
+
+
+@command.command("write")
+@_FOLDER
+def write(folder: Path | None) -> None:
+    """Generate the vectors by the oracle and write the files that change.
+
+    Nothing is written unless all of it is valid. Exit status: 0 where it was written, 1 where it is not valid.
+    """
+    place = folder or folders.shipped()
+    try:
+        with _Bar() as bar:
+            changed = folders.write(place, progress=bar.advance)
+    except BadVectors as error:
+        click.echo(f"{error}\nNothing was written.", err=True)
+        sys.exit(1)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
+    for name in changed:
+        click.echo(f"{place / name}: {'written' if (place / name).exists() else 'removed'}")
+    if not changed:
+        click.echo("Nothing changed.")
+
+
+@command.command("list")
+@click.argument("flag", required=False)
+@_FOLDER
+def show(flag: str | None, folder: Path | None) -> None:
+    """List the files and the flags; or one FLAG, with its note and its tests."""
+    place = folder or folders.shipped()
+    console = Console(highlight=False)
+    files = _files(place)
+    if flag is None:
+        _overview(console, place, files)
+        return
+    named = next((name for name in NOTES if name.lower() == flag.lower()), None)
+    if named is None:
+        raise click.UsageError(f"no flag {flag!r}: `dpo-conformance vectors list` lists them")
+    _one(console, named, files)
+
+
+def _overview(console: Console, place: Path, files: list[dict[str, Any]]) -> None:
+    console.print(Text(f"{place}\n"), soft_wrap=True)
+    table = Table("file", "tests", "kB", "about", title="files", title_justify="left")
+    for file in files:
+        size = (place / f"{file['chapter']}.json").stat().st_size
+        table.add_row(f"{file['chapter']}.json", str(file["numberOfTests"]), f"{size / 1000:.0f}", file["about"])
+    console.print(table)
+    flags = Table("flag", "tests", "kind of bug", "what the code does", title="flags", title_justify="left")
+    for name, note in NOTES.items():
+        flags.add_row(name, str(len(_carrying(name, files))), note.bug, note.description)
+    console.print(flags)
+
+
+def _one(console: Console, name: str, files: list[dict[str, Any]]) -> None:
+    note = NOTES[name]
+    console.print(Text.assemble((name, "bold"), f"  {note.bug}"))
+    for heading, text in (("What the code does", note.description), ("What that does to a run", note.effect)):
+        console.print(Text(f"\n{heading}", style="bold"))
+        console.print(Text(text))
+    if note.links:
+        console.print(Text("\nWhere it was met", style="bold"))
+        for link in note.links:
+            console.print(Text(f"  {link}"), soft_wrap=True)
+    console.print(Text("\nTests", style="bold"))
+    for test in _carrying(name, files):
+        console.print(Text(f"  {test['id']:<24}{test['comment']}"), soft_wrap=True)
+
+
+def _carrying(flag: str, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [test for file in files for test in file["tests"] if flag in test["flags"]]
+
+
+def _files(place: Path) -> list[dict[str, Any]]:
+    """The files of a folder, by name. Raises UsageError, naming the one that cannot be read."""
+    files = []
+    for path in sorted(place.glob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"{path}: {error}") from error
+        problems = folders.invalid(path.name, data)
+        if problems:
+            raise click.UsageError(str(problems[0]))
+        files.append(data)
+    return files
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing in a pipe."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True)
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, chapter: str, number: int, total: int) -> None:
+        """Show which chapter is being generated."""
+        self._progress.update(self._task, description=chapter, completed=number - 1, total=total)

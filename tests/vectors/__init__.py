@@ -1,0 +1,1 @@
+"""Tests of the vectors: as files, as data that bites, and as data that accuses nobody who is right."""
