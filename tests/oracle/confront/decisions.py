@@ -92,4 +92,4 @@ def _decide(rng: Generator, fmt: Format, ball: Enclosure, truths: list[arb], tal
 def _quantum(bounds: Bounds, fmt: Format) -> int:
     """log2 of the quantum at the true value. At an exact power of two, which Arb's ball straddles, that of the power."""
     tops = [exponent + mantissa.bit_length() - 1 for mantissa, exponent in bounds]
-    return min(max(max(tops), fmt.emin), fmt.emax) - fmt.precision + 1
+    return min(max(*tops, fmt.emin), fmt.emax) - fmt.precision + 1

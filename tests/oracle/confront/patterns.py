@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import inf
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tests.oracle.confront.tally import Tally
 NAMES = (binary16.name, bfloat16.name)
 BITS = 90
 PARTS = 64
+TOO_SMALL = -20_000  # the power of two below which a number is not written out as a Fraction
 
 
 def jobs() -> Iterator[tuple[str, int]]:
@@ -38,17 +40,25 @@ def _against(name: str, balls: Enclosure, reals: list[Real], z: np.ndarray) -> T
     tally = Tally(name, points=len(reals))
     for i, real in enumerate(reals):
         tally.comparisons += 1
-        unit = Fraction(2) ** int(balls.exponent[i])
-        centre = (Fraction(float(balls.head[i])) + Fraction(float(balls.tail[i]))) * unit
-        interval, radius = real.enclose(BITS), Fraction(float(balls.radius[i])) * unit
-        error = max(abs(interval.low.fraction() - centre), abs(interval.high.fraction() - centre))
-        if error > radius:
+        nearness = _nearness(balls[i], real)
+        if nearness > 1:
             tally.escaped(f"z = {z[i]!r}: the enclosure")
-        elif radius:
-            tally.worst = max(tally.worst, float(error / radius))
+        tally.worst = max(tally.worst, nearness)
     for fmt in FORMATS:
         _rounded(tally, fmt, balls, reals, z)
     return tally
+
+
+def _nearness(ball: Enclosure, real: Real) -> float:
+    """An upper bound of |error| / radius; inf where the radius is 0 and the centre is not the number."""
+    interval, exponent = real.enclose(BITS), int(ball.exponent)
+    if interval.high.top < 2 * TOO_SMALL:  # positive, below half of the coarse ball's end: the ball has to hold 0
+        return float(abs(ball.head) / ball.radius) if ball.head > 0 and exponent > TOO_SMALL else inf
+    unit = Fraction(2) ** exponent
+    centre = (Fraction(float(ball.head)) + Fraction(float(ball.tail))) * unit
+    error = max(abs(end.fraction() - centre) for end in (interval.low, interval.high))
+    radius = Fraction(float(ball.radius)) * unit
+    return float(error / radius) if radius else (inf if error else 0.0)
 
 
 def _rounded(tally: Tally, fmt: Format, balls: Enclosure, reals: list[Real], z: np.ndarray) -> None:
