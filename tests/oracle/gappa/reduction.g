@@ -11,7 +11,7 @@ m r= t_h * C;
 n = fixed<0, ne>(m);
 d = t_h - n * L1;                        # exact: first two goals
 s = d - n * L2;                          # n L2 is exact: third goal
-r_head r= s;
+r_head = r(s);
 r_error = s - r_head;                    # two_sum is exact
 t_rest r= t_l - r(n * L3);
 r_low r= r_error + t_rest;
@@ -24,7 +24,7 @@ R = (t_h - n * L) + t_l;
 DX = (r2 - (r_rest + r_low)) + (r_low - (r_error + t_rest)) + (t_rest - (t_l - r(n * L3)))
    + (n * L3 - r(n * L3)) + n * DELTA;   # = r1 + r2 - R, by the definitions above
 
-{ T_H in [0x1p-12, 0x1p14] /\ |T_L| <= 0x1p-40 /\ n in [1, 24204407] /\ |DELTA| <= @DELTA@ /\ |1 - C * L| <= @C_ERROR@
+{ T_H in [0x1p-12, 0x1p14] /\ |T_L| <= 0x1p-40 /\ n in [1, 24204407] /\ |DELTA| <= @DELTA@
   ->
      r(n * L1) - n * L1 in [0, 0]
   /\ r(d) - d in [0, 0]
