@@ -14,7 +14,7 @@ from oracle.formats import FORMATS, Format, bfloat16, binary16, get_format
 from tests.oracle.confront.tally import Tally
 
 NAMES = (binary16.name, bfloat16.name)
-BITS = 90
+BITS, MORE_BITS = 130, 700  # more for the balls of radius 2**-598 where |z| >= 2**13
 PARTS = 64
 TOO_SMALL = -20_000  # the power of two below which a number is not written out as a Fraction
 
@@ -51,7 +51,8 @@ def _against(name: str, balls: Enclosure, reals: list[Real], z: np.ndarray) -> T
 
 def _nearness(ball: Enclosure, real: Real) -> float:
     """An upper bound of |error| / radius; inf where the radius is 0 and the centre is not the number."""
-    interval, exponent = real.enclose(BITS), int(ball.exponent)
+    narrow = ball.radius < 2.0**-110 * abs(ball.head)
+    interval, exponent = real.enclose(MORE_BITS if narrow else BITS), int(ball.exponent)
     if interval.high.top < 2 * TOO_SMALL:  # positive, below half of the coarse ball's end: the ball has to hold 0
         return float(abs(ball.head) / ball.radius) if ball.head > 0 and exponent > TOO_SMALL else inf
     unit = Fraction(2) ** exponent
