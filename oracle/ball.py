@@ -131,6 +131,7 @@ class Enclosure:
         """The balls with radius enlarged by relative * |x| and by absolute (real units, finite, not negative)."""
         grown = self
         if relative:
+            relative = max(relative, LEAST_RADIUS)  # so that the product does not underflow
             radius = (self.radius + relative * (np.abs(self.head) + self.radius)) * SLACK
             grown = normalised(self.head, self.tail, self.exponent, radius, special=self.head)
         if np.any(np.asarray(absolute) != 0):
@@ -236,14 +237,19 @@ def _refuse_infinity_times_unsigned(x: Enclosure, y: Enclosure) -> None:
             raise OutOfRange("factor", "a ball that holds 0 and other numbers", "an infinite factor needs one of known sign")
 
 
-@cache
 def prepare() -> None:
-    """Once per process: check the arithmetic, and let the allocator keep freed blocks.
+    """Before every evaluation: checks the arithmetic, and once per process lets the allocator keep freed blocks."""
+    assert_ieee()
+    _keep_freed_blocks()
+
+
+@cache
+def _keep_freed_blocks() -> None:
+    """Lets the allocator keep freed blocks.
 
     Freeing one large array makes glibc raise its trim threshold, so that the many short-lived arrays of a chunk do not
     go back to the system one by one: measured, 2 to 4 times faster. Elsewhere it does nothing.
     """
-    assert_ieee()
     np.empty(1 << 21)
 
 

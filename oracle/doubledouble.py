@@ -19,6 +19,7 @@ Integers = NDArray[np.int64]
 Pair = tuple[Floats, Floats]
 
 _VELTKAMP = 2.0**27 + 1.0
+_LEAST, _TINY, _HALF_ULP = 2.0**-1074, 2.0**-1022, 2.0**-53  # names, so that no compiler folds what they are used in
 
 
 class UnfaithfulArithmetic(RuntimeError):
@@ -32,12 +33,22 @@ class UnfaithfulArithmetic(RuntimeError):
         self.symptom = symptom
 
 
-@cache
 def assert_ieee() -> None:
-    """Raises UnfaithfulArithmetic where float64 +, −, ×, ÷ or rint differ from IEEE 754; looks once per process.
+    """Raises UnfaithfulArithmetic where float64 +, −, ×, ÷ or rint differ from IEEE 754.
 
-    Arrays of 67 elements exercise both the vector loop and its remainder.
+    The operations are looked at once per process; the thread's mode (flush to zero, direction of rounding), which any
+    library may change at any time, at every call. Python's floats obey the same mode as NumPy's loops.
     """
+    _assert_operations()
+    if _LEAST + _LEAST == 0.0 or _TINY * 0.5 == 0.0:
+        raise UnfaithfulArithmetic("this thread flushes subnormal numbers to zero (some library has set that mode)")
+    if 1.0 + _HALF_ULP != 1.0 or 1.0 + 1.5 * _HALF_ULP == 1.0 or -1.0 - _HALF_ULP != -1.0:
+        raise UnfaithfulArithmetic("this thread does not round to nearest (some library has set that mode)")
+
+
+@cache
+def _assert_operations() -> None:
+    """The identities that tell a machine's operations apart; arrays of 67 exercise the vector loop and its remainder."""
 
     def row(value: float) -> Floats:
         return np.full(67, value)

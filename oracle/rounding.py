@@ -68,6 +68,9 @@ def _ulp_errors(x: Enclosure, got: Floats, least: Floats, most: Floats, fmt: For
         low2, high2 = np.where(right, 0.0, low2), np.where(right, 0.0, high2)
         low = np.where(overflows, low2, np.where(may_overflow, np.minimum(low, low2), low))
         high = np.where(overflows, high2, np.where(may_overflow, np.maximum(high, high2), high))
+        both_signs = may_overflow & ~overflows & (x.radius >= np.abs(x.head) * DOWN)
+        low = np.where(both_signs, 0.0, low)
+        high = np.where(both_signs, np.maximum(high, 2.0 ** (fmt.precision + 1)), high)
     odd = np.isnan(got) != np.isnan(x.head)
     both = np.isnan(got) & np.isnan(x.head)
     return (
@@ -144,7 +147,7 @@ def _powers(x: Enclosure) -> tuple[Integers, Integers]:
 
 def _overflow(x: Enclosure, fmt: Format) -> tuple[Mask, Mask]:
     """(surely, possibly): |x| >= 2**emax (2 - 2**-p)."""
-    possibly = (x.exponent > fmt.emax) | np.isinf(x.head)
+    possibly = (x.exponent >= fmt.emax) | np.isinf(x.head)  # |x| < 2 * 2**exponent
     if not possibly.any():
         return possibly, possibly
     significand = 1.0 - 2.0 ** -(fmt.precision + 1)  # exact in binary64 up to p = 52; 1 - 2**-54 is a head and a tail

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
+import platform
 from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
+import torch
 from flint import arb, ctx
 
 from oracle import doubledouble as dd
+from oracle import enclosure
 from oracle import tables as made
+from oracle.formats import binary64
 
 RNG = np.random.default_rng(20260101)
 N = 3000
@@ -144,10 +150,37 @@ def test_table_heads_are_short_enough_for_exact_products() -> None:
 )
 def test_unfaithful_arithmetic_is_refused(monkeypatch, name, broken, symptom) -> None:
     monkeypatch.setattr(dd.np, name, broken)
-    dd.assert_ieee.cache_clear()
+    dd._assert_operations.cache_clear()
     with pytest.raises(dd.UnfaithfulArithmetic, match=symptom) as caught:
         dd.assert_ieee()
     assert symptom in caught.value.symptom
     monkeypatch.undo()
-    dd.assert_ieee.cache_clear()
+    dd._assert_operations.cache_clear()
     dd.assert_ieee()
+
+
+def test_a_thread_that_flushes_subnormals_later_is_refused_until_it_stops() -> None:
+    """An implementation may set that mode after the first evaluation; certified answers would be wrong by 1e10 ulp."""
+    z = np.array([720.0])
+    before = enclosure.round(enclosure.softplus_minus(z), binary64)
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor has no such mode")
+    try:
+        with pytest.raises(dd.UnfaithfulArithmetic, match="flushes subnormal"):
+            enclosure.softplus_minus(z)
+    finally:
+        torch.set_flush_denormal(False)
+    assert enclosure.round(enclosure.softplus_minus(z), binary64) == before
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the constants of fesetround are those of x86")
+@pytest.mark.parametrize("direction", [0x400, 0x800, 0xC00], ids=["down", "up", "towards zero"])
+def test_another_direction_of_rounding_is_refused(direction: int) -> None:
+    dd.assert_ieee()
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    assert libm.fesetround(direction) == 0
+    try:
+        with pytest.raises(dd.UnfaithfulArithmetic, match="does not round to nearest"):
+            dd.assert_ieee()
+    finally:
+        libm.fesetround(0)

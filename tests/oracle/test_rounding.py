@@ -97,6 +97,11 @@ def test_widened_balls_hold_the_widened_points() -> None:
                 assert holds(wide, i, value + sign * (abs(value) / 4 + Fraction(1e-3)))
 
 
+def test_a_ball_widened_by_less_than_any_product_holds_is_widened_still() -> None:
+    wide = enclosure.exact([0.5, 1.5]).widen(relative=5e-324)
+    assert all(holds(wide, i, v * (1 + Fraction(5e-324))) for i, v in enumerate((Fraction(1, 2), Fraction(3, 2))))
+
+
 def test_infinities_and_nan_follow_ieee() -> None:
     inf, nan = np.inf, np.nan
     x, y = enclosure.exact([inf, inf, 0.0, nan, 1.0]), enclosure.exact([1.0, -inf, inf, 1.0, -inf])
@@ -190,6 +195,20 @@ def test_ulp_errors_bracket_the_definition(fmt: Format) -> None:
             assert high[i] == np.inf or error <= Fraction(float(high[i]))
     exact = (x.radius == 0) & np.isfinite(high)
     assert ((high - low)[exact] <= 1e-12 * np.maximum(high[exact], 2.0**-800)).all()
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_ulp_errors_hold_for_balls_as_wide_as_their_centre_at_the_overflow_threshold(fmt: Format) -> None:
+    heads = RNG.choice([-1.0, 1.0], 400) * RNG.choice([1 - 2.0**-53, 0.999, 0.75, 0.5, 0.0005, 0.0], 400)
+    widths = RNG.choice([1 - 2.0**-53, 0.9999, 0.51], 400)
+    x = Enclosure(heads, np.zeros(400), RNG.integers(fmt.emax - 1, fmt.emax + 4, 400), widths)
+    got = RNG.choice([np.inf, -np.inf, fmt.largest, -fmt.largest, 0.0, 1.0], 400)
+    low, high = enclosure.ulp_errors(x, got, fmt)
+    for i in range(400):
+        for at in WHERE_IN_THE_BALL:
+            error = true_error(point(x, i, at), float(got[i]), fmt)
+            assert Fraction(float(low[i])) <= error
+            assert high[i] == np.inf or error <= Fraction(float(high[i]))
 
 
 def test_ulp_errors_of_special_values() -> None:

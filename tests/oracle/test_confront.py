@@ -1,0 +1,80 @@
+"""The confrontation with Arb in small, and that each part of it sees what it is there to see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from click.testing import CliRunner
+
+from oracle import enclosure, rounding
+from oracle.enclosure import Enclosure
+from oracle.formats import binary16
+from tests.oracle.confront import decisions, kernel, logits, pairs, patterns, shares
+from tests.oracle.confront.__main__ import main
+from tests.oracle.confront.tally import Tally
+
+
+def escapes(tallies: list[Tally]) -> dict[str, int]:
+    return {tally.name: tally.escapes for tally in tallies}
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(17)
+
+
+def test_nothing_escapes_and_a_radius_is_used_to_a_twentieth_at_least() -> None:
+    tallies = shares.piece(3, 0, 20_000)
+    assert {tally.escapes for tally in tallies} == {0}, [tally.examples for tally in tallies]
+    assert all(0.02 < tally.worst < 1 for tally in tallies if tally.name.endswith(("f(z)", "s(z)", "pair")))
+    assert sum(tally.points for tally in tallies) >= 20_000
+
+
+def test_the_command_prints_the_figures_and_the_same_ones_with_two_workers() -> None:
+    outputs = [CliRunner().invoke(main, ["--points", "2e3", "--workers", str(n)]) for n in (1, 2)]
+    assert [result.exit_code for result in outputs] == [0, 0]
+    alone, shared = (result.output.splitlines()[:-1] for result in outputs)
+    assert alone == shared and "escapes" in alone[0] and "0 escapes" in outputs[0].output
+    assert CliRunner().invoke(main, ["--points", "many"]).exit_code == 2
+
+
+def test_a_kernel_radius_that_is_too_small_is_seen(monkeypatch) -> None:
+    monkeypatch.setattr(enclosure, "RELATIVE_ERROR", 2.0**-77)
+    found = escapes(kernel.confront(rng(), 3000))
+    assert found["loss f(z)"] > 0 and found["slope s(z)"] > 0
+    assert min(escapes(pairs.confront(rng(), 3000)).values()) > 0
+
+
+def test_a_margin_of_rounded_differences_is_seen(monkeypatch) -> None:
+    monkeypatch.setattr(enclosure, "_margin", lambda pc, pr, rc, rr: (enclosure.exact((pc - pr) - (rc - rr)),))
+    assert min(escapes(pairs.confront(rng(), 3000)).values()) > 0
+
+
+def test_a_decision_that_is_none_is_seen(monkeypatch) -> None:
+    def hasty(x: Enclosure) -> Enclosure:
+        return replace(x, radius=np.zeros_like(x.radius))
+
+    rounded, compared, erring = enclosure.round, enclosure.compare, enclosure.ulp_errors
+    monkeypatch.setattr(enclosure, "round", lambda x, fmt: rounded(hasty(x), fmt))
+    monkeypatch.setattr(enclosure, "compare", lambda x, got: compared(hasty(x), got))
+    monkeypatch.setattr(enclosure, "ulp_errors", lambda x, got, fmt: erring(hasty(x), got, fmt))
+    assert min(escapes(decisions.confront(rng(), 400)).values()) > 0
+
+
+def test_a_quantum_of_the_wrong_binade_is_seen(monkeypatch) -> None:
+    powers = rounding._powers
+    monkeypatch.setattr(rounding, "_powers", lambda x: tuple(power + 1 for power in powers(x)))
+    assert escapes(decisions.confront(rng(), 100))["ulp error, low and high"] > 0
+
+
+def test_a_pattern_outside_its_ball_is_seen(monkeypatch) -> None:
+    assert max(escapes(patterns.confront(binary16.name, 5)).values()) == 0
+    monkeypatch.setattr(enclosure, "RELATIVE_ERROR", 2.0**-79)
+    assert min(escapes(patterns.confront(binary16.name, 5)).values()) > 0
+
+
+def test_the_logits_are_finite_and_reach_what_they_are_for() -> None:
+    z = logits.logits(rng(), 20_000)
+    assert z.size == 20_000 and np.isfinite(z).all() and np.abs(z).max() < 2.0**14
+    exponents = np.frexp(z)[1]
+    assert exponents.min() < -900 and (exponents > 13).any() and (np.abs(z) > 700).any()
