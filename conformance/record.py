@@ -12,9 +12,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from conformance.digests import digests, edited
 from conformance.errors import ConformanceError
+from conformance.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Level(StrEnum):
@@ -34,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class BadRecord(ConformanceError):
-    """A record is not valid JSON, or not valid under its schema, or of a newer schema; says where."""
+    """A record is not valid JSON, or not valid under its schema, or of another schema, or was edited; says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class Run:
     seconds: float = 0.0
 
     @property
+    def judged(self) -> bool:
+        """True where a clause was judged: neither not claimed nor not run."""
+        return self.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+
+    @property
     def violated(self) -> tuple[Finding, ...]:
         """The findings that violate a MUST."""
         return tuple(f for f in self.findings if f.verdict is Verdict.VIOLATES and f.level is Level.MUST)
@@ -115,18 +122,22 @@ class Record:
         """True where no run violates a MUST; what was not run does not count."""
         return all(run.verdict is not Verdict.VIOLATES for run in self.runs)
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The implementations that were judged in no format at all: that is never a pass."""
+        judged = {(run.implementation, run.source) for run in self.runs if run.judged}
+        return tuple(sorted({name for name, source in {(r.implementation, r.source) for r in self.runs} - judged}))
+
     def to_json(self) -> str:
-        """The record as JSON text, validated against its schema; an infinite number is the string "inf"."""
+        """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""
         data = plain(self)
+        data["digests"] = digests(data)
         _validate(data, "the record to be written")
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all. Raises OSError."""
-        text = self.to_json()
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, self.to_json())
 
 
 def read(path: Path) -> Record:
@@ -135,12 +146,26 @@ def read(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
-    version = data.get("schema") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
+    _check_version(data, path)
     _validate(data, str(path))
     runs = tuple(run_from(run) for run in data["runs"])
-    return Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
+    record = Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
+    # of what was read, not of the file's own spelling: a formatter may write 1.0 as 1
+    place = edited({**plain(record), "digests": data["digests"]})
+    if place is not None:
+        raise BadRecord(f"{path}: at {place}: edited since it was written; judge again")
+    return record
+
+
+def _check_version(data: object, path: Path) -> None:
+    """Raises BadRecord for a schema that this suite does not read, before it complains of what the schema changed."""
+    version = data.get("schema") if isinstance(data, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
+    if version > 0:
+        raise BadRecord(f"{path}: schema {version} is older than this suite's {SCHEMA_VERSION}; judge again")
 
 
 @cache
