@@ -41,6 +41,8 @@ chapter = Chapter("GRAD")
         "https://github.com/thinking-machines-lab/tinker-cookbook/pull/188",
     ),
     needs=("gradient",),
+    remedy="Let a stable log-sigmoid be differentiated, or return beta * sigma(-z) with its sign for each "
+    "argument; no clamp on the way, whose derivative is 0.",
 )
 def realistic(trial: Trial) -> Outcome:
     """Derivatives near to and far from the reference, and of short responses."""
@@ -56,6 +58,8 @@ def realistic(trial: Trial) -> Outcome:
     "lie within a few ulps of each other, and on pairs whose log-probabilities differ in magnitude.",
     derivation=DERIVATION,
     needs=("gradient",),
+    remedy="Take the differences before the product with beta; let a stable log-sigmoid be differentiated, with "
+    "no clamp on the way.",
 )
 def adversarial(trial: Trial) -> Outcome:
     """Derivatives where the margin cancels, and of logps of unlike size."""
