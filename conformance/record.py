@@ -73,6 +73,11 @@ class Finding:
     grade: str | None = None
     note: str = ""
 
+    @property
+    def share(self) -> str:
+        """How many of how many numbers violate, in words."""
+        return f"{self.violations:,} of {self.points:,} numbers"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -64,7 +64,7 @@ def _violation(before: Finding | None, now: Finding) -> Iterator[Told]:
     already = was is Verdict.VIOLATES and before is not None and (before.level is Level.MUST or not must)
     if violates and not already:
         rule, effect = (Rule.MUST_VIOLATED, Effect.FAILS) if must else (Rule.SHOULD_VIOLATED, Effect.WARNS)
-        yield rule, effect, f"{told.get(was, 'it was a SHOULD in the baseline')}, and is violated at {share(now)}"
+        yield rule, effect, f"{told.get(was, 'it was a SHOULD in the baseline')}, and is violated at {now.share}"
     elif not violates and was is Verdict.VIOLATES:
         rule = Rule.MUST_VIOLATED if must else Rule.SHOULD_VIOLATED
         yield rule, Effect.IMPROVES, "it was violated in the baseline, and conforms"
@@ -75,7 +75,7 @@ def _violations(before: Finding, now: Finding, factor: float) -> Iterator[Told]:
     if now.level is Level.SHOULD or not (before.violations and now.violations and before.points and now.points):
         return
     was, is_now = before.violations / before.points, now.violations / now.points
-    text = f"violated at {share(before)} in the baseline, and at {share(now)}"
+    text = f"violated at {before.share} in the baseline, and at {now.share}"
     if is_now > factor * was:
         yield Rule.VIOLATIONS_GREW, Effect.FAILS, text
     elif was > factor * is_now:
@@ -119,11 +119,6 @@ def _claimed(run: Run) -> list[str]:
     if claims.get("subnormals") != "flush":
         found.append("gradual underflow")
     return found
-
-
-def share(finding: Finding) -> str:
-    """How many of how many numbers violate."""
-    return f"{finding.violations:,} of {finding.points:,} numbers"
 
 
 def size(worst: Worst) -> str:
