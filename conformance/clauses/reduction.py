@@ -71,7 +71,7 @@ _VANISHED = ([-16.0, -8.0], [-16384.0, -8192.0], [-16.0, -8.0], [-16.0, -8.0])
     remedy="Divide by the number of pairs once.",
 )
 def mean_gradient(trial: Trial) -> Outcome:
-    """Derivatives of means in the policy's logps."""
+    """Derivatives of means in the policy's logps; each is told with the batch turned so that its pair is the first."""
     tally, rng = Tally(trial), trial.rng("REDUCE-2")
     for size in SIZES:
         batch = judged_pairs(trial, short_responses(trial.fmt, size, rng))
@@ -80,7 +80,10 @@ def mean_gradient(trial: Trial) -> Outcome:
         parts = answer.gradient or (None,) * 4
         for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:
             got = np.full(len(batch), np.nan) if part is None else part
-            tally.interval(quantity, batch, got, acceptance, sign)
+            rho = acceptance.rho(sign * got)
+            for i in range(len(batch)):
+                turned = batch.take(np.roll(np.arange(len(batch)), -i))
+                tally.whole(quantity, turned, float(got[i]), float(rho[i]))
     return tally.outcome()
 
 
