@@ -113,7 +113,7 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
     if quantity == "loss(z) - loss(-z)":
         prefix = ["exchanged = [pairs[1], pairs[0], pairs[3], pairs[2]]"]
         other = call.replace("*pairs", "*exchanged")
-        return prefix, f"({call}.losses - {other}.losses)[0]", '-oracle.logit(*pairs, beta=options["beta"])'
+        return prefix, f"{call}.losses - {other}.losses", '-oracle.logit(*pairs, beta=options["beta"])'
     gradient = "oracle.gradient(*pairs, **options)"
     if quantity.startswith("d mean loss / d "):
         place, n = LOGPS.index(quantity.removeprefix("d mean loss / d ")), len(worst.inputs[LOGPS[0]])
