@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,6 +133,12 @@ class Record:
         """The implementations that were judged in no format at all: that is never a pass."""
         judged = {(run.implementation, run.source) for run in self.runs if run.judged}
         return tuple(sorted({name for name, source in {(r.implementation, r.source) for r in self.runs} - judged}))
+
+    @property
+    def shared_names(self) -> frozenset[str]:
+        """The names under which implementations of several sources were judged: alone they name nothing."""
+        named = Counter(name for name, _ in {(run.implementation, run.source) for run in self.runs})
+        return frozenset(name for name, count in named.items() if count > 1)
 
     def to_json(self) -> str:
         """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""

@@ -8,6 +8,9 @@ import click
 
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
+    "report": "Render a saved record: terminal, Markdown, JUnit XML, JSON, annotations.",
+    "gate": "Compare a record with a baseline, and fail where something is worse.",
+    "diff": "Tell what differs between two records.",
     "list": "List the implementations that ship, and the clauses.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
@@ -48,6 +51,6 @@ def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> No
 def main() -> None:
     """Settle whether a DPO loss is numerically right.
 
-    Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage or an implementation that
-    cannot be loaded.
+    Exit status: 0 where every MUST conforms, 1 where one is violated or the gate fails, 2 for wrong usage, an
+    implementation that cannot be loaded, or records that cannot be compared.
     """

@@ -17,7 +17,7 @@ class Rule(StrEnum):
     ERROR_GREW = "error-grew"
     CLAUSE_VANISHED = "clause-vanished"
     CLAIM_DROPPED = "claim-dropped"
-    NO_LONGER_RUN = "no-longer-run"
+    NOT_RUN = "not-run"
     RUN_VANISHED = "run-vanished"
     ACCEPTANCE_EXPIRED = "acceptance-expired"
     ACCEPTANCE_STALE = "acceptance-stale"
@@ -32,7 +32,7 @@ RULES: dict[Rule, str] = {
     Rule.ERROR_GREW: "the worst error of a MUST grew",
     Rule.CLAUSE_VANISHED: "a clause that was judged is not in the record",
     Rule.CLAIM_DROPPED: "a format, an option, gradients, metrics or a clause is not claimed any more",
-    Rule.NO_LONGER_RUN: "an implementation, a format or a clause that was judged is not run",
+    Rule.NOT_RUN: "an implementation, a format or a clause is not run that was judged, or that is new",
     Rule.RUN_VANISHED: "an implementation or a format that was judged is not in the record",
     Rule.ACCEPTANCE_EXPIRED: "an accepted violation is past its expiry",
     Rule.ACCEPTANCE_STALE: "an accepted violation no longer occurs",

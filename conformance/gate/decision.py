@@ -10,7 +10,7 @@ from conformance.gate import acceptance
 from conformance.gate.acceptance import Acceptance
 from conformance.gate.changes import Change, Effect, Rule
 from conformance.gate.pairing import NotComparable, Pair, check_comparable, check_same_machine, pair_up, same_devices
-from conformance.gate.rules import Growth, claim_changes, finding_changes
+from conformance.gate.rules import Growth, claim_changes, finding_changes, state
 from conformance.record import Finding, Record, Run, Verdict
 
 
@@ -31,6 +31,11 @@ class Decision:
     def passes(self) -> bool:
         """True where no change fails."""
         return not self.of(Effect.FAILS)
+
+    @property
+    def improves(self) -> bool:
+        """True where something is better than in the baseline."""
+        return bool(self.of(Effect.IMPROVES))
 
     def of(self, effect: Effect) -> tuple[Change, ...]:
         """The changes of that effect."""
@@ -60,8 +65,8 @@ def compare(
         check_same_machine(baseline, record)
         for pair, was, now in same_devices(pairs):
             raise NotComparable(
-                f"{pair.implementation} in {pair.format}: device {was or 'unknown'} in the baseline and {now or 'unknown'} in "
-                "the record: make the baseline where the gate runs, or pass --across-machines"
+                f"{pair.implementation} in {pair.format}: device {was or 'unknown'} before and {now or 'unknown'} "
+                "now: make the baseline where the gate runs, or pass --across-machines"
             )
     changes = [change for pair in pairs for change in _of_pair(pair, growth or Growth())]
     changes = list(acceptance.apply(acceptances, changes, pairs, today or datetime.now(UTC).date()))
@@ -76,10 +81,10 @@ def _of_pair(pair: Pair, growth: Growth) -> Iterator[Change]:
         if before is not None and was:
             yield _lost(pair, before, now)
         elif before is None and now is not None and now.verdict is Verdict.NOT_RUN:
-            yield _change(pair, Rule.NO_LONGER_RUN, Effect.WARNS, f"it is not run: {now.reason}")
+            yield _change(pair, Rule.NOT_RUN, Effect.FAILS, f"not in the baseline; not run now: {now.reason}")
         return
     if not was:
-        yield _change(pair, Rule.RUN_VANISHED, Effect.IMPROVES, "it is judged, and the baseline did not judge it")
+        yield _change(pair, Rule.RUN_VANISHED, Effect.IMPROVES, "not judged before; judged now")
     if before is not None and was:
         yield from _claims(pair, before, now)
     old = {finding.clause: finding for finding in before.findings} if before is not None else {}
@@ -92,9 +97,9 @@ def _of_pair(pair: Pair, growth: Growth) -> Iterator[Change]:
 def _lost(pair: Pair, before: Run, now: Run | None) -> Change:
     """A run that was judged and is not: it vanished, is no longer claimed, or was not run."""
     if now is None:
-        return _change(pair, Rule.RUN_VANISHED, Effect.FAILS, f"it {_state(before)} in the baseline, and is not in the record")
-    rule = Rule.CLAIM_DROPPED if now.verdict is Verdict.NOT_CLAIMED else Rule.NO_LONGER_RUN
-    return _change(pair, rule, Effect.FAILS, f"it {_state(before)} in the baseline, and is {now.verdict}: {now.reason}")
+        return _change(pair, Rule.RUN_VANISHED, Effect.FAILS, f"{state(before.verdict)} before; not in the record now")
+    rule = Rule.CLAIM_DROPPED if now.verdict is Verdict.NOT_CLAIMED else Rule.NOT_RUN
+    return _change(pair, rule, Effect.FAILS, f"{state(before.verdict)} before; {now.verdict} now: {now.reason}")
 
 
 def _claims(pair: Pair, before: Run, now: Run) -> Iterator[Change]:
@@ -140,12 +145,8 @@ def _context(baseline: Record, record: Record, pairs: list[Pair]) -> Iterator[st
 def _differences(prefix: str, was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({*was, *now}):
         if was.get(name) != now.get(name):
-            yield f"{prefix}{name} {was.get(name, 'unknown')} in the baseline, {now.get(name, 'unknown')} in the record"
+            yield f"{prefix}{name} {was.get(name, 'unknown')} before; {now.get(name, 'unknown')} now"
 
 
 def _source(name: str, before: Run, now: Run) -> str:
-    return f"{name}: loaded as {before.source or 'an object'} in the baseline, as {now.source or 'an object'} in the record"
-
-
-def _state(run: Run) -> str:
-    return "conformed" if run.verdict is Verdict.CONFORMS else "was violated"
+    return f"{name}: loaded as {before.source or 'an object'} before; as {now.source or 'an object'} now"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -33,11 +32,11 @@ def check_comparable(baseline: Record, record: Record) -> None:
     for name in ("name", "version"):
         was, now = baseline.suite[name], record.suite[name]
         if was != now:
-            raise NotComparable(f"suite {name} {was} in the baseline and {now} in the record: judge the baseline's code again")
+            raise NotComparable(f"suite {name} {was} before and {now} now: judge the baseline's code again with this suite")
         if now == "unknown":
             raise NotComparable("the suite's version is unknown: install dpo-conformance, and judge again")
     if baseline.seed != record.seed:
-        raise NotComparable(f"seed {baseline.seed} in the baseline and {record.seed} in the record: judge with the same seed")
+        raise NotComparable(f"seed {baseline.seed} before and {record.seed} now: judge with the same seed")
     if not any(run.judged for run in baseline.runs):
         raise NotComparable("the baseline judged nothing")
 
@@ -51,7 +50,7 @@ def check_same_machine(baseline: Record, record: Record) -> None:
         was, now = (short(one.environment.get(name, "")) for one in (baseline, record))
         if was != now:
             raise NotComparable(
-                f"{name} {was} in the baseline and {now} in the record: an error that grew could be the machine's; "
+                f"{name} {was or 'unknown'} before and {now or 'unknown'} now: an error that grew could be the machine's; "
                 "make the baseline where the gate runs, or pass --across-machines"
             )
 
@@ -64,7 +63,7 @@ def pair_up(baseline: Record, record: Record, renamed: Mapping[str, str]) -> lis
     profile or device, and a renamed name that is in neither.
     """
     _check_renamed(baseline, record, renamed)
-    shared = _shared(baseline) | _shared(record)
+    shared = baseline.shared_names | record.shared_names
     old = _by_key(baseline, shared, "baseline", renamed)
     new = _by_key(record, shared, "record", {})
     order = list(dict.fromkeys([*new, *old]))
@@ -89,8 +88,8 @@ def same_devices(pairs: list[Pair]) -> Iterator[tuple[Pair, str, str]]:
 def _check_pair(pair: Pair) -> None:
     if pair.before is not None and pair.now is not None and pair.before.profile != pair.now.profile:
         raise NotComparable(
-            f"{pair.implementation} in {pair.format}: profile {pair.before.profile} in the baseline and "
-            f"{pair.now.profile} in the record: judge under the same profile"
+            f"{pair.implementation} in {pair.format}: profile {pair.before.profile} before and "
+            f"{pair.now.profile} now: judge under the same profile"
         )
 
 
@@ -102,13 +101,7 @@ def _check_renamed(baseline: Record, record: Record, renamed: Mapping[str, str])
                 raise NotComparable(f"no implementation {name!r} in the {where} record: it has {', '.join(has)}")
 
 
-def _shared(record: Record) -> set[str]:
-    """The names that several sources share."""
-    named = Counter(name for name, _ in {(run.implementation, run.source) for run in record.runs})
-    return {name for name, count in named.items() if count > 1}
-
-
-def _by_key(record: Record, shared: set[str], which: str, renamed: Mapping[str, str]) -> dict[tuple[str, str], Run]:
+def _by_key(record: Record, shared: frozenset[str], which: str, renamed: Mapping[str, str]) -> dict[tuple[str, str], Run]:
     found: dict[tuple[str, str], Run] = {}
     for run in record.runs:
         name = renamed.get(run.implementation, run.implementation)

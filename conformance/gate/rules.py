@@ -38,10 +38,10 @@ def finding_changes(run: Run, before: Finding | None, now: Finding | None, growt
     """What changed in one clause, each rule for itself."""
     was, told = _judged(before), _judged(now)
     if before is not None and was and now is None:
-        yield Rule.CLAUSE_VANISHED, Effect.FAILS, f"it {_verb(before)} in the baseline, and is not in the record"
+        yield Rule.CLAUSE_VANISHED, Effect.FAILS, f"{state(before.verdict)} before; not in the record now"
     elif before is not None and was and now is not None and not told:
-        rule = Rule.CLAIM_DROPPED if now.verdict is Verdict.NOT_CLAIMED else Rule.NO_LONGER_RUN
-        yield rule, Effect.FAILS, f"it {_verb(before)} in the baseline, and is {now.verdict}: {now.note}"
+        rule = Rule.CLAIM_DROPPED if now.verdict is Verdict.NOT_CLAIMED else Rule.NOT_RUN
+        yield rule, Effect.FAILS, f"{state(before.verdict)} before; {now.verdict} now: {now.note}"
     elif now is not None and told:
         yield from _violation(before, now)
         if before is not None and was:
@@ -53,21 +53,16 @@ def finding_changes(run: Run, before: Finding | None, now: Finding | None, growt
 
 def _violation(before: Finding | None, now: Finding) -> Iterator[Told]:
     """A MUST newly violated, or violated no longer."""
-    was = before.verdict if before is not None else Verdict.NOT_RUN
+    was = before.verdict if before is not None else None
     violates = now.verdict is Verdict.VIOLATES
-    told = {
-        Verdict.CONFORMS: "it conformed in the baseline",
-        Verdict.NOT_CLAIMED: "it was not claimed in the baseline",
-        Verdict.NOT_RUN: "the baseline did not judge it",
-    }
     must = now.level is Level.MUST
     already = was is Verdict.VIOLATES and before is not None and (before.level is Level.MUST or not must)
     if violates and not already:
         rule, effect = (Rule.MUST_VIOLATED, Effect.FAILS) if must else (Rule.SHOULD_VIOLATED, Effect.WARNS)
-        yield rule, effect, f"{told.get(was, 'it was a SHOULD in the baseline')}, and is violated at {now.share}"
+        yield rule, effect, f"{state(was)} before; violated now at {now.share}"
     elif not violates and was is Verdict.VIOLATES:
         rule = Rule.MUST_VIOLATED if must else Rule.SHOULD_VIOLATED
-        yield rule, Effect.IMPROVES, "it was violated in the baseline, and conforms"
+        yield rule, Effect.IMPROVES, "violated before; conforms now"
 
 
 def _violations(before: Finding, now: Finding, factor: float) -> Iterator[Told]:
@@ -75,7 +70,7 @@ def _violations(before: Finding, now: Finding, factor: float) -> Iterator[Told]:
     if now.level is Level.SHOULD or not (before.violations and now.violations and before.points and now.points):
         return
     was, is_now = before.violations / before.points, now.violations / now.points
-    text = f"violated at {before.share} in the baseline, and at {now.share}"
+    text = f"violated at {before.share} before; at {now.share} now"
     if is_now > factor * was:
         yield Rule.VIOLATIONS_GREW, Effect.FAILS, text
     elif was > factor * is_now:
@@ -88,7 +83,7 @@ def _grade(before: Finding, now: Finding) -> Iterator[Told]:
     was, is_now = GRADES.index(before.grade), GRADES.index(now.grade)
     if was != is_now:
         effect = Effect.FAILS if is_now > was else Effect.IMPROVES
-        yield Rule.GRADE_DROPPED, effect, f"{before.grade} in the baseline, and {now.grade}"
+        yield Rule.GRADE_DROPPED, effect, f"{before.grade} before; {now.grade} now"
 
 
 def _error(before: Finding, now: Finding, factor: float) -> Iterator[Told]:
@@ -98,10 +93,10 @@ def _error(before: Finding, now: Finding, factor: float) -> Iterator[Told]:
         return
     if new.rho > factor * old.rho and new.ulp > factor * HALF:
         allowed = "any growth" if factor == 1 else f"more than {factor:g} times"
-        text = f"worst error {size(old)} in the baseline, and {size(new)}: {allowed} is too much"
+        text = f"worst error {size(old)} before; {size(new)} now: {allowed} is too much"
         yield Rule.ERROR_GREW, Effect.FAILS, text
     elif old.rho > factor * new.rho and old.ulp > factor * HALF:
-        yield Rule.ERROR_GREW, Effect.IMPROVES, f"worst error {size(old)} in the baseline, and {size(new)}"
+        yield Rule.ERROR_GREW, Effect.IMPROVES, f"worst error {size(old)} before; {size(new)} now"
 
 
 def claim_changes(before: Run, now: Run) -> tuple[list[str], list[str]]:
@@ -130,5 +125,7 @@ def _judged(finding: Finding | None) -> bool:
     return finding is not None and finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
 
 
-def _verb(finding: Finding) -> str:
-    return "conformed" if finding.verdict is Verdict.CONFORMS else "was violated"
+def state(verdict: Verdict | None) -> str:
+    """What was, in the past; None where the record has no such finding."""
+    told = {Verdict.CONFORMS: "conformed", Verdict.VIOLATES: "violated", None: "not judged"}
+    return told.get(verdict, str(verdict))

@@ -46,7 +46,7 @@ def matrix(runs: Iterable[Run]) -> Table:
         this = run.implementation, run.source
         if previous not in {None, this}:
             table.add_section()
-        label = run.implementation if this != previous else ""
+        label = words.visible(run.implementation) if this != previous else ""
         previous = this
         verdict = Text(str(run.verdict), style=STYLES[run.verdict])
         ulps = words.kernel_ulp(run, "loss"), words.kernel_ulp(run, "d loss")
@@ -56,7 +56,7 @@ def matrix(runs: Iterable[Run]) -> Table:
 
 def violation(run: Run, finding: Finding, console: Console) -> None:
     """A violated MUST in full, a violated SHOULD in one line."""
-    _, statement, remedy = words.clause(finding.clause)
+    remedy = words.remedy(run, finding)
     style = "bold red" if finding.level is Level.MUST else "yellow"
     head = Text(words.headline(run, finding))
     head.stylize(style, 0, len(f"{finding.clause} {finding.level}"))
@@ -65,9 +65,9 @@ def violation(run: Run, finding: Finding, console: Console) -> None:
     if finding.level is Level.SHOULD:
         console.print(Text(f"  {words.briefly(finding)}"), soft_wrap=True)
         return
-    console.print(Padding(Text(statement, style="dim"), (0, 0, 0, 2)))
+    console.print(Padding(Text(words.clause(finding.clause).statement, style="dim"), (0, 0, 0, 2)))
     if finding.note:
-        console.print(Text(f"  {finding.note}"), soft_wrap=True)
+        console.print(Text(f"  {words.visible(finding.note)}"), soft_wrap=True)
     if finding.worst is not None:
         for line in words.details(finding.worst):
             console.print(Text(f"  {line}"), soft_wrap=True)

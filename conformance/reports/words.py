@@ -36,7 +36,8 @@ def headline(run: Run, finding: Finding) -> str:
     """Which clause is violated by what, and at how many numbers."""
     title = clause(finding.clause).title
     titled = f"{title}: " if title else ""
-    return f"{finding.clause} {finding.level} {titled}{run.implementation} in {run.format} violates it at {finding.share}"
+    who = f"{visible(run.implementation)} in {run.format}"
+    return f"{finding.clause} {finding.level} {titled}{who} violates it at {finding.share}"
 
 
 def violation(run: Run, finding: Finding, width: int = 100) -> str:
@@ -44,23 +45,34 @@ def violation(run: Run, finding: Finding, width: int = 100) -> str:
     told = clause(finding.clause)
     lines = [headline(run, finding), *_folded(told.statement, width)]
     if finding.note:
-        lines.append(f"  {finding.note}")
+        lines.append(f"  {visible(finding.note)}")
     if finding.worst is not None:
         lines += [f"  {line}" for line in details(finding.worst)]
         lines += ["  to see it again:", *(f"    {line}" for line in snippet(run, finding.worst))]
-    if told.remedy:
-        lines += ["  what usually mends it:", *_folded(told.remedy, width, 4)]
+    mends = remedy(run, finding)
+    if mends:
+        lines += ["  what usually mends it:", *_folded(mends, width, 4)]
     lines.append(f"  more: dpo-conformance explain {finding.clause}")
     return "\n".join(lines)
 
 
+def remedy(run: Run, finding: Finding) -> str:
+    """What usually mends a violation: the kernel first, where it is violated in the same run."""
+    own = clause(finding.clause).remedy
+    kernels = [found.clause for found in run.violated if found.clause.startswith("KERNEL-")]
+    if kernels and not finding.clause.startswith("KERNEL-"):
+        return f"{kernels[0]} is violated too: mend that first. {own}".rstrip()
+    return own
+
+
 def briefly(finding: Finding) -> str:
     """A violation in one line: the conduct, or the worst input with what was got and what is exact."""
+    note = finding.note
     if finding.worst is None:
-        return finding.note
+        return visible(note)
     worst = finding.worst
     told = f"{inputs(worst)}: {worst.quantity} {decimal(worst.got)} ({worst.got}), exact {worst.exact}, {figure(worst.ulp)} ulp"
-    return f"{finding.note}; {told}" if finding.note else told
+    return visible(f"{note}; {told}" if note else told)
 
 
 def details(worst: Worst) -> list[str]:
@@ -75,7 +87,7 @@ def details(worst: Worst) -> list[str]:
     lines.append(f"  got     {decimal(worst.got):<32}{worst.got}")
     lines.append(f"  exact   {worst.exact:<32}rounds to {worst.rounded}")
     lines.append(f"  error   {figure(worst.ulp)} ulp; {figure(worst.rho)} times what the bound allows")
-    return lines
+    return [visible(line) for line in lines]
 
 
 def snippet(run: Run, worst: Worst) -> list[str]:
@@ -151,7 +163,7 @@ def worst_rho(run: Run) -> str:
 
 def worst_input(run: Run) -> str:
     """The input of the largest rho, or why the run was not judged."""
-    return run.reason if run.worst is None else inputs(run.worst)
+    return visible(run.reason) if run.worst is None else inputs(run.worst)
 
 
 def summary(record: Record) -> str:
@@ -162,6 +174,11 @@ def summary(record: Record) -> str:
     version = record.suite["version"]
     runs = "1 run" if len(record.runs) == 1 else f"{len(record.runs)} runs"
     return f"{runs}: {told}. Profile {profile}, seed {record.seed}, suite {version}."
+
+
+def visible(text: str) -> str:
+    """The text with whatever does not print spelt out: no escape sequence, no line break, nothing that XML forbids."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def figure(value: float) -> str:
