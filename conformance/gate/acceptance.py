@@ -71,7 +71,7 @@ def _entry(entry: Mapping[str, Any], where: str) -> Iterator[Acceptance]:
         values = given if isinstance(given, list) and key in {"format", "clause"} and given else [given]
         for value in values:
             if not isinstance(value, str) or not value.strip():
-                raise BadAcceptance(f"{where}: {key} = {values!r}: a text that is not empty")
+                raise BadAcceptance(f"{where}: {key} = {value!r}: a text that is not empty")
     expires = entry.get("expires")
     try:
         expires = date.fromisoformat(expires) if isinstance(expires, str) else expires
