@@ -25,7 +25,7 @@ from conformance.reports import gate_junit, gate_markdown, gate_terminal, github
     type=click.FloatRange(min=1),
     default=Growth().exhaustive,
     show_default=True,
-    help="Times that the worst error of a kernel judged at every 16-bit pattern may grow.",
+    help="Times that the worst error of a kernel judged at every 16-bit pattern may grow on the same CPU.",
 )
 @click.option(
     "--sampled-growth",

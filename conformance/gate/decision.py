@@ -68,7 +68,10 @@ def compare(
                 f"{pair.implementation} in {pair.format}: device {was or 'unknown'} before and {now or 'unknown'} "
                 "now: make the baseline where the gate runs, or pass --across-machines"
             )
-    changes = [change for pair in pairs for change in _of_pair(pair, growth or Growth())]
+    growth = growth or Growth()
+    if _other_cpu(baseline, record):
+        growth = growth.elsewhere()
+    changes = [change for pair in pairs for change in _of_pair(pair, growth)]
     changes = list(acceptance.apply(acceptances, changes, pairs, today or datetime.now(UTC).date()))
     return Decision(baseline, record, tuple(changes), tuple(_context(baseline, record, pairs)), tuple(pairs))
 
@@ -127,6 +130,8 @@ def _change(
 def _context(baseline: Record, record: Record, pairs: list[Pair]) -> Iterator[str]:
     """What differs in where the two were made: it explains, and decides nothing."""
     yield from _differences("", baseline.environment, record.environment)
+    if _other_cpu(baseline, record):
+        yield "on another CPU a worst error may grow by the same factor at every 16-bit pattern as where points are drawn"
     seen: set[str] = set()
     for pair in pairs:
         if pair.before is not None and pair.now is not None:
@@ -140,6 +145,10 @@ def _context(baseline: Record, record: Record, pairs: list[Pair]) -> Iterator[st
             ):
                 seen.add(line)
                 yield line
+
+
+def _other_cpu(baseline: Record, record: Record) -> bool:
+    return baseline.environment.get("cpu") != record.environment.get("cpu")
 
 
 def _differences(prefix: str, was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

@@ -20,13 +20,17 @@ Told = tuple[Rule, Effect, str]
 class Growth:
     """By what factor a worst error, or a share of violations, may grow.
 
-    exhaustive: where every pattern of a 16-bit format is judged, the worst error is a property of the code and not of
-    the draw, so that any growth is the code's. sampled: elsewhere another library draws other points; 4 is the factor
-    by which xsf's tests let a stored error grow.
+    exhaustive: where every pattern of a 16-bit format is judged on the same CPU, the worst error is a property of the
+    code and not of the draw, so that any growth is the code's. sampled: elsewhere another library draws other points; 4
+    is the factor by which xsf's tests let a stored error grow.
     """
 
     exhaustive: float = 1.0
     sampled: float = 4.0
+
+    def elsewhere(self) -> Growth:
+        """On another CPU, where a library takes another path and rounds otherwise, nothing is deterministic."""
+        return Growth(max(self.exhaustive, self.sampled), self.sampled)
 
     def factor(self, run: Run, before: Finding, now: Finding) -> float:
         """The factor for that clause in that format."""

@@ -29,7 +29,7 @@ def _suites(decision: Decision) -> Iterator[Suite]:
                 cases=tuple(_cases(pair, run, mine)),
                 properties=junit.properties(decision.record, run),
                 seconds=run.seconds,
-                timestamp=decision.record.created[:19],
+                timestamp=junit.timestamp(decision.record),
             )
     elsewhere = [change for change in fails if (change.implementation, change.format) not in told]
     if elsewhere:

@@ -61,7 +61,7 @@ class Section:
 
     @property
     def evidence(self) -> str:
-        """The violation in full; where the clause still conforms, its worst input and what usually mends it."""
+        """The violation in full; where the clause still conforms, its worst input."""
         change = self.changes[0]
         finding, run = change.now, change.run
         if finding is None or run is None or len(self.clauses) > 1:
@@ -70,13 +70,9 @@ class Section:
             return words.violation(run, finding).partition("\n")[2]
         if finding.worst is None or finding.verdict is not Verdict.CONFORMS:
             return ""
-        lines = [
-            *words.details(finding.worst),
-            "to see it again:",
-            *(f"  {line}" for line in words.snippet(run, finding.worst)),
-        ]
-        mends = words.remedy(run, finding)
-        return "\n".join(f"  {line}" for line in (*lines, *(["what usually mends it:", f"  {mends}"] if mends else [])))
+        again = ["to see it again:", *(f"  {line}" for line in words.snippet(run, finding.worst))]
+        more = f"more: dpo-conformance explain {finding.clause}"
+        return "\n".join(f"  {line}" for line in (*words.details(finding.worst), *again, more))
 
 
 def sections(changes: Iterable[Change]) -> list[Section]:

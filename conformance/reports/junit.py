@@ -6,6 +6,7 @@ skipped cases whose message says so. An implementation that was judged in no for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -45,7 +46,7 @@ def render(record: Record) -> str:
             cases=tuple(_cases(run, run.implementation in unjudged)),
             properties=properties(record, run),
             seconds=run.seconds,
-            timestamp=record.created[:19],
+            timestamp=timestamp(record),
         )
         for run in record.runs
     )
@@ -58,10 +59,16 @@ def suite_name(record: Record, run: Run) -> str:
     return f"{run.implementation}{source} in {run.format}"
 
 
+def timestamp(record: Record) -> str:
+    """When it was made, without the zone, which is UTC; empty where the record does not tell it so."""
+    found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", record.created)
+    return found.group() if found else ""
+
+
 def properties(record: Record, run: Run) -> tuple[tuple[str, str], ...]:
     """What made the run."""
     facts = {"suite": record.suite["version"], "profile": run.profile, "seed": str(record.seed), "source": run.source}
-    return tuple({**facts, **record.environment, **run.environment}.items())
+    return tuple(sorted({**facts, **record.environment, **run.environment}.items()))
 
 
 def _cases(run: Run, unjudged: bool) -> Iterator[Case]:

@@ -57,7 +57,9 @@ def violation(run: Run, finding: Finding, width: int = 100) -> str:
 
 
 def remedy(run: Run, finding: Finding) -> str:
-    """What usually mends a violation: the kernel first, where it is violated in the same run."""
+    """What usually mends a violation: the kernel first, where it is violated in the same run; empty for no violation."""
+    if finding.verdict is not Verdict.VIOLATES:
+        return ""
     own = clause(finding.clause).remedy
     kernels = [found.clause for found in run.violated if found.clause.startswith("KERNEL-")]
     if kernels and not finding.clause.startswith("KERNEL-"):
