@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.gate import Decision, Effect
+from conformance.gate import Decision
 from conformance.reports import gate_words, words
 from conformance.reports.gate_words import Section
 from conformance.reports.markdown import MATRIX, cell, fitted, folded, row, table
@@ -19,7 +19,7 @@ def render(decision: Decision) -> str:
 
 def _parts(decision: Decision) -> Iterator[str]:
     yield f"## dpo-conformance gate: {'✅ passes' if decision.passes else '❌ fails'}\n\n{gate_words.verdict(decision)}\n"
-    fails = gate_words.sections(decision.of(Effect.FAILS))
+    fails = gate_words.regressions(decision)
     if fails:
         yield "\n".join([*table(REGRESSIONS, map(_regression, fails)), ""])
     for section in fails:

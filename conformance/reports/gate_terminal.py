@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from conformance.gate import Decision, Effect
+from conformance.gate import Decision
 from conformance.reports import gate_words, words
 
 
 def render(decision: Decision, console: Console) -> None:
     """What fails in full, what follows from a violated kernel in short, the rest a line each; the verdict last."""
-    for section in gate_words.sections(decision.of(Effect.FAILS)):
+    for section in gate_words.regressions(decision):
         console.print(Text(section.title, style="bold red"), soft_wrap=True)
         for line in section.lines:
             console.print(Text(f"  {line}"), soft_wrap=True)

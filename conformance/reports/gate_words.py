@@ -84,6 +84,11 @@ def sections(changes: Iterable[Change]) -> list[Section]:
     return [Section(tuple(group)) for group in gathered.values()]
 
 
+def regressions(decision: Decision) -> list[Section]:
+    """What fails the gate: first what stands for itself, then what most likely follows from it."""
+    return sorted(sections(decision.of(Effect.FAILS)), key=lambda section: section.consequent)
+
+
 def verdict(decision: Decision) -> str:
     """Whether the gate passes, in a sentence."""
     fails = decision.of(Effect.FAILS)

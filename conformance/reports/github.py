@@ -24,8 +24,9 @@ def render_decision(decision: Decision) -> str:
 
 
 def _decision_lines(decision: Decision) -> Iterator[str]:
-    for effect, kind in ((Effect.FAILS, "error"), (Effect.WARNS, "warning")):
-        for section in gate_words.sections(decision.of(effect)):
+    warns = gate_words.sections(decision.of(Effect.WARNS))
+    for kind, sections in (("error", gate_words.regressions(decision)), ("warning", warns)):
+        for section in sections:
             change, told = section.changes[0], list(section.lines)
             if change.run is not None and change.now is not None and len(section.clauses) == 1:
                 told += [words.briefly(change.now), words.remedy(change.run, change.now)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator
 
 from conformance.record import Level, Record, Run, Verdict
@@ -10,6 +11,8 @@ from conformance.reports import words
 
 LIMIT = 900_000
 """Bytes after which details are left out: GitHub shows no summary beyond 1 MiB."""
+MARKUP = re.compile(r"[\\`*_\[\]<>|&~#@!$]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
+"""What GitHub's Markdown could take for markup inside a cell: of it also formulas, mentions, emoji and bare addresses."""
 SIGNS = {Verdict.CONFORMS: "✅", Verdict.VIOLATES: "❌", Verdict.NOT_CLAIMED: "➖", Verdict.NOT_RUN: "⚠️"}
 MATRIX = ("implementation", "format", "verdict", "value, ulp", "gradient, ulp", "ρ", "worst input")
 
@@ -51,8 +54,7 @@ def folded(title: str, body: str) -> str:
 
 def cell(text: str) -> str:
     """A text that Markdown shows literally, in a table too: whatever could be markup becomes a character reference."""
-    shown = words.visible(text)
-    return "".join(char if char.isalnum() or char in " -,=" or not char.isascii() else f"&#{ord(char)};" for char in shown)
+    return MARKUP.sub(lambda found: f"&#{ord(found.group())};", words.visible(text))
 
 
 def fitted(parts: Iterable[str], limit: int = LIMIT) -> str:

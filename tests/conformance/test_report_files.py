@@ -27,6 +27,7 @@ HOSTILE = [
     "\x1b[31mred\x00\x07\ud800",
     "&lt;b&gt; &#124;",
     "www.example.org @someone #1 https://example.org",
+    ":smile: $x^2$ :+1:",
     "日本語 ✓",
 ]
 
