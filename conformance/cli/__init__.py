@@ -8,8 +8,8 @@ import click
 
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
-    "report": "Render a saved record: terminal, Markdown, JUnit XML, JSON, annotations.",
-    "gate": "Compare a record with a baseline, and fail where something is worse.",
+    "report": "Render a saved record in any form: Markdown, JUnit XML, ...",
+    "gate": "Fail where a record is worse than a baseline.",
     "diff": "Tell what differs between two records.",
     "list": "List the implementations that ship, and the clauses.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
