@@ -1,4 +1,4 @@
-"""From a name to an implementation: one that ships, `package.module:attribute`, or `path/to/file.py:attribute`."""
+"""From a name to an implementation: shipped, added by a distribution, `package.module:attribute`, `path/file.py:attribute`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import cast
 
 from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
 SHIPPED = {
@@ -30,10 +31,10 @@ def load(name: str) -> Implementation:
     Raises UnknownImplementation for a name of no known form, CannotLoad if its module cannot be imported, has no such
     attribute, or the attribute is no implementation.
     """
-    target = SHIPPED[name][0] if name in SHIPPED else name
+    target = _target(name)
     module_name, colon, attribute = target.rpartition(":")
     if not colon or not module_name or not attribute:
-        shipped = ", ".join(SHIPPED)
+        shipped = ", ".join([*SHIPPED, *plugged()])
         raise UnknownImplementation(
             f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute"
         )
@@ -49,6 +50,13 @@ def load(name: str) -> Implementation:
             "wrap it with numpy_implementation or torch_implementation from conformance.implementations"
         )
     return cast("Implementation", found)
+
+
+def _target(name: str) -> str:
+    """Where that name lives: what has a colon says so itself."""
+    if name in SHIPPED:
+        return SHIPPED[name][0]
+    return name if ":" in name else plugged().get(name, (name, ""))[0]
 
 
 def _import_module(name: str, module_name: str) -> ModuleType:
