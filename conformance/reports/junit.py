@@ -39,11 +39,11 @@ class Suite:
 
 def render(record: Record) -> str:
     """The whole report of a record, as XML text."""
-    unjudged = set(record.unjudged)
+    judged = {(run.implementation, run.source) for run in record.runs if run.judged}
     suites = (
         Suite(
             name=suite_name(record, run),
-            cases=tuple(_cases(run, run.implementation in unjudged)),
+            cases=tuple(_cases(run, (run.implementation, run.source) not in judged)),
             properties=properties(record, run),
             seconds=run.seconds,
             timestamp=timestamp(record),

@@ -189,8 +189,10 @@ def test_the_lines_for_gitlab_and_for_any_shell_do_the_same(repository):
         assert done.returncode == status, done.stdout + done.stderr
         for name in (*artifacts["paths"], artifacts["reports"]["junit"]):
             assert (repository / name).is_file()
-        done = shell(script, repository)
-        assert done.returncode == status, done.stdout + done.stderr
+    branch(repository, MINE.replace(STABLE, NAIVE))
+    done = shell(script, repository)
+    assert done.returncode == 1, done.stdout + done.stderr
+    branch(repository, MINE)
     shown = shell("dpo-conformance report record.json --form markdown", repository)
     assert shown.stdout == (repository / "run.md").read_text(encoding="utf-8")
 

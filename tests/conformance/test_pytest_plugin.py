@@ -1,8 +1,10 @@
 """The pytest plugin in a project of its own, and the one line for anyone's own test."""
 
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,13 +38,14 @@ ACCEPT = '[[accept]]\nimplementation = "loss"\nformat = "bfloat16"\nclause = "{}
 
 @pytest.fixture
 def project(pytester):
-    """project(*options): pytest in a process of its own, in a project with a loss and a test, both its own."""
+    """project(*options): pytest in a project with a loss and a test of its own; in a process of its own if it is asked for."""
     pytester.makepyfile(mine=MINE, test_own=OWN)
     pytester.makeini("[pytest]\naddopts = --strict-markers -p no:cacheprovider\nfilterwarnings = error\n")
 
-    def project(*options, implementation="mine.py:loss"):
+    def project(*options, implementation="mine.py:loss", process=False):
         named = ["--dpo-implementation", implementation] if implementation else []
-        return pytester.runpytest_subprocess("-p", "conformance.pytest_plugin", *named, *options)
+        runner = pytester.runpytest_subprocess if process else pytester.runpytest_inprocess
+        return runner("-p", "conformance.pytest_plugin", *named, *options)
 
     project.write = lambda name, text: pytester.path.joinpath(name).write_text(text, encoding="utf-8")
     return project
@@ -83,7 +86,7 @@ def test_a_violation_fails_with_the_text_of_the_command_line(project):
     result.assert_outcomes(passed=2, failed=1, skipped=2, xfailed=2)
     (run,) = judge("mine.py:loss", dtypes=["bfloat16"], clauses=[c for c in CLAUSES if c.id == "KERNEL-1"]).runs
     text = words.violation(run, run.findings[0])
-    assert text in result.outlines_text if hasattr(result, "outlines_text") else text in result.stdout.str()
+    assert text in result.stdout.str()
     assert "KERNEL-1 value of the kernel: loss in bfloat16" in result.stdout.str()
     assert "SHOULD violated at 16,218 of 65,534 numbers: z = -89" in result.stdout.str()
     assert "not claimed: it does not claim gradients" in result.stdout.str()
@@ -131,6 +134,30 @@ def test_wrong_usage_is_told_without_a_traceback(project, options, said):
     assert "Traceback" not in result.stderr.str()
 
 
+COMMANDS = re.findall(
+    r"(?m)^pytest (.*?)(?: #.*)?$", (Path(__file__).parents[2] / "docs/pytest.md").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_page_find_items(project, command):
+    named = ["--dpo-implementation", "mine.py:loss"]
+    options = shlex.split(command)
+    assert options[:2] == named
+    assert items(project(*options[2:], "--collect-only", "-q"))
+
+
+def test_the_test_of_the_page_runs(pytester):
+    text = (Path(__file__).parents[2] / "docs/pytest.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    pytester.makepyfile(mine=MINE, test_page=block)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    assert "AssertionError: 1 run: 1 violates." in result.stdout.str()
+    assert "KERNEL-1 MUST value of the kernel: loss in bfloat16 violates it at 16,164 of 65,534 numbers" in result.stdout.str()
+    assert "conformance/testing.py" not in result.stdout.str()
+
+
 def test_who_gives_no_answer_is_asked_once(project):
     result = project("--dpo-dtype", "bfloat16", "-k", "CALL-1 or DEF-2", "-rs", implementation="mine.py:nothing")
     result.assert_outcomes(failed=1, skipped=1)
@@ -139,14 +166,16 @@ def test_who_gives_no_answer_is_asked_once(project):
 
 def test_it_works_under_xdist(project):
     project.write("accept.toml", ACCEPT.format("KERNEL-1"))
-    result = project("-n", "2", "--dpo-dtype", "bfloat16", "--dpo-accept", "accept.toml", "-k", "KERNEL or DEF or own")
+    result = project(
+        "-n", "2", "--dpo-dtype", "bfloat16", "--dpo-accept", "accept.toml", "-k", "KERNEL or DEF or own", process=True
+    )
     result.assert_outcomes(passed=7, xfailed=3, skipped=2)
 
 
 def test_unused_it_adds_nothing_and_imports_nothing(project):
     result = project("--markers", implementation=None)
     assert "dpo" not in result.stdout.str()
-    project(implementation=None).assert_outcomes(passed=1)
+    project(implementation=None, process=True).assert_outcomes(passed=1)
     code = "import sys, conformance.pytest_plugin; print([m for m in sys.modules if m.split('.')[0] in {'numpy', 'oracle'}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

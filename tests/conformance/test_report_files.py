@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from recorded import changed, finding, record, run, with_run, without, worst
 
+from conformance.clauses import CLAUSES
 from conformance.cli import main
 from conformance.gate import compare
 from conformance.record import Finding, Level, Verdict, read
@@ -214,7 +215,28 @@ def test_an_implementation_that_was_judged_in_no_format_is_an_error_in_junit():
 
 
 def test_two_implementations_of_one_name_are_two_suites():
-    valid(junit.render(record(run("mine", source="a.py:mine"), run("mine", source="b.py:mine"))))
+    a, b = run("mine", source="a.py:mine"), run("mine", source="b.py:mine", findings=(), verdict=NOT_RUN, reason="no device")
+    skipped = run("mine", "binary32", source="a.py:mine", findings=(), verdict=NOT_CLAIMED, reason="why")
+    found = outcomes(valid(junit.render(record(a, skipped, b))))
+    assert found["mine (b.py:mine) in bfloat16", "the"] == "error"
+    assert found["mine (a.py:mine) in binary32", "the"] == "skipped"
+
+
+@pytest.mark.parametrize("clause", [clause for clause in CLAUSES if clause.level is Level.MUST], ids=lambda clause: clause.id)
+def test_every_must_says_what_usually_mends_it(clause):
+    violated = run(findings=(finding(clause.id, verdict=VIOLATES),))
+    assert clause.remedy.endswith(".")
+    assert words.remedy(violated, violated.findings[0]) == clause.remedy
+    assert words.remedy(violated, finding(clause.id)) == ""
+    explained = " ".join(invoke("explain", clause.id).output.split())
+    assert "What usually mends a violation" in explained
+
+
+def test_where_the_kernel_is_violated_too_it_is_to_be_mended_first():
+    loss, kernel = finding("LOSS-1", verdict=VIOLATES), finding("KERNEL-2", verdict=VIOLATES)
+    both = run(findings=(loss, kernel))
+    assert words.remedy(both, loss).startswith("KERNEL-2 is violated too: mend that first. Form the logit")
+    assert words.remedy(both, kernel).startswith("Differentiate a stable log-sigmoid")
 
 
 def test_the_gates_junit_fails_where_the_gate_fails_and_nowhere_else():
