@@ -97,9 +97,9 @@ def _judge_gradient(trial: Trial, limit: float) -> Outcome:
         "https://github.com/jingyaogong/minimind/issues/365",
     ),
     needs=("beta",),
-    remedy="Compute the loss by a stable log-sigmoid: max(-z, 0) + log1p(exp(-|z|)), which "
-    "torch.nn.functional.logsigmoid and jax.nn.log_sigmoid compute negated; not log(sigmoid(z)), not "
-    "log(1 + exp(-z)), no softplus with a threshold, no clamp.",
+    remedy="Compute the loss by a stable log-sigmoid: the library's own (torch.nn.functional.logsigmoid, "
+    "jax.nn.log_sigmoid), or max(-z, 0) + log1p(exp(-|z|)); not log(sigmoid(z)), not log(1 + exp(-z)), no softplus with a "
+    "threshold, no clamp.",
 )
 def kernel_value(trial: Trial) -> Outcome:
     """Error of the loss in ulps."""
