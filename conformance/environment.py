@@ -26,11 +26,12 @@ def suite_version() -> str:
 
 @cache
 def environment() -> dict[str, str]:
-    """Python, the oracle's libraries, the operating system, the CPU and how many of them."""
+    """Python, the libraries of the oracle and of the inputs, the operating system, the CPU and how many of them."""
     return {
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "mpmath": version("mpmath"),
+        "hypothesis": version("hypothesis"),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu": _cpu(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,9 +13,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from conformance.digests import digests, edited
 from conformance.errors import ConformanceError
+from conformance.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Level(StrEnum):
@@ -34,7 +37,7 @@ class Verdict(StrEnum):
 
 
 class BadRecord(ConformanceError):
-    """A record is not valid JSON, or not valid under its schema, or of a newer schema; says where."""
+    """A record is not valid JSON, or not valid under its schema, or of another schema, or was edited; says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,11 @@ class Finding:
     grade: str | None = None
     note: str = ""
 
+    @property
+    def share(self) -> str:
+        """How many of how many numbers violate, in words."""
+        return f"{self.violations:,} of {self.points:,} numbers"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -86,6 +94,11 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def judged(self) -> bool:
+        """True where a clause was judged: neither not claimed nor not run."""
+        return self.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
 
     @property
     def violated(self) -> tuple[Finding, ...]:
@@ -115,18 +128,28 @@ class Record:
         """True where no run violates a MUST; what was not run does not count."""
         return all(run.verdict is not Verdict.VIOLATES for run in self.runs)
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The implementations that were judged in no format at all: that is never a pass."""
+        judged = {(run.implementation, run.source) for run in self.runs if run.judged}
+        return tuple(sorted({name for name, source in {(r.implementation, r.source) for r in self.runs} - judged}))
+
+    @property
+    def shared_names(self) -> frozenset[str]:
+        """The names under which implementations of several sources were judged: alone they name nothing."""
+        named = Counter(name for name, _ in {(run.implementation, run.source) for run in self.runs})
+        return frozenset(name for name, count in named.items() if count > 1)
+
     def to_json(self) -> str:
-        """The record as JSON text, validated against its schema; an infinite number is the string "inf"."""
+        """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""
         data = plain(self)
+        data["digests"] = digests(data)
         _validate(data, "the record to be written")
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all. Raises OSError."""
-        text = self.to_json()
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, self.to_json())
 
 
 def read(path: Path) -> Record:
@@ -135,12 +158,26 @@ def read(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
-    version = data.get("schema") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
+    _check_version(data, path)
     _validate(data, str(path))
     runs = tuple(run_from(run) for run in data["runs"])
-    return Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
+    record = Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
+    # of what was read, not of the file's own spelling: a formatter may write 1.0 as 1
+    place = edited({**plain(record), "digests": data["digests"]})
+    if place is not None:
+        raise BadRecord(f"{path}: at {place}: edited since it was written; judge again")
+    return record
+
+
+def _check_version(data: object, path: Path) -> None:
+    """Raises BadRecord for a schema that this suite does not read, before it complains of what the schema changed."""
+    version = data.get("schema") if isinstance(data, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise BadRecord(f"{path}: schema {version} is newer than this suite's {SCHEMA_VERSION}; update dpo-conformance")
+    if version > 0:
+        raise BadRecord(f"{path}: schema {version} is older than this suite's {SCHEMA_VERSION}; judge again")
 
 
 @cache

@@ -43,6 +43,7 @@ def _pool(trial: Trial, clause: str) -> Batch:
     derivation="A kernel may take vectors of 4 to 64 numbers and the remainder by another path; each must be right.",
     guards=("https://github.com/huggingface/trl/pull/7063", "https://github.com/allenai/open-instruct/pull/1144"),
     needs=("none",),
+    remedy="Compute each pair for itself; look at the remainder of a vectorised loop and at the branch for large batches.",
 )
 def any_size(trial: Trial) -> Outcome:
     """Losses in batches of every size."""
@@ -86,6 +87,7 @@ def same_bits(trial: Trial) -> Outcome:
     "pairs, and for inputs that are strided views.",
     derivation="Code that sorts, pairs by position or assumes contiguous memory gives right numbers in wrong places.",
     needs=("none",),
+    remedy="Index by pair and not by sorted value; honour the strides of the inputs or make them contiguous first.",
 )
 def order_and_strides(trial: Trial) -> Outcome:
     """Losses of a batch forwards, backwards, shuffled, and strided."""
@@ -112,6 +114,7 @@ def order_and_strides(trial: Trial) -> Outcome:
     "infinite or NaN.",
     derivation="Losses are per pair. Normalising, centring or masking by what else is in the batch changes the objective.",
     needs=("none",),
+    remedy="Take no maximum, mean, scale or condition over the batch.",
 )
 def neighbours(trial: Trial) -> Outcome:
     """Losses of finite pairs among special ones; the special ones are judged by SPECIAL."""

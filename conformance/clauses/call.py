@@ -36,6 +36,7 @@ DTYPES = {"binary16": "float16", "bfloat16": "bfloat16", "binary32": "float32", 
     "the losses of the very first call shall lie in their acceptance intervals.",
     derivation="A result of another shape, of an integer type, of a narrower type or of no array type at all is no loss "
     "of these pairs. A wider result is admitted: a framework that computes 16-bit losses in binary32 may return them so.",
+    remedy="Return one floating-point loss a pair, as an array of the framework, in the dtype of the inputs or a wider one.",
 )
 def answers(trial: Trial) -> Outcome:
     """One ordinary call; the implementation's wrapper raises Misbehaviour for whatever is no answer."""
@@ -70,6 +71,7 @@ def same_dtype(trial: Trial) -> Outcome:
     ),
     statement="A call shall not change its inputs.",
     derivation="The log-probabilities are still needed: for metrics, for the backward pass, for the next loss.",
+    remedy="Write no operation in place on an argument: no `-=`, no `out=`, no `mul_`; copy first.",
 )
 def inputs_untouched(trial: Trial) -> Outcome:
     """The bytes of the inputs after calls with and without smoothing."""
@@ -146,6 +148,7 @@ def empty_batch(trial: Trial) -> Outcome:
     "called before, with whatever options.",
     derivation="A method that changes its own options (exo_pair sets label_smoothing) answers wrongly from then on.",
     guards=("https://github.com/huggingface/trl/pull/3906",),
+    remedy="Keep nothing between calls: no cached batch, beta or label smoothing, no running mean.",
 )
 def no_state(trial: Trial) -> Outcome:
     """Losses of alternating calls with different pairs, options and sizes."""

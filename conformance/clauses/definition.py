@@ -32,6 +32,8 @@ chapter = Chapter("DEF")
     "beta = 0.1 and for label smoothing 0 and 0.1.",
     derivation="Log-ratios are small integers, exact in every format; the margins are 2, 2, 0 and 2. The interval "
     "allows for rounding beta and the product, and for a kernel at its MUST bound. Mean loss 0.6219, smoothed 0.6369.",
+    remedy="Compare with -log sigma(beta * ((pc - rc) - (pr - rr))): its sign, its natural logarithm, each of "
+    "the four arguments once.",
 )
 def tutorial_example(trial: Trial) -> Outcome:
     """Losses of the worked example."""
@@ -54,6 +56,8 @@ def tutorial_example(trial: Trial) -> Outcome:
     derivation="The margins are 2, 5 and 4, whose sum is not zero, so that smoothed and plain losses differ in the "
     "mean too: 0.52841036865388370661 and 0.56507703532055037735, for the binary64 numbers next to 0.1.",
     guards=("https://github.com/huggingface/trl/pull/3906",),
+    remedy="Compare with -log sigma(beta * ((pc - rc) - (pr - rr))): its sign, its natural logarithm, each of "
+    "the four arguments once.",
 )
 def golden_example(trial: Trial) -> Outcome:
     """Losses of the golden example."""
@@ -82,6 +86,7 @@ def _equal_to_reference(trial: Trial, clause: str) -> Batch:
     derivation="softplus(-z) > 0 for every finite z; rounding is monotone and keeps a positive number from becoming "
     "negative, and so does every admitted formula.",
     guards=("https://github.com/pytorch/pytorch/issues/20972",),
+    remedy="Take softplus(-z) as it is: no epsilon inside the logarithm, no constant subtracted.",
 )
 def not_negative(trial: Trial) -> Outcome:
     """Signs of losses at growing logits and on drawn pairs."""
@@ -114,6 +119,7 @@ def not_negative(trial: Trial) -> Outcome:
         "https://github.com/NVIDIA/NeMo-Aligner/issues/227",
         "https://github.com/allenai/open-instruct/issues/1900",
     ),
+    remedy="Subtract the reference from the policy; where they are equal the loss is ln 2, not 0.",
 )
 def at_reference(trial: Trial) -> Outcome:
     """Losses where the policy is the reference."""
@@ -154,6 +160,7 @@ def at_reference_same_bits(trial: Trial) -> Outcome:
     "shall be -z, within the sum of what their two acceptance intervals allow.",
     derivation="softplus(-z) - softplus(z) = -z; each of the two losses errs by at most what its interval allows.",
     guards=("https://github.com/tensorflow/tensorflow/issues/3719",),
+    remedy="Keep the sign of the margin: no absolute value, no margin or offset added to the logit, no clamp.",
 )
 def antisymmetry(trial: Trial) -> Outcome:
     """Differences of losses of exchanged pairs."""

@@ -29,6 +29,7 @@ _SMALL = tuple(2.0**k for k in (-24, -16, -8, -4))
     derivation=DERIVATION,
     guards=("https://github.com/huggingface/trl/issues/878",),
     needs=("beta",),
+    remedy="Clamp neither the logit nor the loss; use a stable log-sigmoid.",
 )
 def value(trial: Trial) -> Outcome:
     """Losses of very long and very short responses."""
@@ -48,6 +49,7 @@ def value(trial: Trial) -> Outcome:
     "log-probabilities down to -100,000 nats (-60,000 in binary16), where nothing on the way to the logit overflows.",
     derivation=DERIVATION,
     needs=("beta", "gradient"),
+    remedy="Clamp neither the logit nor the loss; differentiate a stable log-sigmoid.",
 )
 def derivative(trial: Trial) -> Outcome:
     """Derivatives of very long and very short responses."""
@@ -64,6 +66,8 @@ def derivative(trial: Trial) -> Outcome:
     "the margin and the logit are representable, however close to the largest number they are.",
     derivation=DERIVATION + " Pairs whose sequential partial sums overflow are left out too, since that order is admitted.",
     needs=("beta",),
+    remedy="Scale and add nothing before the differences are taken: beta * pc or pc + rr overflows where beta * "
+    "((pc - rc) - (pr - rr)) does not.",
 )
 def near_the_largest(trial: Trial) -> Outcome:
     """Losses of log-probabilities of the order of the largest number."""

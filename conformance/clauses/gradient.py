@@ -41,6 +41,8 @@ chapter = Chapter("GRAD")
         "https://github.com/thinking-machines-lab/tinker-cookbook/pull/188",
     ),
     needs=("gradient",),
+    remedy="Let a stable log-sigmoid be differentiated, or return beta * sigma(-z) with its sign for each "
+    "argument; no clamp on the way, whose derivative is 0.",
 )
 def realistic(trial: Trial) -> Outcome:
     """Derivatives near to and far from the reference, and of short responses."""
@@ -56,6 +58,8 @@ def realistic(trial: Trial) -> Outcome:
     "lie within a few ulps of each other, and on pairs whose log-probabilities differ in magnitude.",
     derivation=DERIVATION,
     needs=("gradient",),
+    remedy="Take the differences before the product with beta; let a stable log-sigmoid be differentiated, with "
+    "no clamp on the way.",
 )
 def adversarial(trial: Trial) -> Outcome:
     """Derivatives where the margin cancels, and of logps of unlike size."""
@@ -76,6 +80,8 @@ def adversarial(trial: Trial) -> Outcome:
     "automatic differentiation that takes one side there gives 0 or -beta. " + DERIVATION,
     guards=("https://github.com/jax-ml/jax/issues/2140", "https://github.com/jax-ml/jax/issues/2107"),
     needs=("gradient",),
+    remedy="Differentiate the library's own log-sigmoid or softplus, or give max(-z, 0) + log1p(exp(-|z|)) a derivative of "
+    "its own: differentiated as it is written, it takes one side of its kink at 0.",
 )
 def at_the_reference(trial: Trial) -> Outcome:
     """Derivatives at a margin of exactly 0."""
@@ -132,6 +138,8 @@ def _judge_opposites(tally: Tally, trial: Trial, batch: Batch) -> None:
         "https://github.com/thinking-machines-lab/tinker-cookbook/pull/188",
     ),
     needs=("gradient",),
+    remedy="Differentiate a stable log-sigmoid, or return sigma(-z) itself: not 1 - sigma(z), no constant added, and no "
+    "branch whose other side overflows.",
 )
 def tails(trial: Trial) -> Outcome:
     """Derivatives deep in both tails, and on the way there."""

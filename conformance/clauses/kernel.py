@@ -134,6 +134,9 @@ def _judge_gradient(trial: Trial, limit: float) -> Outcome:
         "https://github.com/jingyaogong/minimind/issues/365",
     ),
     needs=("beta",),
+    remedy="Compute the loss by a stable log-sigmoid: the library's own (torch.nn.functional.logsigmoid, "
+    "jax.nn.log_sigmoid), or max(-z, 0) + log1p(exp(-|z|)); not log(sigmoid(z)), not log(1 + exp(-z)), no softplus with a "
+    "threshold, no clamp.",
 )
 def kernel_value(trial: Trial) -> Outcome:
     """Error of the loss in ulps."""
@@ -159,6 +162,8 @@ def kernel_value(trial: Trial) -> Outcome:
         "https://github.com/jax-ml/jax/issues/40825",
     ),
     needs=("beta", "gradient"),
+    remedy="Differentiate a stable log-sigmoid, or return sigma(-z) itself: exp(-z) / (1 + exp(-z)) for z >= 0 "
+    "and 1 / (1 + exp(z)) for z < 0; not 1 - sigma(z), which keeps no digit at a large z.",
 )
 def kernel_gradient(trial: Trial) -> Outcome:
     """Error of both derivatives in ulps."""

@@ -37,6 +37,8 @@ chapter = Chapter("LOSS")
         "https://github.com/linkedin/Liger-Kernel/pull/378",
         "https://github.com/huggingface/trl/issues/1962",
     ),
+    remedy="Form the logit as beta * ((pc - rc) - (pr - rr)), differences before the product and in no narrower "
+    "format than the inputs', then a stable log-sigmoid.",
 )
 def realistic(trial: Trial) -> Outcome:
     """Losses near to and far from the reference, and of short responses."""
@@ -51,6 +53,7 @@ def realistic(trial: Trial) -> Outcome:
     statement="The loss of pairs whose four log-probabilities lie within a few ulps of each other shall lie in its "
     "acceptance interval.",
     derivation=DERIVATION + " Differences of neighbours are exact (Sterbenz), so nothing is lost here by right code.",
+    remedy="Take the differences before the product with beta, and in no narrower format than the inputs'.",
 )
 def cancellation(trial: Trial) -> Outcome:
     """Losses where nearly all of the margin cancels."""
@@ -65,6 +68,8 @@ def cancellation(trial: Trial) -> Outcome:
     statement="The loss of pairs whose log-probabilities differ in magnitude, from 1e-4 to 20,000 nats, shall lie in "
     "its acceptance interval.",
     derivation=DERIVATION,
+    remedy="Form the logit as beta * ((pc - rc) - (pr - rr)), in no narrower format than the inputs', then a "
+    "stable log-sigmoid.",
 )
 def magnitudes(trial: Trial) -> Outcome:
     """Losses of logps of unlike size."""

@@ -41,6 +41,7 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
     "roundings in the format (docs/bounds.md).",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
+    remedy="Count the pairs whose chosen reward is strictly above the rejected one.",
 )
 def accuracy(trial: Trial) -> Outcome:
     """Accuracy on batches with clear signs and exact ties."""
@@ -71,6 +72,7 @@ def accuracy(trial: Trial) -> Outcome:
     "by delta_z at beta = 1, and two roundings more. The mean adds (1 + u)^(n + 1) - 1 of the mean log-ratios' magnitudes; "
     "2 lambda cover flushed differences and a flushed mean (docs/bounds.md).",
     needs=("metrics",),
+    remedy="Report the margin without beta, and each log-ratio as policy minus reference of its own response.",
 )
 def means(trial: Trial) -> Outcome:
     """Mean margin and mean log-ratios."""

@@ -37,7 +37,7 @@ class Clause:
 
     id: chapter and number, never reused. statement: one sentence that reads like a standard. derivation: where its
     bound comes from, in Markdown. guards: links to real bugs. kills: names of mutants that this clause rejects.
-    needs: what must be claimed for it to apply.
+    needs: what must be claimed for it to apply. remedy: what usually mends a violation, in a sentence.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Clause:
     guards: tuple[str, ...] = ()
     kills: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
+    remedy: str = ""
 
     @property
     def chapter(self) -> str:
@@ -74,6 +75,7 @@ class Chapter:
         guards: tuple[str, ...] = (),
         kills: tuple[str, ...] = (),
         needs: tuple[str, ...] = (),
+        remedy: str = "",
     ) -> Callable[[Check], Check]:
         """The decorated check becomes the clause NAME-number."""
         identity = f"{self.name}-{number}"
@@ -81,7 +83,9 @@ class Chapter:
             raise ValueError(f"{identity}: the number is taken, or needs names what nobody can claim")
 
         def add(check: Check) -> Check:
-            self.clauses.append(Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs)))
+            self.clauses.append(
+                Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs), remedy)
+            )
             return check
 
         return add

@@ -97,6 +97,7 @@ def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool
         "https://github.com/linkedin/Liger-Kernel/pull/378",
     ),
     needs=("beta",),
+    remedy="Multiply the margin by the beta that was passed: once, and not by a default or a global one.",
 )
 def beta_alive(trial: Trial) -> Outcome:
     """Losses at several beta."""
@@ -117,6 +118,7 @@ def beta_alive(trial: Trial) -> Outcome:
     "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative.",
     guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
     needs=("label_smoothing",),
+    remedy="Use the label smoothing that was passed: (1 - eps) * softplus(-z) + eps * softplus(z).",
 )
 def label_smoothing_alive(trial: Trial) -> Outcome:
     """Losses at several eps."""
@@ -138,6 +140,7 @@ def label_smoothing_alive(trial: Trial) -> Outcome:
         "https://github.com/linkedin/Liger-Kernel/pull/405",
         "https://github.com/huggingface/trl/issues/1962",
     ),
+    remedy="Subtract both reference log-probabilities, each from its own policy's.",
 )
 def reference(trial: Trial) -> Outcome:
     """Losses of one policy against references that differ in one log-probability at a time."""
@@ -159,6 +162,7 @@ def reference(trial: Trial) -> Outcome:
     "own loss.",
     derivation=_APART,
     guards=("https://github.com/tensorflow/tensorflow/issues/3719",),
+    remedy="Check the order of the arguments, and take no absolute value of the margin.",
 )
 def roles(trial: Trial) -> Outcome:
     """Losses of pairs and of their exchanges."""

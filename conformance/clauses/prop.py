@@ -110,6 +110,7 @@ def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], No
     kills=("log-for-log1p",),
     statement="The loss shall lie in its acceptance interval on every generated batch.",
     derivation=_GENERATED,
+    remedy="Form the logit as beta * ((pc - rc) - (pr - rr)), differences first, then a stable log-sigmoid of it.",
 )
 def value(trial: Trial) -> Outcome:
     """Losses of generated batches."""
@@ -124,6 +125,7 @@ def value(trial: Trial) -> Outcome:
     statement="The derivatives shall lie in their acceptance intervals on every generated batch.",
     derivation=_GENERATED,
     needs=("gradient",),
+    remedy="Let a stable log-sigmoid be differentiated, with no clamp and no detached policy on the way.",
 )
 def derivatives(trial: Trial) -> Outcome:
     """Derivatives of generated batches."""

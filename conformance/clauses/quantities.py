@@ -21,7 +21,10 @@ METRICS = {name: f"metric {name}" for name in ("accuracy", "margin", "chosen_log
 
 
 def exact_value(quantity: str, batch: Batch) -> Real:
-    """The exact value of a named quantity: of the batch's one pair, or of the whole batch for means and metrics."""
+    """The exact value of a named quantity: of the batch's one pair, or of the whole batch for means and metrics.
+
+    The derivative of a mean is the one in its batch's first pair.
+    """
     return _VALUES[quantity](batch)
 
 

@@ -34,6 +34,7 @@ SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
     "format (docs/bounds.md, the mean).",
     guards=("https://github.com/huggingface/trl/issues/2615", "https://github.com/huggingface/trl/pull/5710"),
     needs=("mean",),
+    remedy="Return the sum over n pairs divided by n: not the sum, and not n - 1, the padded size or the number of devices.",
 )
 def mean_loss(trial: Trial) -> Outcome:
     """Means of batches of several sizes."""
@@ -67,9 +68,10 @@ _VANISHED = ([-16.0, -8.0], [-16384.0, -8192.0], [-16.0, -8.0], [-16.0, -8.0])
     derivation="Each pair's interval divided by n, with two roundings more.",
     guards=("https://github.com/huggingface/trl/issues/2617",),
     needs=("mean", "gradient"),
+    remedy="Divide by the number of pairs once.",
 )
 def mean_gradient(trial: Trial) -> Outcome:
-    """Derivatives of means in the policy's logps."""
+    """Derivatives of means in the policy's logps; each is told with the batch turned so that its pair is the first."""
     tally, rng = Tally(trial), trial.rng("REDUCE-2")
     for size in SIZES:
         batch = judged_pairs(trial, short_responses(trial.fmt, size, rng))
@@ -78,7 +80,10 @@ def mean_gradient(trial: Trial) -> Outcome:
         parts = answer.gradient or (None,) * 4
         for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:
             got = np.full(len(batch), np.nan) if part is None else part
-            tally.interval(quantity, batch, got, acceptance, sign)
+            rho = acceptance.rho(sign * got)
+            for i in range(len(batch)):
+                turned = batch.take(np.roll(np.arange(len(batch)), -i))
+                tally.whole(quantity, turned, float(got[i]), float(rho[i]))
     return tally.outcome()
 
 
@@ -91,6 +96,7 @@ def mean_gradient(trial: Trial) -> Outcome:
     derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs.",
     guards=("https://github.com/huggingface/trl/issues/1199",),
     needs=("mean",),
+    remedy="Take the plain mean: no nanmean, no mask of what is not finite.",
 )
 def mean_of_nan(trial: Trial) -> Outcome:
     """Means of batches with a NaN at each place."""

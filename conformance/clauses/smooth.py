@@ -33,6 +33,8 @@ _BETAS = (0.1, 1.0)
     derivation=DERIVATION + " Both usual forms are admitted: the mixture, and softplus(-z) + eps z.",
     guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
     needs=("label_smoothing",),
+    remedy="Mix (1 - eps) * softplus(-z) + eps * softplus(z), each by a stable log-sigmoid; nothing is divided "
+    "by 1 - 2 eps, which is robust DPO.",
 )
 def value(trial: Trial) -> Outcome:
     """Smoothed losses on realistic pairs."""
@@ -54,6 +56,7 @@ def value(trial: Trial) -> Outcome:
     "relative to sigma(-z) + eps, since correct code may lose every digit there.",
     guards=("https://github.com/huggingface/trl/pull/3906",),
     needs=("label_smoothing", "gradient"),
+    remedy="Differentiate (1 - eps) * softplus(-z) + eps * softplus(z): for policy_chosen that is -beta * (sigma(-z) - eps).",
 )
 def derivative(trial: Trial) -> Outcome:
     """Smoothed derivatives on realistic pairs."""
@@ -72,6 +75,7 @@ def derivative(trial: Trial) -> Outcome:
     derivation="The loss is convex in z with derivative eps - sigma(-z). First differences are judged where they exceed "
     "the two intervals' room, second differences where they exceed that of four.",
     needs=("beta",),
+    remedy="Use one stable formula over the whole range: no threshold beyond which another one is taken, no clamp.",
 )
 def shape(trial: Trial) -> Outcome:
     """Signs of first and second differences of the loss on a grid."""

@@ -72,6 +72,7 @@ _ROWS = [(-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0), (0.0, 0.0, 0.0,
     "the loss +infinity where label smoothing is 0.",
     derivation="z = -infinity, and softplus(-z) grows without bound.",
     guards=("https://github.com/pytorch/pytorch/issues/20972",),
+    remedy="Let the infinity through: no clamp, no mask, no nan_to_num; a stable log-sigmoid gives +infinity.",
 )
 @_refusable
 def impossible_chosen(trial: Trial) -> Outcome:
@@ -93,6 +94,7 @@ def impossible_chosen(trial: Trial) -> Outcome:
     derivation="z = +infinity, and softplus(-z) vanishes. A mixture (1 - eps) loss(z) + eps loss(-z) that is computed "
     "even for eps = 0 gives 0 * infinity = NaN.",
     guards=("https://github.com/huggingface/trl/issues/1199",),
+    remedy="Leave the term of label smoothing out where it is 0: 0 * infinity is NaN.",
 )
 @_refusable
 def impossible_rejected(trial: Trial) -> Outcome:
@@ -115,6 +117,7 @@ def impossible_rejected(trial: Trial) -> Outcome:
         "https://github.com/huggingface/trl/issues/1199",
         "https://github.com/modelscope/ms-swift/issues/5418",
     ),
+    remedy="Let the NaN through: no nan_to_num, no mask, no maximum that drops it.",
 )
 @_refusable
 def nan_in(trial: Trial) -> Outcome:
@@ -132,6 +135,7 @@ def nan_in(trial: Trial) -> Outcome:
     statement="Log-probabilities whose margin is infinity minus infinity shall give the loss NaN, never a number.",
     derivation="IEEE 754-2019, section 7.2: the difference of equal infinities is invalid, whichever is subtracted first.",
     guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
+    remedy="Let the NaN of infinity - infinity through: no nan_to_num, no mask.",
 )
 @_refusable
 def undefined_margin(trial: Trial) -> Outcome:
@@ -155,6 +159,7 @@ def undefined_margin(trial: Trial) -> Outcome:
         "https://github.com/mst272/LLM-Dojo/issues/23",
     ),
     needs=("gradient",),
+    remedy="Differentiate a stable log-sigmoid; a quotient or a product of an infinity and a 0 on the way is NaN.",
 )
 @_refusable
 def infinite_logit(trial: Trial) -> Outcome:
@@ -179,6 +184,7 @@ def infinite_logit(trial: Trial) -> Outcome:
     statement="At beta = 0 the loss shall be ln 2 within the kernel's bound, and every derivative in a log-probability 0.",
     derivation="z = 0 for every finite margin, and the derivatives carry the factor beta.",
     needs=("beta",),
+    remedy="Take beta = 0 for 0: no `beta or default`, no division by beta.",
 )
 def beta_zero(trial: Trial) -> Outcome:
     """Losses and derivatives at beta = 0."""
@@ -242,6 +248,7 @@ def sign_of_zero(trial: Trial) -> Outcome:
     statement="Under label smoothing with 0 < eps < 1, z = +infinity shall give the loss +infinity.",
     derivation="(1 - eps) softplus(-z) vanishes and eps softplus(z) grows without bound; softplus(-z) + eps z agrees.",
     needs=("label_smoothing",),
+    remedy="Mix both terms where label smoothing is above 0: eps * softplus(z) is infinite there.",
 )
 @_refusable
 def smoothed_impossible_rejected(trial: Trial) -> Outcome:

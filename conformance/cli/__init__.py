@@ -9,6 +9,9 @@ import click
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
     "sweep": "Judge an implementation at every logit of a format.",
+    "report": "Render a saved record in any form: Markdown, JUnit XML, ...",
+    "gate": "Fail where a record is worse than a baseline.",
+    "diff": "Tell what differs between two records.",
     "list": "List the implementations that ship, and the clauses.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
@@ -50,6 +53,6 @@ def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> No
 def main() -> None:
     """Settle whether a DPO loss is numerically right.
 
-    Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage or an implementation that
-    cannot be loaded.
+    Exit status: 0 where every MUST conforms, 1 where one is violated or the gate fails, 2 for wrong usage, an
+    implementation that cannot be loaded, or records that cannot be compared.
     """

@@ -14,16 +14,21 @@ from conformance.errors import ConformanceError
 @click.command("explain")
 @click.argument("clause")
 def command(clause: str) -> None:
-    """Print a CLAUSE's statement, level, derivation, links, and the mutants that it kills."""
+    """Print a CLAUSE's statement, level, derivation, remedy, links, and the mutants that it kills."""
     try:
         found = find(clause)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     console = Console(highlight=False)
     console.print(Text.assemble((found.id, "bold"), f"  {found.level}  {found.title}"))
-    for heading, text in (("Statement", found.statement), ("Derivation", found.derivation)):
-        console.print(Text(f"\n{heading}", style="bold"))
-        console.print(Markdown(text))
+    for heading, text in (
+        ("Statement", found.statement),
+        ("Derivation", found.derivation),
+        ("What usually mends a violation", found.remedy),
+    ):
+        if text:
+            console.print(Text(f"\n{heading}", style="bold"))
+            console.print(Markdown(text))
     if found.needs:
         console.print(Text("\nApplies to implementations that claim", style="bold"))
         console.print("  " + ", ".join(sorted(found.needs)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from conformance.clauses import CLAUSES
 from conformance.implementations import SHIPPED
+from conformance.implementations.plugged import plugged
 from oracle import FORMATS
 
 
@@ -18,6 +20,8 @@ def command() -> None:
     implementations = Table("implementation", "what it is", title="implementations", title_justify="left")
     for name, (_, what) in SHIPPED.items():
         implementations.add_row(name, what)
+    for name, (place, distribution) in plugged().items():
+        implementations.add_row(Text(name), Text(f"{place}, of {distribution}"))
     formats = Table("format", "p", "emin", "emax", "width", title="formats", title_justify="left")
     for fmt in FORMATS:
         formats.add_row(fmt.name, str(fmt.precision), str(fmt.emin), str(fmt.emax), str(fmt.width))

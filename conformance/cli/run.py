@@ -8,10 +8,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from conformance.cli.files import check_folders, output, write
 from conformance.errors import ConformanceError
 from conformance.profiles import PROFILES
-from conformance.record import Record, Verdict
+from conformance.record import Record
 from conformance.reports import terminal
+from conformance.reports.forms import FORMS
+from conformance.reports.words import visible
 from conformance.runner import TIME_LIMIT, judge
 
 
@@ -24,7 +27,10 @@ from conformance.runner import TIME_LIMIT, judge
     "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a clause may take."
 )
 @click.option("--in-process", is_flag=True, help="Judge in this process: to debug the implementation.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the record there.")
+@output("json", "Write the record there: what `gate`, `diff` and `report` read.")
+@output("markdown", "Write the report there, for a job's summary.")
+@output("junit", "Write the report there, as JUnit XML.")
+@click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
 def command(
     implementations: tuple[str, ...],
     dtypes: tuple[str, ...],
@@ -33,6 +39,9 @@ def command(
     time_limit: float,
     in_process: bool,
     json_file: Path | None,
+    markdown_file: Path | None,
+    junit_file: Path | None,
+    annotations: bool,
 ) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
 
@@ -42,8 +51,8 @@ def command(
     Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
     be loaded, or one that was judged in no format at all: what was not run is never a pass.
     """
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise click.BadParameter(f"{json_file.parent} is not a folder", param_hint="--json")
+    files = {"json": json_file, "markdown": markdown_file, "junit": junit_file}
+    check_folders(**files)
     try:
         with _Bar() as bar:
             record = judge(
@@ -55,13 +64,14 @@ def command(
                 time_limit=time_limit,
                 progress=bar.advance,
             )
-        if json_file is not None:
-            record.write(json_file)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"{json_file}: {error.strerror or error}") from error
+    for form, path in files.items():
+        if path is not None:
+            write(path, FORMS[form](record))
     terminal.render(record, Console(highlight=False, soft_wrap=False))
+    if annotations:
+        click.echo(FORMS["annotations"](record), nl=False)
     sys.exit(_status(record))
 
 
@@ -69,11 +79,9 @@ def _status(record: Record) -> int:
     """1 where a MUST is violated; 2 where an implementation was judged in no format; else 0."""
     if not record.conforms:
         return 1
-    judged = {(run.implementation, run.source) for run in record.runs if run.verdict is Verdict.CONFORMS}
-    unjudged = sorted({(run.implementation, run.source) for run in record.runs} - judged)
-    if unjudged:
-        click.echo(f"Not judged in any format: {', '.join(name for name, _ in unjudged)}.", err=True)
-    return 2 if unjudged else 0
+    if record.unjudged:
+        click.echo(f"Not judged in any format: {', '.join(map(visible, record.unjudged))}.", err=True)
+    return 2 if record.unjudged else 0
 
 
 class _Bar:

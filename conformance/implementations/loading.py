@@ -1,4 +1,7 @@
-"""From a name to an implementation: shipped, `package.module:attribute`, `path/to/file.py:attribute`, `process:command`."""
+"""From a name to an implementation.
+
+One that ships, one that a distribution adds, `package.module:attribute`, `path/to/file.py:attribute`, or `process:command`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
 if TYPE_CHECKING:
@@ -42,10 +46,10 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
 
         return start(name.removeprefix(PROCESS), time_limit=time_limit)
-    target = SHIPPED[name][0] if name in SHIPPED else name
+    target = _target(name)
     module_name, colon, attribute = target.rpartition(":")
     if not colon or not module_name or not attribute:
-        shipped = ", ".join(SHIPPED)
+        shipped = ", ".join([*SHIPPED, *plugged()])
         raise UnknownImplementation(
             f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute, "
             "or 'process:command line of a program'"
@@ -73,6 +77,13 @@ def loaded(name: str, *, time_limit: float = 120.0) -> Iterator[Implementation]:
     finally:
         if name.startswith(PROCESS):
             cast("ProcessImplementation", implementation).close()
+
+
+def _target(name: str) -> str:
+    """Where that name lives: what has a colon says so itself."""
+    if name in SHIPPED:
+        return SHIPPED[name][0]
+    return name if ":" in name else plugged().get(name, (name, ""))[0]
 
 
 def _import_module(name: str, module_name: str) -> ModuleType:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -126,6 +127,30 @@ def test_options_reach_the_judge(answers):
     assert second.items() >= {"dtypes": None, "profile": "quick", "seed": 0, "isolate": False, "time_limit": 9.0}.items()
 
 
+FORMS = {"json": '"schema": 2', "markdown": "## dpo-conformance", "junit": "<testsuites "}
+
+
+@pytest.mark.parametrize("forms", [["json"], ["markdown"], ["junit"], ["annotations"], [*FORMS, "annotations"]], ids=" ".join)
+@pytest.mark.parametrize(("status", "verdict"), [(0, CONFORMS), (1, VIOLATES), (2, NOT_RUN)])
+def test_every_form_of_output_has_the_exit_code_of_the_verdict(answers, tmp_path, forms, status, verdict):
+    answers(verdict)
+    arguments = [part for form in forms for part in ([f"--{form}", tmp_path / form] if form in FORMS else [f"--{form}"])]
+    result = invoke("run", "mine", *arguments)
+    assert result.exit_code == status, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(forms) & set(FORMS))
+    for form in set(forms) & set(FORMS):
+        assert FORMS[form] in (tmp_path / form).read_text(encoding="utf-8")
+    assert ("::error " in result.stdout) == ("annotations" in forms and status > 0)
+    assert "implementation × format" in result.stdout
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_is_written_into_a_folder_that_is_not_there(answers, tmp_path, form):
+    asked = answers(CONFORMS)
+    usage(invoke("run", "mine", f"--{form}", tmp_path / "none" / "file"), "is not a folder", f"--{form}")
+    assert not asked
+
+
 def test_the_record_is_written_whatever_the_verdict(answers, tmp_path):
     for number, runs in enumerate([[CONFORMS], [VIOLATES], [NOT_RUN]]):
         answers(*runs)
@@ -154,7 +179,7 @@ def test_a_file_that_cannot_be_written_is_told(answers, monkeypatch, tmp_path):
     def full(self, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Record, "write", full)
+    monkeypatch.setattr(Path, "replace", full)
     usage(invoke("run", "mine", "--json", tmp_path / "record.json"), "record.json", "No space left on device")
 
 

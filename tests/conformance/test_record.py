@@ -1,8 +1,8 @@
 """The record: valid, whole, and the same when it is read again; what is not valid says where."""
 
-import copy
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -93,7 +93,7 @@ def test_the_schema_names_the_fields_of_the_classes():
     defined = schema()["$defs"]
     for name, kind in {"run": Run, "finding": Finding, "worst": Worst}.items():
         assert set(defined[name]["properties"]) == set(kind.__dataclass_fields__)
-    assert set(schema()["properties"]) == set(Record.__dataclass_fields__)
+    assert set(schema()["properties"]) == {*Record.__dataclass_fields__, "digests"}
     assert set(defined["verdict"]["enum"]) == set(Verdict)
 
 
@@ -111,6 +111,8 @@ def violating(data):
 
 EDITS = [
     (lambda d, f: d.update(schema=0), "schema"),
+    (lambda d, f: d.pop("digests"), "the top: 'digests' is a required"),
+    (lambda d, f: d["digests"].update(record="abc"), "digests/record: 'abc'"),
     (lambda d, f: d.update(schema="1"), "schema"),
     (lambda d, f: d.update(schema=True), "schema"),
     (lambda d, f: d.update(seed=-1), "seed"),
@@ -143,7 +145,7 @@ EDITS = [
 
 @pytest.mark.parametrize(("edit", "place"), EDITS)
 def test_an_edited_record_is_refused_with_the_place(record, tmp_path, edit, place):
-    data = copy.deepcopy(plain(record))
+    data = json.loads(record.to_json())
     finding, where = violating(data)
     edit(data, finding)
     path = tmp_path / "edited.json"
@@ -154,9 +156,61 @@ def test_an_edited_record_is_refused_with_the_place(record, tmp_path, edit, plac
 
 def test_a_newer_record_asks_for_an_update(record, tmp_path):
     path = tmp_path / "newer.json"
-    path.write_text(json.dumps(plain(record) | {"schema": 2, "unheard": "of"}), encoding="utf-8")
-    with pytest.raises(BadRecord, match=r"newer\.json: schema 2 is newer than this suite's 1; update dpo-conformance"):
+    path.write_text(json.dumps(plain(record) | {"schema": 3, "unheard": "of"}), encoding="utf-8")
+    with pytest.raises(BadRecord, match=r"newer\.json: schema 3 is newer than this suite's 2; update dpo-conformance"):
         read(path)
+
+
+def test_an_older_record_asks_to_be_made_again(record, tmp_path):
+    path = tmp_path / "older.json"
+    path.write_text(json.dumps(plain(record) | {"schema": 1}), encoding="utf-8")
+    with pytest.raises(BadRecord, match=r"older\.json: schema 1 is older than this suite's 2; judge again"):
+        read(path)
+
+
+QUIET_EDITS = [
+    (lambda d, f: d["runs"][0].update(implementation="other"), r"runs/0 \(other in bfloat16\)"),
+    (lambda d, f: d["runs"][1].update(verdict="conforms"), r"runs/1 \(mean in binary32\)"),
+    (lambda d, f: f.update(verdict="conforms"), "RUN "),
+    (lambda d, f: f.update(violations=0), "RUN "),
+    (lambda d, f: f["worst"].update(rho=0.5), "RUN "),
+    (lambda d, f: d["runs"][3].update(reason="no CUDA devices"), r"runs/3 \(x in binary64\)"),
+    (lambda d, f: d["runs"][0]["findings"].pop(), r"runs/0 \("),
+    (lambda d, f: d["runs"][0]["findings"].reverse(), r"runs/0 \("),
+    (lambda d, f: d["runs"].pop(), "runs: 3 where 4 were written"),
+    (lambda d, f: d["runs"].append(d["runs"][0]), "runs: 5 where 4 were written"),
+    (lambda d, f: (d["runs"].pop(), d["digests"]["runs"].pop()), "the suite, the environment, the seed or the order"),
+    (lambda d, f: (d["runs"].reverse(), d["digests"]["runs"].reverse()), "the suite, the environment, the seed or the order"),
+    (lambda d, f: d.update(seed=8), "the suite, the environment, the seed"),
+    (lambda d, f: d["suite"].update(version="9"), "the suite, the environment, the seed"),
+    (lambda d, f: d["environment"].update(cpu="other"), "the suite, the environment, the seed"),
+]
+
+
+@pytest.mark.parametrize(("edit", "place"), QUIET_EDITS)
+def test_a_record_edited_within_its_schema_is_refused_with_the_place(record, tmp_path, edit, place):
+    data = json.loads(record.to_json())
+    finding, where = violating(data)
+    edit(data, finding)
+    path = tmp_path / "edited.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    place = place.replace("RUN", where.partition("/findings")[0])
+    with pytest.raises(BadRecord, match=rf"edited\.json: at {place}.*: edited since it was written; judge again"):
+        read(path)
+
+
+def test_times_and_spelling_are_not_edits(record, tmp_path):
+    data = json.loads(record.to_json())
+    data["created"] = "2030-01-01T00:00:00+00:00"
+    data["runs"][0]["seconds"] = 99.5
+    path = tmp_path / "later.json"
+    path.write_text(json.dumps(data, indent=7).replace(".0,", ","), encoding="utf-8")
+    assert replace(read(path), created=record.created).runs[1:] == record.runs[1:]
+
+
+def test_two_records_of_the_same_findings_have_the_same_digests(record):
+    later = replace(record, created="2030-01-01T00:00:00+00:00", runs=tuple(replace(r, seconds=9.0) for r in record.runs))
+    assert json.loads(later.to_json())["digests"] == json.loads(record.to_json())["digests"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
@@ -245,3 +299,14 @@ def test_the_worst_of_a_run_is_of_a_must():
     assert run.worst.rho == 3.0
     assert len(run.violated) == 3
     assert Run("x", "", "binary16", "quick", Verdict.NOT_RUN).worst is None
+
+
+def test_an_implementation_judged_in_no_format_is_unjudged():
+    runs = [
+        Run(name, source, "binary16", "quick", verdict)
+        for name, source, verdict in [
+            ("a", "", Verdict.CONFORMS), ("a", "", Verdict.NOT_RUN), ("b", "", Verdict.VIOLATES),
+            ("c", "", Verdict.NOT_RUN), ("a", "a.py:a", Verdict.NOT_CLAIMED),
+        ]
+    ]  # fmt: skip
+    assert Record({}, {}, 0, tuple(runs)).unjudged == ("a", "c")

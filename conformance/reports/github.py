@@ -1,0 +1,61 @@
+"""GitHub annotations: workflow commands, a line each, that mark a job and a file.
+
+Annotations, and not SARIF: a finding is about numbers and not about a place in a text. SARIF demands a line, and a
+right to upload that pull requests from forks do not have; an annotation needs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.gate import Decision, Effect
+from conformance.record import Level, Record, Run, Verdict
+from conformance.reports import gate_words, words
+
+
+def render(record: Record) -> str:
+    """An error for each violated MUST and each implementation that was not judged, a warning for each violated SHOULD."""
+    return "".join(f"{line}\n" for line in _lines(record))
+
+
+def render_decision(decision: Decision) -> str:
+    """An error for each regression, a warning for what is worse and not gated."""
+    return "".join(f"{line}\n" for line in _decision_lines(decision))
+
+
+def _decision_lines(decision: Decision) -> Iterator[str]:
+    warns = gate_words.sections(decision.of(Effect.WARNS))
+    for kind, sections in (("error", gate_words.regressions(decision)), ("warning", warns)):
+        for section in sections:
+            change, told = section.changes[0], list(section.lines)
+            if change.run is not None and change.now is not None and len(section.clauses) == 1:
+                told += [words.briefly(change.now), words.remedy(change.run, change.now)]
+            yield command(kind, section.title, "\n".join(filter(None, told)), change.run)
+
+
+def _lines(record: Record) -> Iterator[str]:
+    for run in record.runs:
+        for finding in run.findings:
+            if finding.verdict is Verdict.VIOLATES:
+                kind = "error" if finding.level is Level.MUST else "warning"
+                told = [words.briefly(finding), words.remedy(run, finding)]
+                yield command(kind, words.headline(run, finding), "\n".join(filter(None, told)), run)
+    for name in record.unjudged:
+        yield command("error", "Not judged in any format", words.visible(name))
+
+
+def command(kind: str, title: str, message: str, run: Run | None = None) -> str:
+    """One workflow command; it points to the file that the implementation was loaded from, where it was one."""
+    path, colon, _ = run.source.rpartition(":") if run is not None else ("", "", "")
+    named = f"file={_property(path)}," if colon and path.endswith(".py") else ""
+    return f"::{kind} {named}title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    """GitHub's escapes of a message."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """GitHub's escapes of a property."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

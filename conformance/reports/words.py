@@ -1,0 +1,207 @@
+"""What every form of a report says of a finding, in plain text: the forms differ in their markup alone."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import NamedTuple
+
+from conformance.errors import BadRequest
+from conformance.record import Finding, Record, Run, Verdict, Worst
+
+SHOWN_PAIRS = 8
+LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
+
+
+class Told(NamedTuple):
+    """What the suite says of a clause."""
+
+    title: str
+    statement: str
+    remedy: str
+
+
+def clause(identity: str) -> Told:
+    """The title, statement and remedy of a clause; a record may name one that this suite does not have."""
+    from conformance.clauses import find  # noqa: PLC0415 - every check, which only a report of a violation needs
+
+    try:
+        found = find(identity)
+    except BadRequest:
+        return Told("", "This suite has no such clause.", "")
+    return Told(found.title, found.statement, found.remedy)
+
+
+def headline(run: Run, finding: Finding) -> str:
+    """Which clause is violated by what, and at how many numbers."""
+    title = clause(finding.clause).title
+    titled = f"{title}: " if title else ""
+    who = f"{visible(run.implementation)} in {run.format}"
+    return f"{finding.clause} {finding.level} {titled}{who} violates it at {finding.share}"
+
+
+def violation(run: Run, finding: Finding, width: int = 100) -> str:
+    """A violated MUST in full: statement, note, worst input, code to see it again, and what usually mends it."""
+    told = clause(finding.clause)
+    lines = [headline(run, finding), *_folded(told.statement, width)]
+    if finding.note:
+        lines.append(f"  {visible(finding.note)}")
+    if finding.worst is not None:
+        lines += [f"  {line}" for line in details(finding.worst)]
+        lines += ["  to see it again:", *(f"    {line}" for line in snippet(run, finding.worst))]
+    mends = remedy(run, finding)
+    if mends:
+        lines += ["  what usually mends it:", *_folded(mends, width, 4)]
+    lines.append(f"  more: dpo-conformance explain {finding.clause}")
+    return "\n".join(lines)
+
+
+def remedy(run: Run, finding: Finding) -> str:
+    """What usually mends a violation: the kernel first, where it is violated in the same run; empty for no violation."""
+    if finding.verdict is not Verdict.VIOLATES:
+        return ""
+    own = clause(finding.clause).remedy
+    kernels = [found.clause for found in run.violated if found.clause.startswith("KERNEL-")]
+    if kernels and not finding.clause.startswith("KERNEL-"):
+        return f"{kernels[0]} is violated too: mend that first. {own}".rstrip()
+    return own
+
+
+def briefly(finding: Finding) -> str:
+    """A violation in one line: the conduct, or the worst input with what was got and what is exact."""
+    note = finding.note
+    if finding.worst is None:
+        return visible(note)
+    worst = finding.worst
+    told = f"{inputs(worst)}: {worst.quantity} {decimal(worst.got)} ({worst.got}), exact {worst.exact}, {figure(worst.ulp)} ulp"
+    return visible(f"{note}; {told}" if note else told)
+
+
+def details(worst: Worst) -> list[str]:
+    """What was put in, what came out, what is exact, and how far apart they are."""
+    given = {name: worst.inputs[name] for name in LOGPS} | {"beta": (worst.beta,)}
+    given["label_smoothing"] = (worst.label_smoothing,)
+    lines = []
+    for name, values in given.items():
+        shown = values if len(values) <= SHOWN_PAIRS else (*values[:SHOWN_PAIRS], f"... {len(values)} in all")
+        lines += [f"{name if i == 0 else '':<22}{decimal(value):<26}{value}" for i, value in enumerate(shown)]
+    lines.append(worst.quantity)
+    lines.append(f"  got     {decimal(worst.got):<32}{worst.got}")
+    lines.append(f"  exact   {worst.exact:<32}rounds to {worst.rounded}")
+    lines.append(f"  error   {figure(worst.ulp)} ulp; {figure(worst.rho)} times what the bound allows")
+    return [visible(line) for line in lines]
+
+
+def snippet(run: Run, worst: Worst) -> list[str]:
+    """Python that prints the judged quantity at the worst input again, got and exact, when it is pasted."""
+    logps = ", ".join(_list(worst.inputs[key]) for key in LOGPS)
+    options = f"beta={_python(worst.beta)}, label_smoothing={_python(worst.label_smoothing)}"
+    named = f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged"
+    pairs = f"pairs, options = [{logps}], dict({options})"
+    prefix, got, exact = _expressions(run, worst)
+    return [
+        "import oracle",
+        "from conformance import evaluate",
+        named,
+        pairs,
+        *prefix,
+        f'print("got  ", {got})',
+        f'print("exact", {exact})',
+    ]
+
+
+def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
+    """Lines to go before, and the two expressions of a quantity."""
+    call = f'evaluate(implementation, "{run.format}", *pairs, **options)'
+    loss, quantity = "oracle.loss(*pairs, **options)", worst.quantity
+    if quantity.startswith("metric "):
+        name = quantity.removeprefix("metric ")
+        prefix = ["from conformance.implementations import load", "from conformance.inputs.batch import Batch"]
+        prefix.append("from oracle import get_format")
+        if run.source:
+            prefix.append("implementation = load(implementation)")
+        call = f'implementation.metrics(Batch.of(*pairs, **options), get_format("{run.format}"))'
+        return prefix, f'{call}["{name}"]', f'oracle.metrics(*pairs, beta=options["beta"]).{name}'
+    if quantity == "mean loss":
+        return [], call, f"oracle.mean({loss})"
+    if quantity == "loss(z) - loss(-z)":
+        prefix = ["exchanged = [pairs[1], pairs[0], pairs[3], pairs[2]]"]
+        other = call.replace("*pairs", "*exchanged")
+        return prefix, f"{call}.losses - {other}.losses", '-oracle.logit(*pairs, beta=options["beta"])'
+    gradient = "oracle.gradient(*pairs, **options)"
+    if quantity.startswith("d mean loss / d "):
+        place, n = LOGPS.index(quantity.removeprefix("d mean loss / d ")), len(worst.inputs[LOGPS[0]])
+        first = "" if n == 1 else f"[0] / {n}"
+        return [], f"{call}.gradient[{place}][0]", f"{gradient}.by_logps[{place}]{first}"
+    return [], call, f"{loss}, {gradient}"
+
+
+def inputs(worst: Worst) -> str:
+    """The worst input in short, to six digits: the logit alone where it was fed as one."""
+    n = len(worst.inputs[LOGPS[0]])
+    if n > 1:
+        return f"a batch of {n} pairs"
+    pc, pr, rc, rr = (float.fromhex(worst.inputs[key][0]) for key in LOGPS)
+    beta, eps = float.fromhex(worst.beta), float.fromhex(worst.label_smoothing)
+    smoothing = f" ε {eps:.6g}" if eps else ""
+    if beta == 1 and rc == rr == 0 and (pc == 0 or pr == 0):
+        return f"z = {pc - pr:.6g}{smoothing}"
+    return f"({pc:.6g}, {pr:.6g}, {rc:.6g}, {rr:.6g}) β {beta:.6g}{smoothing}"
+
+
+def kernel_ulp(run: Run, quantity: str) -> str:
+    """The worst error in ulps of the kernel clause of that quantity, "loss" or "d loss"."""
+    for finding in run.findings:
+        kernel = finding.clause in {"KERNEL-1", "KERNEL-2"} and finding.worst is not None
+        if kernel and finding.worst is not None and finding.worst.quantity.startswith(quantity + " "[: quantity != "loss"]):
+            return figure(finding.worst.ulp)
+    return ""
+
+
+def worst_rho(run: Run) -> str:
+    """The largest rho under a MUST; empty where nothing was judged by one."""
+    return "" if run.worst is None else figure(run.worst.rho)
+
+
+def worst_input(run: Run) -> str:
+    """The input of the largest rho, or why the run was not judged."""
+    return visible(run.reason) if run.worst is None else inputs(run.worst)
+
+
+def summary(record: Record) -> str:
+    """How many runs came to which verdict, and what made them."""
+    counts = {verdict: sum(run.verdict is verdict for run in record.runs) for verdict in Verdict}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    profile = record.runs[0].profile if record.runs else ""
+    version = record.suite["version"]
+    runs = "1 run" if len(record.runs) == 1 else f"{len(record.runs)} runs"
+    return f"{runs}: {told}. Profile {profile}, seed {record.seed}, suite {version}."
+
+
+def visible(text: str) -> str:
+    """The text with whatever does not print spelt out: no escape sequence, no line break, nothing that XML forbids."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def figure(value: float) -> str:
+    """A number to three digits, never rounded below itself by more than its last one."""
+    return f"{value:.3g}" if math.isfinite(value) else "∞"
+
+
+def decimal(hexadecimal: str) -> str:
+    """A hexadecimal number in decimal, with as many digits as tell it from its neighbours in binary64."""
+    return hexadecimal if hexadecimal.startswith("...") else repr(float.fromhex(hexadecimal))
+
+
+def _folded(text: str, width: int, indent: int = 2) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(text, width, initial_indent=space, subsequent_indent=space, break_long_words=False)
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return _python(values[0]) if len(values) == 1 else f"[{', '.join(_python(value) for value in values)}]"
+
+
+def _python(hexadecimal: str) -> str:
+    value = float.fromhex(hexadecimal)
+    return repr(value) if math.isfinite(value) else f'float("{hexadecimal}")'
