@@ -59,7 +59,7 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
 def smoothing_weight(fmt: Format) -> float:
     """w = (1 + 2Ku) (1 + u)**3 - 1: a kernel, 1 - eps, a product and a sum (or the product with beta)."""
     kernel, u = 2 * kernel_must(fmt) * fmt.unit_roundoff, fmt.unit_roundoff
-    return (kernel + (1 + kernel) * u * (3 + 4 * u)) * OUT
+    return (kernel + (1 + kernel) * u * (3 + u * (3 + u))) * OUT
 
 
 def _roots(eps: float, w: float, change: float) -> tuple[float, float]:
