@@ -11,7 +11,8 @@ from page import Number, Page, mp, real
 from conformance.inputs.pairs import cancelling, far_from_reference, mixed_magnitudes, near_reference, short_responses
 from oracle import FORMATS, Format, bfloat16, binary16, binary32, binary64, bounds
 from oracle.ball import Enclosure
-from oracle.bounds import Pairs
+from oracle.ball import exact as point
+from oracle.bounds import Acceptance, Pairs
 from oracle.bounds.intervals import smoothing_weight
 
 REGIMES = (near_reference, far_from_reference, short_responses, cancelling, mixed_magnitudes)
@@ -166,6 +167,46 @@ def test_a_mean_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
         size = sum(max(abs(x), abs(y)) for x, y in zip(lows, highs, strict=True))
         assert_end(middle(mean.low, 0), sum(lows) / n - slack, size, slack * WIDER[fmt], -1)
         assert_end(middle(mean.high, 0), sum(highs) / n + slack, size, slack * WIDER[fmt], 1)
+        assert mean.low.shape == mean.high.shape == mean.exact.shape == mean.zero.shape == (1,)
+
+
+def plain(fmt: Format, low: float, exact: float, high: float, zero: bool = False) -> Acceptance:
+    """One interval, given by its ends."""
+    return Acceptance(*(point(np.array([x])) for x in (exact, low, high)), np.array([zero]), fmt)
+
+
+def test_the_hull_holds_zero_where_it_is_accepted() -> None:
+    for low, high, zero, hull in (
+        (1.0, 3.0, True, (0.0, 3.0)),
+        (1.0, 3.0, False, (1.0, 3.0)),
+        (-3.0, -1.0, True, (-3.0, 0.0)),
+        (-3.0, -1.0, False, (-3.0, -1.0)),
+        (-1.0, 3.0, True, (-1.0, 3.0)),
+    ):
+        assert tuple(middle(x, 0) for x in plain(binary32, low, (low + high) / 2, high, zero).hull()) == hull
+
+
+def test_a_mean_may_be_0_where_it_may_be_subnormal(fmt: Format) -> None:
+    lam = fmt.smallest_normal
+    for low, high, zero in ((0.5, 0.9, True), (0.5, 4, True), (1.5, 4, False), (-0.9, -0.5, True), (-4, -1.5, False)):
+        assert bounds.mean(plain(fmt, low * lam, high * lam, high * lam)).zero[0] == zero
+
+
+def test_a_mean_reaches_the_overflow_threshold_where_a_sum_may(fmt: Format) -> None:
+    n, infinity = 3, np.array([np.inf])
+    room = float(power(fmt, n + 1)) if fmt is not binary64 else 1e-9  # a third of 1.8e308 is itself rounded
+    for share, reaches in ((1 + room, True), (1 - 0.9 * room, fmt is not binary64), (1 - 1.2 * room, False)):
+        part = fmt.largest / n * share
+        for sign in (1.0, -1.0):
+            ends = point(np.full(n, sign * part))
+            mean = bounds.mean(Acceptance(ends, ends, ends, np.zeros(n, bool), fmt))
+            near, far = (mean.low, mean.high) if sign > 0 else (-mean.high, -mean.low)
+            assert 0.9 * part < middle(near, 0) < part
+            assert (middle(far, 0) == real(fmt.overflow_threshold)) == reaches
+            assert reaches or middle(far, 0) < part * 1.1
+            assert (mean.rho(sign * infinity)[0] == pytest.approx(1.0, rel=1e-9)) == reaches
+            assert mean.rho(-sign * infinity)[0] > 1
+            assert mean.rho(np.array([sign * part / 2]))[0] > 1
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 257])
