@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,7 @@ def test_what_is_representable_is_what_the_page_says(fmt: Format) -> None:
     found = set()
     for beta in (0.0, 2.0**-4, 0.5, 1.0, 2.0, fmt.largest * near[1], fmt.largest * near[2]):
         logps = -rng.choice(sizes, (4, 60)) * rng.choice([0.0, 0.0, 1.0], (4, 60))
+        logps[:, 0] = np.array([-1, -1, -1, 0]) * sizes[-2]  # h - a is twice as large as any difference
         got = bounds.representable(Pairs(*logps, beta, 0.0), fmt)
         want = [Page(fmt, tuple(map(float, row)), beta, 0.0).representable() for row in logps.T]
         assert got.tolist() == want
@@ -209,6 +211,13 @@ def test_a_mean_reaches_the_overflow_threshold_where_a_sum_may(fmt: Format) -> N
             assert mean.rho(np.array([sign * part / 2]))[0] > 1
 
 
+def test_a_mean_beyond_the_overflow_threshold_keeps_its_end() -> None:
+    mean = bounds.mean(plain(binary16, 60000.0, 70000.0, 80000.0))
+    assert middle(mean.exact, 0) == 70000
+    assert 50000 < middle(mean.low, 0) < 60000
+    assert middle(mean.high, 0) > 80000
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 257])
 def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
     pairs = Pairs(*np.array(rows(fmt, 5)).T, 2.0, 0.0)
@@ -216,6 +225,7 @@ def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
     lam, eta = mp.mpf(2) ** fmt.emin, mp.mpf(2) ** (fmt.emin - fmt.precision + 1)
     for beta in (0.5, 2.0, -8.0):
         shared = bounds.shared(each, n, beta)
+        assert shared.fmt is fmt
         growth = power(fmt, 2 + (float(fmt.round_exact(n)) != n))
         for i in range(len(each.zero)):
             low, exact, high = (middle(x, i) / n for x in (each.low, each.exact, each.high))
@@ -225,6 +235,7 @@ def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
             assert_end(middle(shared.high, i), high, abs(high) + eta, (abs(high) * growth + eta) * WIDER[fmt], 1)
             least = lam * max(1, abs(beta))
             assert shared.zero[i] == bool(each.zero[i] or (low < least and high > -least))
+    assert (bounds.shared(each, n).zero == bounds.shared(each, n, 1.0).zero).all()
 
 
 # -- rho ---------------------------------------------------------------------------------------------------------------
@@ -247,3 +258,12 @@ def test_rho_is_the_error_over_the_distance_to_the_end_on_that_side(fmt: Format)
                     ratio = abs(error) / width
                     assert abs(rho[i] - ratio) <= 1e-9 * ratio, (share, i)
                     assert (rho[i] > 1) == (ratio > 1) or abs(ratio - 1) < 1e-12, (share, i)
+
+
+def test_a_result_in_doubt_at_an_end_is_accepted_and_one_beyond_the_doubt_is_not() -> None:
+    each = plain(binary32, 1.0, 2.0, 3.0)
+    each = replace(each, low=each.low.widen(absolute=0.125), high=each.high.widen(absolute=0.125))
+    assert each.rho(np.array([0.9])).item() == each.rho(np.array([3.1])).item() == 1.0
+    assert each.rho(np.array([1.1])).item() == pytest.approx(0.9)
+    for got in (0.87, 3.13):
+        assert each.rho(np.array([got])).item() == pytest.approx(1.13)
