@@ -25,6 +25,8 @@ from oracle import Format
 
 MOST_FAILURES = 3
 """So often a process is started again after the implementation has ended it or let it hang."""
+GRACE = 1.0
+"""Seconds that a process has to end by itself once it has answered, so that what is registered for its exit runs."""
 Progress = Callable[[str, str, int, int], None]
 
 
@@ -206,6 +208,8 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
             raise Died(_ending(process, time_limit, noise))
         message: dict[str, Any] = json.loads(line)
         if "done" in message:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
             return
         yield message
 

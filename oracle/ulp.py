@@ -37,10 +37,9 @@ def ulp_error(got: float, exact: Real, fmt: Format) -> float:
 
 def _special_error(got: float, exact: Real) -> float:
     """Equal NaNs and equal infinities are no error; anything else is infinite."""
-    if exact.special is None or math.isnan(exact.special) or math.isnan(got):
-        both = exact.special is not None and math.isnan(exact.special) and math.isnan(got)
-        return 0.0 if both else math.inf
-    return 0.0 if got == exact.special else math.inf
+    special = exact.special
+    same = special is not None and (got == special or (math.isnan(got) and math.isnan(special)))
+    return 0.0 if same else math.inf
 
 
 def quantum_exponent(exact: Real, fmt: Format) -> int:

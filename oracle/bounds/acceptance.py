@@ -107,12 +107,23 @@ class Acceptance:
 
     def _placed(self, got: Floats) -> Enclosure:
         """The result as a point; an infinity where rounding begins to give it."""
-        half = 2.0 ** (self.fmt.emax - self.fmt.precision)
-        threshold = point(np.full(got.shape, self.fmt.largest)) + half
+        threshold = overflow_threshold(self.fmt, got.shape)
         sign = np.where(np.signbit(got), -1.0, 1.0)
         reach = self.exact * sign if np.isfinite(self.exact.head).all() else threshold
         beyond = where((reach - threshold).head > 0, reach, threshold) * sign
         return where(np.isinf(got), beyond, point(np.where(np.isinf(got), 0.0, got)))
+
+
+def overflow_threshold(fmt: Format, shape: tuple[int, ...]) -> Enclosure:
+    """2**emax * (2 - 2**-p), where rounding to nearest begins to give an infinity."""
+    return point(np.full(shape, fmt.largest)) + 2.0 ** (fmt.emax - fmt.precision)
+
+
+def largest(first: Enclosure, *others: Enclosure) -> Enclosure:
+    """Elementwise the ball whose centre is largest."""
+    for other in others:
+        first = where((other - first).head > 0, other, first)
+    return first
 
 
 def _quotient(x: Enclosure, y: Enclosure) -> Floats:

@@ -77,7 +77,7 @@ def logit_error(pairs: Pairs, fmt: Format, *, ratios_first: bool = False) -> tup
         positive = (margin > 0) == (pairs.beta > 0)
         down, up = np.where(positive, smaller, larger), np.where(positive, larger, smaller)
         highest = np.finfo(np.float64).max
-        return np.minimum(down * OUT / shrink + lost, highest), np.minimum(up * OUT / shrink + lost, highest)
+        return np.minimum((down / shrink + lost) * OUT, highest), np.minimum((up / shrink + lost) * OUT, highest)
 
 
 def option_range(value: float, fmt: Format) -> tuple[float, float]:

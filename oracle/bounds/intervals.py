@@ -7,7 +7,7 @@ import numpy as np
 from oracle import enclosure
 from oracle.ball import Enclosure, joined, where
 from oracle.ball import exact as point
-from oracle.bounds.acceptance import Acceptance, Mask, centre
+from oracle.bounds.acceptance import Acceptance, Mask, centre, largest
 from oracle.bounds.conditioning import OUT, Pairs, kernel_must, logit_error, option_error, option_range, quantum_floor
 from oracle.formats import Floats, Format
 
@@ -50,8 +50,8 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     error = (f + positive * eps) * w + (f + positive) * change + floor
     above, below = value + error, value - error
     ends = [slice(i * n, (i + 1) * n) for i in range(5)]
-    high = _largest(above[ends[1]], above[ends[2]])
-    low = -_largest(*(-below[end] for end in ends[1:]))
+    high = largest(above[ends[1]], above[ends[2]])
+    low = -largest(*(-below[end] for end in ends[1:]))
     for share, term, first, last in ((1 - eps, f, 2, 1), (eps, opposite, 1, 2)):
         low = low - _lost(centre(term[ends[first]] * share), centre(term[ends[last]] * share), fmt)
     return Acceptance(value[:n], low, high, _reaches_zero(low, high, fmt), fmt)
@@ -60,7 +60,7 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
 def smoothing_weight(fmt: Format) -> float:
     """w = (1 + 2Ku) (1 + u)**3 - 1: a kernel, 1 - eps, a product and a sum (or the product with beta)."""
     kernel, u = 2 * kernel_must(fmt) * fmt.unit_roundoff, fmt.unit_roundoff
-    return (kernel + (1 + kernel) * u * (3 + 4 * u)) * OUT
+    return (kernel + (1 + kernel) * u * (3 + u * (3 + u))) * OUT
 
 
 def _roots(eps: float, w: float, change: float) -> tuple[float, float]:
@@ -97,19 +97,13 @@ def _both_losses(z: Enclosure) -> tuple[Enclosure, Enclosure]:
     return tail + where(up, nothing, -z), tail + where(up, z, nothing)
 
 
-def _largest(first: Enclosure, *others: Enclosure) -> Enclosure:
-    for other in others:
-        first = where((other - first).head > 0, other, first)
-    return first
-
-
-def _lost(smallest: Floats, largest: Floats, fmt: Format, scale: float = 1.0) -> Floats:
-    """What a term that lies in [smallest, largest] loses where it, or its product with scale <= 1, is flushed.
+def _lost(least: Floats, most: Floats, fmt: Format, scale: float = 1.0) -> Floats:
+    """What a term that lies in [least, most] loses where it, or its product with scale <= 1, is flushed.
 
     1 - 2w covers the errors of the term itself: it is flushed where what was computed is below lambda.
     """
     limit = fmt.smallest_normal / (scale * (1 - 2 * smoothing_weight(fmt)))
-    return np.asarray(np.where(smallest < limit, np.minimum(largest, limit), 0.0))
+    return np.asarray(np.where(least < limit, np.minimum(most, limit), 0.0))
 
 
 def _reaches_zero(low: Enclosure, high: Enclosure, fmt: Format) -> Mask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle.ball import Enclosure
-from oracle.bounds.acceptance import Acceptance, centre
+from oracle.bounds.acceptance import Acceptance, centre, largest, overflow_threshold
 from oracle.bounds.conditioning import OUT
 from oracle.formats import Format
 
@@ -16,18 +16,24 @@ def mean(each: Acceptance) -> Acceptance:
     low  = (sum of lows) / n - slack, high likewise, with slack = (((1 + u)**(n + 1) - 1) sum of |ends| + n eta) / n:
     n - 1 additions, 1 / n and the product with it (Higham, section 4.2), one rounding more where n is no number of the
     format; the product may underflow. A result that may be flushed counts as 0 in the sum of lows or highs. Where the
-    sum of magnitudes is beyond the largest number, an infinity is accepted. Raises OutOfRange for n = 0.
+    sum of the positive highs, or of the negative lows, may reach the overflow threshold, so does that end, and an
+    infinity is accepted. Raises OutOfRange for n = 0.
     """
     n, fmt = len(each.zero), each.fmt
     lowest, highest = each.hull()
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
-    size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest)))))
-    slack = summation(n, fmt) * (size / n) + fmt.smallest_subnormal
-    low, high = low - slack, high + slack
-    if size >= fmt.largest:
-        low, high = (x + sign * 2.0 * fmt.largest for x, sign in ((low, -1), (high, 1)))
+    size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))) / n))
+    slack = summation(n, fmt) * size + fmt.smallest_subnormal
+    low, high = -_overflowing(-(low - slack), -lowest, fmt), _overflowing(high + slack, highest, fmt)
     near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
     return Acceptance(exact, low, high, np.asarray(near), fmt)
+
+
+def _overflowing(high: Enclosure, ends: Enclosure, fmt: Format) -> Enclosure:
+    """The upper end of a mean, or the overflow threshold where the sum of what is positive in it may reach that."""
+    n = ends.size
+    most = float(np.sum(np.maximum(centre(ends), 0.0) / n)) * (1 + summation(n, fmt))
+    return largest(high, overflow_threshold(fmt, high.shape)) if most >= fmt.largest / n else high
 
 
 def summation(n: int, fmt: Format) -> float:

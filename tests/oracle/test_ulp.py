@@ -59,6 +59,18 @@ def test_the_quantum_of_an_irrational_just_below_or_above_a_power_of_two(fmt: Fo
         assert error(got, x, fmt) == pytest.approx(ulps, rel=1e-12)
 
 
+def test_the_quantum_of_an_irrational_within_a_billionth_of_a_power_of_two(fmt: Format) -> None:
+    place = round(-math.log(math.e - 1) * 2**60)  # softplus(-place / 2**60) is nearly 1
+    for shift, quantum_exponent in ((-(2**30), 1 - fmt.precision), (2**30, -fmt.precision)):
+        x = Real.softplus(-Fraction(place + shift, 2**60))
+        assert error(2.0, x, fmt) == pytest.approx(2.0**-quantum_exponent, rel=1e-8)
+
+
+def test_the_quantum_of_a_number_that_is_a_power_of_two_to_a_trillion_bits(fmt: Format) -> None:
+    x = 1 - Real.softplus(Fraction(-(10**12)))
+    assert error(2.0, x, fmt) == pytest.approx(2.0**fmt.precision, rel=1e-12)
+
+
 def test_subnormals_share_one_quantum(fmt: Format) -> None:
     eta, lam = Fraction(fmt.smallest_subnormal), Fraction(fmt.smallest_normal)
     assert error(0.0, eta, fmt) == 1.0

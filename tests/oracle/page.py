@@ -1,0 +1,182 @@
+"""The bounds as docs/bounds.md states them, read once more: one pair at a time, in 200 bits, with no slack and no array.
+
+The intervals of `oracle.bounds` must be these, at most 2**-38 wider: a constant that is larger than the derived one
+shows as much as one that is smaller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from mpmath import mp as _mp
+
+from oracle import Format
+
+mp = _mp.clone()
+mp.prec = 200
+Number = Any  # an mpf
+
+
+def real(x: Fraction | float) -> Number:
+    x = Fraction(x)
+    return mp.mpf(x.numerator) / x.denominator
+
+
+def f(z: Number) -> Number:
+    return mp.log1p(mp.exp(-z)) if z > 0 else -z + mp.log1p(mp.exp(z))
+
+
+def s(z: Number) -> Number:
+    return 1 / (1 + mp.exp(z))
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page's quantities for one pair in one format."""
+
+    fmt: Format
+    logps: tuple[float, float, float, float]
+    beta: float
+    eps: float
+    flush: bool = False
+
+    @property
+    def u(self) -> Number:
+        return mp.mpf(2) ** -self.fmt.precision
+
+    @property
+    def lam(self) -> Number:
+        return mp.mpf(2) ** self.fmt.emin
+
+    @property
+    def eta(self) -> Number:
+        return mp.mpf(2) ** (self.fmt.emin - self.fmt.precision + 1)
+
+    @property
+    def floor(self) -> Number:
+        return self.lam if self.flush else self.eta
+
+    @property
+    def K(self) -> int:
+        return 8 if self.fmt.name in {"binary16", "bfloat16"} else 16
+
+    @property
+    def w(self) -> Number:
+        return (1 + 2 * self.K * self.u) * (1 + self.u) ** 3 - 1
+
+    def range(self, x: float) -> tuple[Number, Number]:
+        size = abs(real(x))
+        held = float(self.fmt.round_exact(Fraction(x))) == x
+        if size < self.lam:
+            return mp.mpf(0), size if held else size + self.eta / 2
+        return (size, size) if held else (size * (1 - self.u), size * (1 + self.u))
+
+    def option_error(self, x: float) -> Number:
+        least, most = self.range(x)
+        return max(most - abs(real(x)), abs(real(x)) - least)
+
+    @property
+    def margin(self) -> Fraction:
+        a, b, c, d = map(Fraction, self.logps)
+        return a - b - c + d
+
+    @property
+    def z(self) -> Number:
+        return real(Fraction(self.beta) * self.margin)
+
+    def logit_error(self) -> tuple[Number, Number]:
+        a, b, c, d = map(Fraction, self.logps)
+        h = self.margin
+        ratios, policies = [abs(a - c), abs(b - d)], [abs(a - b), abs(c - d)]
+        partials = [abs(h - a), abs(h + b), abs(h + c), abs(h - d)]
+        D = max(2 * sum(ratios), 2 * sum(policies), abs(h) + max(ratios + policies) + max(partials))
+        sizes = [abs(x) for x in (a, b, c, d, h, *ratios, *policies, *partials)]
+        small = any(0 < x < 8 * Fraction(self.fmt.smallest_normal) for x in sizes)
+        least, most = self.range(self.beta)
+        rounding = self.u * (1 + 4 * self.u) * most * real(D + abs(h))
+        lost = self.lam * (4 + (8 * most if small else 0))
+        away, towards = most - abs(real(self.beta)), abs(real(self.beta)) - least
+        down, up = (towards, away) if self.z > 0 else (away, towards)
+        return rounding + down * real(abs(h)) + lost, rounding + up * real(abs(h)) + lost
+
+    def interval(self) -> tuple[Number, Number]:
+        down, up = self.logit_error()
+        return self.z - down, self.z + up
+
+    # -- the loss --------------------------------------------------------------------------------------------------
+
+    def G(self, z: Number) -> Number:
+        return f(z) + real(self.eps) * z
+
+    def E(self, z: Number) -> Number:
+        positive, eps = max(z, mp.mpf(0)), real(self.eps)
+        change = (1 + self.w) * self.option_error(self.eps)
+        return self.w * (f(z) + eps * positive) + change * (f(z) + positive) + (self.K + 2) * self.floor
+
+    def turns(self) -> tuple[Number, ...]:
+        """Where G - E may have its minimum besides the ends."""
+        eps, w = real(self.eps), self.w
+        change = (1 + w) * self.option_error(self.eps)
+        roots = (eps / (1 - w - change), (eps - change - w * eps) / (1 - w - change))
+        low, high = self.interval()
+        return tuple(min(max(mp.log((1 - r) / r), low), high) for r in roots if 0 < r < 1)
+
+    def lost(self, least: Number, most: Number, scale: Number = 1) -> Number:
+        limit = self.lam / (scale * (1 - 2 * self.w))
+        return min(most, limit) if least < limit else mp.mpf(0)
+
+    def loss(self) -> tuple[Number, Number, Number]:
+        low_z, high_z = self.interval()
+        if self.eps == 0:
+            kernel, floor = 2 * self.K * self.u, self.K * self.floor
+            return f(high_z) * (1 - kernel) - floor, f(self.z), f(low_z) * (1 + kernel) + floor
+        ends = (low_z, high_z)
+        high = max(self.G(z) + self.E(z) for z in ends)
+        low = min(self.G(z) - self.E(z) for z in (*ends, *self.turns()))
+        eps = real(self.eps)
+        low -= self.lost((1 - eps) * f(high_z), (1 - eps) * f(low_z))
+        low -= self.lost(eps * f(-low_z), eps * f(-high_z))
+        return low, self.G(self.z), high
+
+    # -- the derivative --------------------------------------------------------------------------------------------
+
+    def slope_error(self, z: Number) -> Number:
+        if self.eps == 0:
+            return 2 * self.K * self.u * s(z) + self.K * self.floor
+        eps = real(self.eps)
+        m = max(s(z), (1 - eps) * s(z) + eps * s(-z))
+        return self.w * m + (1 + self.w) * self.option_error(self.eps) + (self.K + 1) * self.floor
+
+    def slope(self) -> tuple[Number, Number]:
+        """[low, high] of s - eps before the product with beta."""
+        low_z, high_z = self.interval()
+        eps, scale = real(self.eps), min(mp.mpf(1), abs(real(self.beta))) or mp.mpf(1)
+        low, high = s(high_z) - eps - self.slope_error(high_z), s(low_z) - eps + self.slope_error(low_z)
+        if self.eps:
+            low -= self.lost((1 - eps) * s(high_z), (1 - eps) * s(low_z), scale)
+            high += self.lost(eps * s(-low_z), eps * s(-high_z), scale)
+        return low, high
+
+    def gradient(self) -> tuple[Number, Number, Number]:
+        low, high = self.slope()
+        exact = real(self.beta) * (s(self.z) - real(self.eps))
+        least, most = self.range(self.beta)
+        floor = self.floor if self.beta else 0
+        bottom, top = low * (least if low >= 0 else most), high * (most if high >= 0 else least)
+        bottom, top = bottom - abs(bottom) * self.u - floor, top + abs(top) * self.u + floor
+        return (bottom, exact, top) if self.beta >= 0 else (-top, exact, -bottom)
+
+    # -- zero, and overflow ----------------------------------------------------------------------------------------
+
+    def near_zero(self, low: Number, high: Number) -> bool:
+        return bool(low < self.lam and high > -self.lam)
+
+    def representable(self) -> bool:
+        a, b, c, d = map(Fraction, self.logps)
+        h, beta = self.margin, Fraction(self.beta)
+        room = Fraction(self.fmt.largest) * (1 - 8 * Fraction(self.fmt.unit_roundoff))
+        differences = [a - c, b - d, a - b, c - d]
+        sizes = [beta, h, *differences, h - a, h + b, h + c, h - d, beta * h, *(beta * x for x in differences)]
+        return all(abs(x) < room for x in sizes)
