@@ -61,7 +61,7 @@ def failure(kind: str, text: str, shard: Shard, fmt: Format) -> Failure:
 def _judge_block(implementation: Implementation, fmt: Format, block: Shard, tallies: tuple[_Tally, ...]) -> None:
     z = block.logits(fmt)
     answer = implementation.evaluate(Batch.at_logits(z), fmt, gradient=len(tallies) > 1)
-    assert_ieee.__wrapped__()
+    assert_ieee()
     if answer.wrote:
         raise Misbehaviour("wrote its inputs", f"it changed {', '.join(answer.wrote)} in place")
     before: tuple[Quantity, Floats, Judged] | None = None
