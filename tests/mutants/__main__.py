@@ -34,7 +34,7 @@ FIGURES, KILLS = HERE / "figures.json", HERE / "kills.json"
 @click.command()
 @click.option("--profile", type=click.Choice(["quick", "standard"]), default="quick", show_default=True)
 @click.option(
-    "--seeds", type=click.IntRange(min=0), default=1, show_default=True, help="Seeds for the honest ones; an eighth for means."
+    "--seeds", type=click.IntRange(min=0), default=1, show_default=True, help="For honest ones; an eighth for means."
 )
 @click.option("--only", multiple=True, metavar="NAME", help="These mutants or honest ones alone; repeatable.")
 @click.option("--mutants/--no-mutants", default=True, help="Judge the mutants.")
