@@ -129,16 +129,15 @@ class Lent:
             told = f"none of {len(self._running)} shards was finished within {self._limit:g} s"
             self.close()
             return [(oldest, None, failure("hung", told, oldest, self._planned.fmt))]
-        return [_seen(shard, self._result(future, _told(shard, self._planned))) for future, shard in self._take(done)]
+        ended = [(future, shard) for future, shard in self._running.items() if future in done]
+        self._running = {future: shard for future, shard in self._running.items() if future not in done}
+        return [_seen(shard, self._result(future, _told(shard, self._planned))) for future, shard in ended]
 
     def close(self) -> None:
         """Cancel what has not begun; the executor stays its owner's."""
         for future in self._running:
             future.cancel()
         self._running.clear()
-
-    def _take(self, done: set[Future[Any]]) -> list[tuple[Future[Any], Shard]]:
-        return [(future, self._running.pop(future)) for future in done]
 
     def _result(self, future: Future[Any], what: str) -> Any:
         try:

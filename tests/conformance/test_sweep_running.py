@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import random
 import re
 import signal
@@ -307,7 +308,7 @@ def test_a_ledger_cut_at_any_byte_goes_on_from_its_whole_lines(short):
         finished = dict(ledger.finished)
     assert len(finished) == 3
     ends = [i + 1 for i, byte in enumerate(content) if byte == 10]
-    for cut in {*range(0, len(content), 61), *ends, *(end - 1 for end in ends), *(end + 1 for end in ends[:-1])}:
+    for cut in {*range(0, len(content), 499), *ends, *(end - 1 for end in ends), *(end + 1 for end in ends[:-1])}:
         path.write_bytes(content[:cut])
         with opened() as ledger:
             assert len(ledger.finished) == max(0, sum(end <= cut for end in ends) - 2)
@@ -321,7 +322,7 @@ def test_a_ledger_cut_at_any_byte_goes_on_from_its_whole_lines(short):
 def test_a_ledger_with_a_changed_byte_is_refused_and_left_alone(short):
     path, opened = short
     content = path.read_bytes()
-    for place in range(0, len(content) - 1, 29):
+    for place in range(0, len(content) - 1, 97):
         changed = bytearray(content)
         changed[place] ^= 1
         path.write_bytes(changed)
@@ -408,7 +409,7 @@ def test_another_version_does_not_carry_on(short):
 def started(*arguments):
     code = "from conformance.cli import main; main()"
     command = [sys.executable, "-c", code, "sweep", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def workers_of(pid):
@@ -428,7 +429,10 @@ def test_a_sweep_that_is_ended_half_way_and_resumed_ends_in_the_identical_report
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
         time.sleep(0.02)
     children = workers_of(process.pid)
-    process.send_signal(how)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal sends it: to the workers, too
+    else:
+        process.send_signal(how)
     _, said = process.communicate(timeout=30)
     assert process.returncode == (-9 if how == signal.SIGKILL else 130)
     if how == signal.SIGINT:
