@@ -27,6 +27,11 @@ def loss(pc, pr, rc, rr, beta, eps):
     z = pc.dtype.type(beta) * ((pc - rc) - (pr - rr))
     with np.errstate(all="ignore"):
         return (STABLE).astype(pc.dtype)
+
+
+@numpy_implementation(dtypes=["float32"])
+def narrow(*arguments):
+    return loss(*arguments)
 """.replace("STABLE", STABLE)
 
 pytestmark = pytest.mark.skipif(not (shutil.which("git") and shutil.which("bash")), reason="needs git and bash")
@@ -169,6 +174,7 @@ def test_without_a_baseline_a_violated_must_fails_the_job(repository):
         ({"implementations": "none.py:loss"}, "none.py: no such file"),
         ({"formats": "float8"}, "float8"),
         ({"implementations": "$(touch${IFS}pwned).py:loss"}, "$(touch${IFS}pwned).py: no such file"),
+        ({"implementations": "mine.py:loss mine.py:narrow"}, "Not judged in any format: narrow."),
         ({"seed": "1"}, "seed 0 before and 1 now"),
         ({"baseline": "none.json"}, "none.json: no such file"),
     ],
