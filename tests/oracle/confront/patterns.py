@@ -50,11 +50,11 @@ def _against(name: str, balls: Enclosure, reals: list[Real], z: np.ndarray) -> T
 
 
 def _nearness(ball: Enclosure, real: Real) -> float:
-    """An upper bound of |error| / radius; inf where the radius is 0 and the centre is not the number."""
+    """An upper bound of |error| / radius (0 for the ball that holds all of (0, 2**-11800]); inf where the radius is 0 and the centre is not the number."""
     narrow = ball.radius < 2.0**-110 * abs(ball.head)
     interval, exponent = real.enclose(MORE_BITS if narrow else BITS), int(ball.exponent)
     if interval.high.top < 2 * TOO_SMALL:  # positive, below half of the coarse ball's end: the ball has to hold 0
-        return float(abs(ball.head) / ball.radius) if ball.head > 0 and exponent > TOO_SMALL else inf
+        return 0.0 if 0 < ball.head <= ball.radius and exponent > TOO_SMALL else inf
     unit = Fraction(2) ** exponent
     centre = (Fraction(float(ball.head)) + Fraction(float(ball.tail))) * unit
     error = max(abs(end.fraction() - centre) for end in (interval.low, interval.high))
