@@ -50,7 +50,10 @@ def _against(name: str, balls: Enclosure, reals: list[Real], z: np.ndarray) -> T
 
 
 def _nearness(ball: Enclosure, real: Real) -> float:
-    """An upper bound of |error| / radius (0 for the ball that holds all of (0, 2**-11800]); inf where the radius is 0 and the centre is not the number."""
+    """An upper bound of |error| / radius; inf where the radius is 0 and the centre is not the number.
+
+    0 for the ball that holds all of (0, 2**-11800].
+    """
     narrow = ball.radius < 2.0**-110 * abs(ball.head)
     interval, exponent = real.enclose(MORE_BITS if narrow else BITS), int(ball.exponent)
     if interval.high.top < 2 * TOO_SMALL:  # positive, below half of the coarse ball's end: the ball has to hold 0
