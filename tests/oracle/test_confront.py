@@ -8,9 +8,10 @@ import numpy as np
 from click.testing import CliRunner
 
 from oracle import enclosure, rounding
+from oracle import first_tier as tables
 from oracle.enclosure import Enclosure
 from oracle.formats import binary16
-from tests.oracle.confront import decisions, kernel, logits, pairs, patterns, shares
+from tests.oracle.confront import decisions, first_tier, kernel, logits, pairs, patterns, shares
 from tests.oracle.confront.__main__ import main
 from tests.oracle.confront.tally import Tally
 
@@ -24,10 +25,24 @@ def rng() -> np.random.Generator:
 
 
 def test_nothing_escapes_and_a_radius_is_used_to_a_twentieth_at_least() -> None:
-    tallies = shares.piece(3, 0, 20_000)
+    tallies = shares.piece("double-double", 3, 0, 20_000)
     assert {tally.escapes for tally in tallies} == {0}, [tally.examples for tally in tallies]
     assert all(0.02 < tally.worst < 1 for tally in tallies if tally.name.endswith(("f(z)", "s(z)", "pair")))
     assert sum(tally.points for tally in tallies) >= 20_000
+
+
+def test_the_float64_tier_is_within_its_bound_and_judges_as_arb_does() -> None:
+    tallies = shares.piece("float64", 3, 0, 20_000)
+    assert {tally.escapes for tally in tallies} == {0}, [tally.examples for tally in tallies]
+    assert all(0.1 < tally.worst < 1 for tally in tallies[:2])
+
+
+def test_a_float64_tier_that_errs_is_seen(monkeypatch) -> None:
+    values = tables.tables()
+    monkeypatch.setattr(tables, "tables", lambda: tuple(value * (1 + 2.0**-50) for value in values))
+    assert min(escapes(first_tier.values(rng(), 2000)).values()) > 0
+    monkeypatch.setattr(tables, "tables", lambda: tuple(value * (1 + 2.0**-30) for value in values))
+    assert escapes(first_tier.judged(rng(), 200))["judged losses, derivatives"] > 0
 
 
 def test_the_command_prints_the_figures_and_the_same_ones_with_two_workers() -> None:

@@ -1,6 +1,7 @@
 """Confront the certified enclosures with Arb, and every 16-bit pattern with `Real`; exit 1 where a true value escapes.
 
 python -m tests.oracle.confront --points 1e8 --workers 1
+python -m tests.oracle.confront --points 1e7 --tier float64
 python -m tests.oracle.confront --patterns
 """
 
@@ -47,12 +48,13 @@ def table(totals: dict[str, Tally], seconds: float) -> str:
     return "\n".join(lines)
 
 
-@click.command(help=__doc__)
+@click.command(help=str(__doc__).replace("\n\n", "\n\n\b\n"))
 @click.option("--points", default="1e6", show_default=True, help="How many random and adversarial points; 0 for none.")
 @click.option("--patterns", "every_pattern", is_flag=True, help="Every 16-bit pattern against Real, in place of points.")
+@click.option("--tier", default="double-double", show_default=True, type=click.Choice(list(shares.CONFRONTATIONS)))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes; the figures are the same.")
 @click.option("--seed", default=0, show_default=True, help="Of the points.")
-def main(points: str, every_pattern: bool, workers: int, seed: int) -> None:
+def main(points: str, every_pattern: bool, tier: str, workers: int, seed: int) -> None:
     try:
         count = int(float(points))
     except (ValueError, OverflowError):
@@ -62,7 +64,7 @@ def main(points: str, every_pattern: bool, workers: int, seed: int) -> None:
     if every_pattern:
         function, jobs = patterns.confront, list(patterns.jobs())
     else:
-        function, jobs = shares.piece, [(seed, index, size) for index, size in enumerate(sizes)]
+        function, jobs = shares.piece, [(tier, seed, index, size) for index, size in enumerate(sizes)]
     start, totals = time.perf_counter(), dict[str, Tally]()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)

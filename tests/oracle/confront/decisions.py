@@ -84,12 +84,12 @@ def _decide(rng: Generator, fmt: Format, ball: Enclosure, truths: list[arb], tal
         elif not (difference > 0 if sign[i] > 0 else difference < 0 if sign[i] < 0 else difference.is_zero()):
             comparison.escaped(f"{fmt.name}: {got[i]!r} - {truth.str(40)} has sign {sign[i]}")
         ulps.comparisons += 1
-        error = abs(difference) * arb((1, -_quantum(bounds, fmt)))
+        error = abs(difference) * arb((1, -quantum(bounds, fmt)))
         if not ((low[i] == 0 or low[i] <= error) and error <= high[i]):
             ulps.escaped(f"{fmt.name}: {got[i]!r} for {truth.str(40)}: [{low[i]!r}, {high[i]!r}], truly {error.str(20)}")
 
 
-def _quantum(bounds: Bounds, fmt: Format) -> int:
+def quantum(bounds: Bounds, fmt: Format) -> int:
     """log2 of the quantum at the true value. At an exact power of two, which Arb's ball straddles, that of the power."""
     tops = [exponent + mantissa.bit_length() - 1 for mantissa, exponent in bounds]
     return min(max(*tops, fmt.emin), fmt.emax) - fmt.precision + 1

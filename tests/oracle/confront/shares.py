@@ -6,22 +6,24 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from tests.oracle.confront import decisions, kernel, pairs
+from tests.oracle.confront import decisions, first_tier, kernel, pairs
 from tests.oracle.confront.logits import Generator
 from tests.oracle.confront.tally import Tally
 
-CONFRONTATIONS: tuple[tuple[float, Callable[[Generator, int], list[Tally]]], ...] = (
-    (0.964, kernel.confront),
-    (0.004, decisions.confront),
-    (0.032, pairs.confront),
-)
+Confrontation = Callable[[Generator, int], list[Tally]]
+CONFRONTATIONS: dict[str, tuple[tuple[float, Confrontation], ...]] = {
+    "double-double": ((0.964, kernel.confront), (0.004, decisions.confront), (0.032, pairs.confront)),
+    "float64": ((0.99, first_tier.values), (0.01, first_tier.judged)),
+}
+"""For each tier, what is confronted, and with which share of the points."""
+
 PIECE = 50_000
 
 
-def piece(seed: int, index: int, points: int = PIECE) -> list[Tally]:
-    """All confrontations over `points` points; the same points for the same seed and index, on any number of workers."""
+def piece(tier: str, seed: int, index: int, points: int = PIECE) -> list[Tally]:
+    """A tier's confrontations over `points` points; the same points for the same seed and index, on any number of workers."""
     tallies = []
-    for i, (share, confront) in enumerate(CONFRONTATIONS):
+    for i, (share, confront) in enumerate(CONFRONTATIONS[tier]):
         count = max(8, round(share * points))
         tallies += confront(np.random.default_rng([seed, index, i]), count)
     return tallies
