@@ -12,6 +12,7 @@ from conformance.implementations import Implementation
 from conformance.profiles import Profile
 from conformance.record import Finding, Level, Run, Verdict
 from oracle import Format
+from oracle.doubledouble import UnfaithfulArithmetic
 
 FIRST = "CALL-1"
 """The clause that is tried first: who gives no answer there is not asked anything else."""
@@ -46,6 +47,8 @@ def check(clause: Clause, trial: Trial) -> Finding:
         outcome: Outcome = clause.check(trial)
     except Misbehaviour as error:
         return failed(clause, f"{error.kind}: {error}")
+    except UnfaithfulArithmetic as error:
+        return failed(clause, f"changed the arithmetic: after its call, {error}")
     verdict = Verdict.VIOLATES if outcome.violations else Verdict.CONFORMS
     if outcome.not_claimed:
         verdict = Verdict.NOT_CLAIMED

@@ -285,3 +285,20 @@ def test_a_sign_of_life_is_progress_within_the_clause(small):
     state.take({"alive": [2, 3]}, None)
     assert told == [("numpy", f"binary32 {CLAUSES[0].id} 33 %", 0, 2)]
     assert state.step == 0
+
+
+def test_one_that_flushes_subnormals_of_the_whole_thread_is_named(file):
+    text = """
+import torch
+from conformance.implementations import torch_implementation
+
+@torch_implementation(options=("beta",))
+def F(pc, pr, rc, rr, beta, label_smoothing):
+    torch.set_flush_denormal(True)
+    return -torch.nn.functional.logsigmoid(beta * ((pc - rc) - (pr - rr)))
+"""
+    clauses = [find(i) for i in (FIRST, "DEF-1")]
+    (run,) = complete(judge(file(text), dtypes=["binary32"], clauses=clauses, time_limit=120), clauses, ["binary32"])
+    assert run.verdict is Verdict.VIOLATES
+    assert "changed the arithmetic" in run.findings[0].note
+    assert "flushes subnormal numbers to zero" in run.findings[0].note
