@@ -301,4 +301,4 @@ def F(pc, pr, rc, rr, beta, label_smoothing):
     (run,) = complete(judge(file(text), dtypes=["binary32"], clauses=clauses, time_limit=120), clauses, ["binary32"])
     assert run.verdict is Verdict.VIOLATES
     assert "changed the arithmetic" in run.findings[0].note
-    assert "flushes subnormal numbers to zero" in run.findings[0].note
+    assert "subnormal" in run.findings[0].note
