@@ -315,8 +315,8 @@ multiplied by the least number at which no honest implementation is accused; the
 
 {scaled}
 
-In the 16-bit formats the defaults accuse most correct code, and widened until they accuse none they let a third of the
-mutants through or more. In binary64 they are far too wide: they accuse nobody, and a loss that has vanished is within their
+In the 16-bit formats the defaults accuse most correct code, and widened until they accuse none they let a quarter of
+the mutants through or more. In binary64 they are far too wide: they accuse nobody, and a loss that has vanished is within their
 absolute part of 10⁻⁷ from z = 17 on. Narrowed as far as correct code allows they still miss what these inputs do not show.
 The suite derives a bound for each pair ([the bounds](bounds.md)), and chooses inputs on which that bound is narrow.
 """
