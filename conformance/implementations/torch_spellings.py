@@ -25,7 +25,7 @@ _TIMES_ZERO = "a label of 0 or 1 multiplies an infinite term by 0"
 _VALUE = ("KERNEL-1", "LOSS-1", "LOSS-3", "EXTREME-1", "SMOOTH-1", "BATCH-1", "BATCH-3", "BATCH-4", "PROPERTY-1")
 _GRADIENT = ("KERNEL-2", "GRAD-1", "GRAD-2", "GRAD-5", "EXTREME-2", "SMOOTH-2", "PROPERTY-2")
 SOFTPLUS_NOTES = dict.fromkeys((*_VALUE, *_GRADIENT), _LINEAR)
-BCE_NOTES = dict.fromkeys(_GRADIENT, _LOST) | dict.fromkeys(("SPECIAL-1", "SPECIAL-2"), _TIMES_ZERO)
+BCE_NOTES = dict.fromkeys(_GRADIENT, _LOST) | dict.fromkeys(("SPECIAL-1", "SPECIAL-2", "SPECIAL-9"), _TIMES_ZERO)
 
 
 def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tensor:

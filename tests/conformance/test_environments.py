@@ -151,12 +151,14 @@ def test_what_has_no_requirements_cannot_be_isolated(calls, name, error, said):
 
 
 def test_it_is_judged_there_by_this_suite_and_sees_nothing_of_here(calls, mine, tmp_path, monkeypatch):
-    (tmp_path / "decoy.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "decoy.py").touch()
+    monkeypatch.syspath_prepend(elsewhere)
+    monkeypatch.setenv("PYTHONPATH", f"{elsewhere}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path))
     monkeypatch.setenv("UV_TORCH_BACKEND", "cpu")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(elsewhere)
     chosen = [find("CALL-1")]
     here = judge(mine, dtypes=["bfloat16"], clauses=chosen)
     there = judge(mine, dtypes=["bfloat16"], clauses=chosen, interpreters={mine: prepare(mine)})

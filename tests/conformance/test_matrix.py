@@ -91,8 +91,10 @@ def test_a_page_of_records(folder):
     assert all("[KERNEL-2](#kernel-2)" in row for row in rows)
     assert "| bfloat16 |" not in page, "a format that is not claimed"
     assert page.count("### torch-bce\n") == 1
-    assert "### KERNEL-2\n" in page
+    assert "### KERNEL-2\n\nMUST: derivative of the kernel. " in page
     assert "### KERNEL-1\n" not in page
+    (single,) = (line for line in rows if "binary32" in line)
+    assert single.count("[KERNEL-5](#kernel-5)") == page.count("### KERNEL-5\n") == 1, "a SHOULD"
     assert "[pytorch/pytorch#195529](https://github.com/pytorch/pytorch/issues/195529)" in page
     assert "| torch-bce | 2026-01-02 | quick, 0 | 9.9 |" in page
     assert page.endswith("| a CPU, an OS |\n")

@@ -3,7 +3,7 @@
 # ///
 """PyTorch, binary_cross_entropy_with_logits compiled: its derivative cancels, and an infinite z gives NaN.
 
-KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2; SPECIAL-1 and SPECIAL-2.
+KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2; SPECIAL-1, SPECIAL-2 and SPECIAL-9.
 """
 
 import math
