@@ -19,6 +19,18 @@ class BadClaim(ConformanceError, ValueError):
     """A keyword of an implementation claims what does not exist: a dtype, a reduction, an option, a device."""
 
 
+class BadRequirements(ConformanceError, ValueError):
+    """The inline script metadata (PEP 723) of a wrapper's file is malformed; names the file and what is wrong."""
+
+
+class CannotInstall(ConformanceError):
+    """An environment for an implementation could not be made: no tool to make it, no requirements, or an install failed."""
+
+
+class CannotShow(ConformanceError):
+    """The snippet that shows an implementation's defects by its library alone failed."""
+
+
 class BadRequest(ConformanceError, ValueError):
     """A run was asked for that does not exist: a profile, a clause, a seed."""
 

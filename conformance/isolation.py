@@ -31,14 +31,37 @@ Progress = Callable[[str, str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The Python of another environment, and the folder from which that one imports the suite."""
+
+    python: str
+    suite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """What to judge: an implementation by name, the formats, and the clauses in order."""
+    """What to judge: an implementation by name, the formats, and the clauses in order; and by which Python, if another."""
 
     source: str
     formats: tuple[Format, ...]
     profile: Profile
     seed: int
     clauses: tuple[Clause, ...]
+    interpreter: Interpreter | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """The worker's command line; another environment's does not see the current folder."""
+        python = [sys.executable] if self.interpreter is None else [self.interpreter.python, "-P"]
+        return [*python, "-m", "conformance.worker"]
+
+    @property
+    def environ(self) -> dict[str, str] | None:
+        """The worker's environment variables: this process's, less what would show it another Python's packages."""
+        if self.interpreter is None:
+            return None
+        kept = {key: value for key, value in os.environ.items() if key not in {"PYTHONHOME", "VIRTUAL_ENV"}}
+        return kept | {"PYTHONPATH": self.interpreter.suite}
 
     def plain(self, start: int) -> dict[str, Any]:
         """The job from one step on, as JSON's own types; a step is a format and a clause."""
@@ -49,7 +72,7 @@ class Job:
             "seed": self.seed,
             "clauses": [clause.id for clause in self.clauses],
             "start": start,
-            "path": sys.path,
+            "path": sys.path if self.interpreter is None else None,
         }
 
 
@@ -182,7 +205,8 @@ def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any
     """The messages of one process that begins at that step. Raises Died."""
     with tempfile.TemporaryFile() as noise:
         process = subprocess.Popen(
-            [sys.executable, "-m", "conformance.worker"],
+            job.command,
+            env=job.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=noise,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
@@ -34,12 +34,14 @@ def judge(
     clauses: Iterable[Clause] = CLAUSES,
     isolate: bool = True,
     time_limit: float = TIME_LIMIT,
+    interpreters: Mapping[str, isolation.Interpreter] | None = None,
     progress: Progress | None = None,
 ) -> Record:
     """The record of judging each implementation (an object, or a name that `load` takes) in each format.
 
     Without dtypes, in every format. A named implementation runs in a process of its own, where a clause that takes
     longer than time_limit seconds, or ends the process, is a finding; isolate=False, or an object, runs it in this one.
+    interpreters: by name, the Python that judges it where it needs another environment (`environments.prepare`).
 
     Raises BadRequest for a profile, format or seed that does not exist, and what `load` raises. What an implementation
     does wrong when it is called is a finding, never an exception.
@@ -56,7 +58,7 @@ def judge(
     for place, item in enumerate(implementations):
         report = _shifted(progress, place * share, len(implementations) * share)
         if isinstance(item, str) and isolate:
-            job = isolation.Job(item, formats, chosen, seed, clauses)
+            job = isolation.Job(item, formats, chosen, seed, clauses, (interpreters or {}).get(item))
             runs.extend(isolation.judged(job, time_limit, report))
         else:
             source = item if isinstance(item, str) else ""

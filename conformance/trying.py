@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ def opened(implementation: Implementation, fmt: Format, profile: Profile, source
         profile=profile.name,
         verdict=Verdict.CONFORMS,
         claims=implementation.claims.plain(),
-        environment=dict(implementation.environment),
+        environment={"python": platform.python_version()} | dict(implementation.environment),
     )
     if fmt not in implementation.claims.formats:
         return replace(blank, verdict=Verdict.NOT_CLAIMED, reason=f"it does not claim {fmt.name}")
@@ -46,7 +47,7 @@ def check(clause: Clause, trial: Trial) -> Finding:
     try:
         outcome: Outcome = clause.check(trial)
     except Misbehaviour as error:
-        return failed(clause, f"{error.kind}: {error}")
+        return failed(clause, _with_note(clause, trial, f"{error.kind}: {error}"))
     except UnfaithfulArithmetic as error:
         return failed(clause, f"changed the arithmetic: after its call, {error}")
     verdict = Verdict.VIOLATES if outcome.violations else Verdict.CONFORMS
@@ -61,8 +62,14 @@ def check(clause: Clause, trial: Trial) -> Finding:
         worst=outcome.worst,
         counts=outcome.counts,
         grade=outcome.grade,
-        note=outcome.note,
+        note=_with_note(clause, trial, outcome.note) if verdict is Verdict.VIOLATES else outcome.note,
     )
+
+
+def _with_note(clause: Clause, trial: Trial, note: str) -> str:
+    """A violation's note, and what is known of it, as the implementation's wrapper says."""
+    known = trial.implementation.claims.notes.get(clause.id)
+    return "; ".join(part for part in (note, known) if part)
 
 
 def failed(clause: Clause, note: str) -> Finding:

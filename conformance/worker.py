@@ -26,7 +26,7 @@ def main() -> None:
     job = json.loads(sys.stdin.read())
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        sys.path[:] = job["path"]
+        sys.path[:] = job["path"] or sys.path  # none is given where this Python is another environment's
         try:
             with loaded(job["source"], time_limit=job["time_limit"]) as implementation:
                 _judge(implementation, job, out)

@@ -13,6 +13,7 @@ COMMANDS = {
     "gate": "Fail where a record is worse than a baseline.",
     "diff": "Tell what differs between two records.",
     "list": "List the implementations that ship, and the clauses.",
+    "matrix": "Judge what ships, keep the records, and write the page of all.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
     "vectors": "Test vectors for any language: check, write or list the files.",

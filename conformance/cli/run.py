@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -10,12 +11,15 @@ from rich.console import Console
 
 from conformance.cli.files import check_folders, output, write
 from conformance.errors import ConformanceError
+from conformance.isolation import Interpreter
 from conformance.profiles import PROFILES
 from conformance.record import Record
 from conformance.reports import terminal
 from conformance.reports.forms import FORMS
 from conformance.reports.words import visible
 from conformance.runner import TIME_LIMIT, judge
+
+INSTALLERS = ("uv", "pip")
 
 
 @click.command("run")
@@ -25,6 +29,10 @@ from conformance.runner import TIME_LIMIT, judge
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
 @click.option(
     "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a clause may take."
+)
+@click.option("--isolated", is_flag=True, help="Judge each in an environment of its own, made from what it says it needs.")
+@click.option(
+    "--installer", type=click.Choice(INSTALLERS), default="uv", show_default=True, help="What makes those environments."
 )
 @click.option("--in-process", is_flag=True, help="Judge in this process: to debug the implementation.")
 @output("json", "Write the record there: what `gate`, `diff` and `report` read.")
@@ -37,6 +45,8 @@ def command(
     profile: str,
     seed: int,
     time_limit: float,
+    isolated: bool,
+    installer: str,
     in_process: bool,
     json_file: Path | None,
     markdown_file: Path | None,
@@ -48,13 +58,20 @@ def command(
     An IMPLEMENTATION is a name from `dpo-conformance list`, or package.module:attribute, or path/to/file.py:attribute,
     or 'process:COMMAND LINE' for a program in any language (docs/process.md).
 
+    Without --isolated it is judged with what is installed here. With it, what the implementation's file states in its
+    inline script metadata (PEP 723) is installed into an environment of its own, once, and it is judged there; uv's and
+    pip's own environment variables hold, such as UV_TORCH_BACKEND=cpu or PIP_CONSTRAINT.
+
     Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
     be loaded, or one that was judged in no format at all: what was not run is never a pass.
     """
     files = {"json": json_file, "markdown": markdown_file, "junit": junit_file}
     check_folders(**files)
+    if isolated and in_process:
+        raise click.UsageError("--isolated and --in-process exclude each other")
     try:
-        with _Bar() as bar:
+        interpreters = prepared(implementations, installer) if isolated else {}
+        with Bar() as bar:
             record = judge(
                 *implementations,
                 dtypes=dtypes or None,
@@ -62,6 +79,7 @@ def command(
                 seed=seed,
                 isolate=not in_process,
                 time_limit=time_limit,
+                interpreters=interpreters,
                 progress=bar.advance,
             )
     except ConformanceError as error:
@@ -75,6 +93,16 @@ def command(
     sys.exit(_status(record))
 
 
+def prepared(implementations: Iterable[str], installer: str) -> dict[str, Interpreter]:
+    """The Python of each implementation's own environment; what takes long is told on standard error."""
+    from conformance.environments import prepare  # noqa: PLC0415 - needed for isolated runs alone
+
+    def told(line: str) -> None:
+        click.echo(line, err=True)
+
+    return {name: prepare(name, installer=installer, told=told) for name in implementations}
+
+
 def _status(record: Record) -> int:
     """1 where a MUST is violated; 2 where an implementation was judged in no format; else 0."""
     if not record.conforms:
@@ -84,7 +112,7 @@ def _status(record: Record) -> int:
     return 2 if record.unjudged else 0
 
 
-class _Bar:
+class Bar:
     """A progress bar on a terminal, nothing in a pipe."""
 
     def __init__(self) -> None:
@@ -95,7 +123,7 @@ class _Bar:
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task("", total=None)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         self._progress.start()
         return self
 

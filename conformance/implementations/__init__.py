@@ -10,6 +10,7 @@ from conformance.implementations.protocol import Answer, Claims, Implementation
 
 if TYPE_CHECKING:
     from conformance.implementations.array import array_implementation
+    from conformance.implementations.jax import jax_implementation
     from conformance.implementations.numpy import numpy_implementation
     from conformance.implementations.torch import torch_implementation
 
@@ -19,11 +20,12 @@ __all__ = [
     "Claims",
     "Implementation",
     "array_implementation",
+    "jax_implementation",
     "load",
     "numpy_implementation",
     "torch_implementation",
 ]
-_WRAPPERS = {f"{framework}_implementation": framework for framework in ("array", "numpy", "torch")}
+_WRAPPERS = {f"{framework}_implementation": framework for framework in ("array", "jax", "numpy", "torch")}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,7 @@ from conformance.implementations.protocol import Implementation
 
 if TYPE_CHECKING:
     from conformance.implementations.process import ProcessImplementation
+    from conformance.implementations.requirements import Requirements
 
 SHIPPED = {
     "numpy": ("conformance.implementations.numpy:STABLE", "NumPy, stable, with gradient"),
@@ -29,6 +31,24 @@ SHIPPED = {
     "torch-compile": ("conformance.implementations.torch:COMPILED", "the same under torch.compile"),
     "torch-cuda": ("conformance.implementations.torch:CUDA", "the same on a CUDA device"),
     "torch-naive": ("conformance.implementations.torch:NAIVE", "PyTorch, log of sigmoid: must fail"),
+    "torch-softplus": ("conformance.implementations.torch_spellings:SOFTPLUS", "PyTorch, F.softplus"),
+    "torch-softplus-compile": ("conformance.implementations.torch_spellings:SOFTPLUS_COMPILED", "the same compiled"),
+    "torch-bce": ("conformance.implementations.torch_spellings:BCE", "PyTorch, F.binary_cross_entropy_with_logits"),
+    "torch-bce-compile": ("conformance.implementations.torch_spellings:BCE_COMPILED", "the same compiled"),
+    "torch-logaddexp": ("conformance.implementations.torch_spellings:LOGADDEXP", "PyTorch, torch.logaddexp"),
+    "torch-logaddexp-compile": ("conformance.implementations.torch_spellings:LOGADDEXP_COMPILED", "the same compiled"),
+    "scipy": ("conformance.implementations.scipy:LOG_EXPIT", "SciPy, log_expit and expit"),
+    "jax": ("conformance.implementations.jax:EAGER", "JAX, jax.nn.log_sigmoid and jax.grad"),
+    "jax-jit": ("conformance.implementations.jax:JITTED", "the same under jax.jit"),
+    "trl": ("conformance.implementations.trl:DPO", "TRL's DPOTrainer.compute_loss"),
+    "trl-0.24": ("conformance.implementations.trl_dpo_loss:DPO", "TRL 0.24's DPOTrainer.dpo_loss"),
+    "torchtune": ("conformance.implementations.torchtune:DPO", "torchtune's DPOLoss"),
+    "liger": ("conformance.implementations.liger:DPO", "Liger-Kernel's preference_loss_fn"),
+    "openrlhf": ("conformance.implementations.openrlhf:DPO", "OpenRLHF's DPOLoss"),
+    "ms-swift": ("conformance.implementations.swift:DPO", "ms-swift's DPOTrainer.dpo_loss"),
+    "oat": ("conformance.implementations.oat:DPO", "oat's DPOLoss"),
+    "tunix": ("conformance.implementations.tunix:DPO", "tunix's dpo_loss_fn"),
+    "easydel": ("conformance.implementations.easydel:DPO", "EasyDeL's loss function for its DPO trainer"),
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
 PROCESS = "process:"
@@ -46,14 +66,7 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
 
         return start(name.removeprefix(PROCESS), time_limit=time_limit)
-    target = _target(name)
-    module_name, colon, attribute = target.rpartition(":")
-    if not colon or not module_name or not attribute:
-        shipped = ", ".join([*SHIPPED, *plugged()])
-        raise UnknownImplementation(
-            f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute, "
-            "or 'process:command line of a program'"
-        )
+    module_name, attribute = _place(name)
     module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import_module(name, module_name)
     found: object = module
     for part in attribute.split("."):
@@ -63,7 +76,7 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
     if not (hasattr(found, "claims") and callable(getattr(found, "evaluate", None))):
         raise CannotLoad(
             f"{name}: {attribute} is a {type(found).__name__}, not an implementation; "
-            "wrap it with numpy_implementation, torch_implementation or array_implementation from conformance.implementations"
+            "wrap it with numpy_implementation, or torch_, jax_ or array_implementation, from conformance.implementations"
         )
     return cast("Implementation", found)
 
@@ -86,15 +99,53 @@ def _target(name: str) -> str:
     return name if ":" in name else plugged().get(name, (name, ""))[0]
 
 
+def _place(name: str) -> tuple[str, str]:
+    """The module, or the path of the file, and the attribute. Raises UnknownImplementation."""
+    module_name, _, attribute = _target(name).rpartition(":")
+    if not module_name or not attribute:
+        shipped = ", ".join([*SHIPPED, *plugged()])
+        raise UnknownImplementation(
+            f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute, "
+            "or 'process:command line of a program'"
+        )
+    return module_name, attribute
+
+
 def _import_module(name: str, module_name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
-        hint = f"pip install 'dpo-conformance[{missing}]'" if name in SHIPPED else f"is {missing} installed here?"
-        raise CannotLoad(f"{name}: no module named {missing!r}; {hint}") from error
+        raise CannotLoad(f"{name}: no module named {missing!r}; {_hint(name, missing)}") from error
+    except PackageNotFoundError as error:
+        raise CannotLoad(f"{name}: no distribution {error.name!r}; {_hint(name, error.name)}") from error
     except (Exception, SystemExit) as error:
         raise CannotLoad(f"{name}: importing {module_name} raised {type(error).__name__}: {error}") from error
+
+
+def _hint(name: str, missing: str) -> str:
+    """What to do about a missing package: for a shipped implementation, the two ways to have it."""
+    needed = requirements(name) if name in SHIPPED else None
+    if needed is None:
+        return f"is {missing} installed here?"
+    return f"{needed.command}, or dpo-conformance run --isolated {name}"
+
+
+def requirements(name: str) -> Requirements | None:
+    """What the file of an implementation says that it needs, without importing it; None where it says nothing.
+
+    name: a shipped name, or path/to/file.py:attribute; of package.module:attribute nothing is known before it is
+    imported. Raises UnknownImplementation, BadRequirements, and CannotLoad for a file that is not there.
+    """
+    module, _ = _place(name)
+    path = Path(module) if module.endswith(".py") else Path(__file__).with_name(f"{module.rpartition('.')[2]}.py")
+    if name not in SHIPPED and not module.endswith(".py"):
+        return None
+    if not path.is_file():
+        raise CannotLoad(f"{path}: no such file")
+    from conformance.implementations.requirements import read_requirements  # noqa: PLC0415 - to judge needs no packaging
+
+    return read_requirements(path)
 
 
 def _import_file(path: Path) -> ModuleType:

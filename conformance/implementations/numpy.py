@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.26"]
+# ///
 """NumPy implementations: any plain function of arrays, and the two that ship, `numpy` and `numpy-naive`."""
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -41,9 +45,11 @@ class NumpyImplementation:
         claimed: Claims,
         gradient: Partials | None,
         metrics: MetricFunction | None,
+        library: str | None = None,
     ) -> None:
         self.name = name
         self.claims = claimed
+        self.library = library
         self._function = function
         self._gradient = gradient
         self._metrics = metrics
@@ -55,8 +61,8 @@ class NumpyImplementation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """NumPy's version."""
-        return {"numpy": np.__version__}
+        """The library's version and NumPy's."""
+        return library_version(self.library) | {"numpy": np.__version__}
 
     def unavailable(self) -> str | None:
         """NumPy runs everywhere."""
@@ -147,6 +153,8 @@ def numpy_implementation(
     subnormals: str | None = ...,
     gradient: Partials | None = ...,
     metrics: MetricFunction | None = ...,
+    library: str | None = ...,
+    notes: Mapping[str, str] | None = ...,
 ) -> NumpyImplementation: ...
 
 
@@ -161,6 +169,8 @@ def numpy_implementation(
     subnormals: str | None = ...,
     gradient: Partials | None = ...,
     metrics: MetricFunction | None = ...,
+    library: str | None = ...,
+    notes: Mapping[str, str] | None = ...,
 ) -> Callable[[Loss], NumpyImplementation]: ...
 
 
@@ -174,6 +184,8 @@ def numpy_implementation(
     subnormals: str | None = None,
     gradient: Partials | None = None,
     metrics: MetricFunction | None = None,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> NumpyImplementation | Callable[[Loss], NumpyImplementation]:
     """A plain function of NumPy arrays becomes an implementation, as a call or as a decorator.
 
@@ -185,7 +197,9 @@ def numpy_implementation(
     metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
-    subnormals: "flush" if it is known to replace subnormal results by zero. Raises BadClaim.
+    subnormals: "flush" if it is known to replace subnormal results by zero. library: the installed distribution that is
+    judged, whose version the record states. notes: by clause, what is
+    known of conduct that violates it. Raises BadClaim.
     """
     claimed = claims(
         dtypes=dtypes,
@@ -194,11 +208,12 @@ def numpy_implementation(
         subnormals=subnormals,
         gradient=gradient is not None,
         metrics=metrics is not None,
+        notes=notes,
     )
 
     def wrap(loss: Loss) -> NumpyImplementation:
         label = name or str(getattr(loss, "__name__", "function"))
-        return NumpyImplementation(loss, label, claimed, gradient, metrics)
+        return NumpyImplementation(loss, label, claimed, gradient, metrics, library)
 
     return wrap if function is None else wrap(function)
 
@@ -271,5 +286,5 @@ def _naive_loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_s
     return mixed
 
 
-STABLE = numpy_implementation(_stable_loss, name="numpy", gradient=_stable_gradient, metrics=_metrics)
+STABLE = numpy_implementation(_stable_loss, name="numpy", gradient=_stable_gradient, metrics=_metrics, library="numpy")
 NAIVE = numpy_implementation(_naive_loss, name="numpy-naive")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from conformance.errors import BadClaim
@@ -25,7 +25,8 @@ class Claims:
 
     formats: the formats it computes in. reduction: "none" (per-pair losses) or "mean" (one number a batch).
     options: which of beta and label_smoothing it honours. subnormals: "gradual", or "flush" where it replaces
-    subnormal results by zero; None where it says nothing. gradient, metrics: whether it gives them.
+    subnormal results by zero; None where it says nothing. gradient, metrics: whether it gives them. notes: by clause,
+    what is known of conduct that violates it: its documentation, an issue, the cause. It is shown and excuses nothing.
     """
 
     formats: tuple[Format, ...] = FORMATS
@@ -34,6 +35,7 @@ class Claims:
     subnormals: Subnormals | None = None
     gradient: bool = True
     metrics: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
         """The claims as JSON's own types."""
@@ -44,6 +46,7 @@ class Claims:
             "subnormals": self.subnormals,
             "gradient": self.gradient,
             "metrics": self.metrics,
+            "notes": dict(self.notes),
         }
 
 
@@ -55,6 +58,7 @@ def claims(
     subnormals: str | None,
     gradient: bool,
     metrics: bool,
+    notes: Mapping[str, str] | None = None,
 ) -> Claims:
     """The claims, checked. Raises BadClaim, naming the keyword, its value and what is allowed."""
     if isinstance(dtypes, str) or (dtypes is not None and not dtypes):
@@ -69,7 +73,7 @@ def claims(
         raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
     if subnormals not in {"gradual", "flush", None}:
         raise BadClaim(f"subnormals = {subnormals!r}: 'gradual' or 'flush'")
-    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics)  # type: ignore[arg-type]
+    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 from conformance.errors import Misbehaviour
@@ -43,3 +44,11 @@ def read_metrics(result: object) -> dict[str, float]:
     if missing:
         raise Misbehaviour("wrong type", f"metrics: no {', '.join(missing)}")
     return {name: called(float, result[name]) for name in METRICS}
+
+
+def library_version(library: str | None) -> dict[str, str]:
+    """The judged library's name and installed version, under the key `library`; nothing where none is named.
+
+    Raises PackageNotFoundError for a distribution that is not installed.
+    """
+    return {} if library is None else {"library": f"{library} {version(library)}"}

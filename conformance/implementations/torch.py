@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.4"]
+# ///
 """PyTorch implementations: any plain function of tensors on any device, and the ones that ship.
 
 `torch`, `torch-compile` and `torch-cuda` are one stable function; `torch-naive` is log of sigmoid.
@@ -17,7 +21,7 @@ from torch import Tensor
 
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -48,9 +52,11 @@ class TorchImplementation:
         device: str,
         compiled: bool,
         metrics: MetricFunction | None,
+        library: str | None = None,
     ) -> None:
         self.name = name
         self.claims = claimed
+        self.library = library
         self.device = torch.device(device)
         self._plain = function
         self._compiled = compiled
@@ -81,8 +87,9 @@ class TorchImplementation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Torch's version, the device and its name, and the number of threads."""
-        facts = {"torch": torch.__version__, "device": str(self.device), "threads": str(torch.get_num_threads())}
+        """The library's version and torch's, the device and its name, and the number of threads."""
+        facts = library_version(self.library)
+        facts |= {"torch": torch.__version__, "device": str(self.device), "threads": str(torch.get_num_threads())}
         if self.device.type == "cuda" and torch.cuda.is_available():
             facts["device name"] = torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(torch.version.cuda)
@@ -215,6 +222,8 @@ def torch_implementation(
     device: str = ...,
     compile: bool = ...,
     metrics: MetricFunction | None = ...,
+    library: str | None = ...,
+    notes: Mapping[str, str] | None = ...,
 ) -> TorchImplementation: ...
 
 
@@ -230,6 +239,8 @@ def torch_implementation(
     device: str = ...,
     compile: bool = ...,
     metrics: MetricFunction | None = ...,
+    library: str | None = ...,
+    notes: Mapping[str, str] | None = ...,
 ) -> Callable[[Loss], TorchImplementation]: ...
 
 
@@ -244,6 +255,8 @@ def torch_implementation(
     device: str = "cpu",
     compile: bool = False,  # noqa: A002
     metrics: MetricFunction | None = None,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> TorchImplementation | Callable[[Loss], TorchImplementation]:
     """A plain function of torch tensors becomes an implementation, as a call or as a decorator.
 
@@ -254,7 +267,8 @@ def torch_implementation(
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
     subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it.
-    Raises BadClaim.
+    library: the installed distribution that is judged, whose version the record states. notes: by clause, what is
+    known of conduct that violates it. Raises BadClaim.
     """
     claimed = claims(
         dtypes=dtypes,
@@ -263,6 +277,7 @@ def torch_implementation(
         subnormals=subnormals,
         gradient=True,
         metrics=metrics is not None,
+        notes=notes,
     )
     try:
         torch.device(device)
@@ -271,7 +286,7 @@ def torch_implementation(
 
     def wrap(loss: Loss) -> TorchImplementation:
         label = name or str(getattr(loss, "__name__", "function"))
-        return TorchImplementation(loss, label, claimed, device, compile, metrics)
+        return TorchImplementation(loss, label, claimed, device, compile, metrics, library)
 
     return wrap if function is None else wrap(function)
 
@@ -312,7 +327,7 @@ def _metrics(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_
     }
 
 
-CPU = torch_implementation(_stable_loss, name="torch", metrics=_metrics)
-COMPILED = torch_implementation(_stable_loss, name="torch-compile", compile=True, metrics=_metrics)
-CUDA = torch_implementation(_stable_loss, name="torch-cuda", device="cuda", metrics=_metrics)
+CPU = torch_implementation(_stable_loss, name="torch", metrics=_metrics, library="torch")
+COMPILED = torch_implementation(_stable_loss, name="torch-compile", compile=True, metrics=_metrics, library="torch")
+CUDA = torch_implementation(_stable_loss, name="torch-cuda", device="cuda", metrics=_metrics, library="torch")
 NAIVE = torch_implementation(_naive_loss, name="torch-naive")

@@ -197,7 +197,7 @@ def test_an_implementation_that_cannot_be_loaded_is_wrong_usage(answers, monkeyp
     ("arguments", "said"),
     [
         (["run"], "IMPLEMENTATION"),
-        (["run", "jax"], "no implementation 'jax'"),
+        (["run", "mxnet"], "no implementation 'mxnet'"),
         (["run", "none.py:F"], "none.py: no such file"),
         (["run", "none.py:F", "--in-process"], "none.py: no such file"),
         (["run", "numpy", "--dtype", "float8"], "'float8'"),
@@ -220,7 +220,7 @@ def test_progress_is_for_a_terminal_and_literal(answers, monkeypatch, terminal):
     monkeypatch.setattr(
         module, "Console", lambda **_: Console(file=out, force_terminal=terminal, width=100, legacy_windows=False)
     )
-    with module._Bar() as bar:
+    with module.Bar() as bar:
         bar.advance("[/red] mine [bold]", "binary16 CALL-1", 3, 8)
         bar._progress.refresh()
     assert ("[/red] mine [bold] binary16 CALL-1" in out.getvalue()) == terminal
@@ -376,7 +376,8 @@ def test_the_gap_of_one_format(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["--dtype", "float8"], "'float8'"), (["jax", "--dtype", "bfloat16"], "no implementation 'jax'")]
+    ("arguments", "said"),
+    [(["--dtype", "float8"], "'float8'"), (["mxnet", "--dtype", "bfloat16"], "no implementation 'mxnet'")],
 )
 def test_a_gap_that_cannot_be_measured_is_wrong_usage(arguments, said):
     usage(invoke("gap", *arguments), said)

@@ -46,7 +46,7 @@ def test_a_single_number_is_broadcast():
     [
         (("numpy", "float8", -1, -2, -3, -4), UnknownFormat, "float8"),
         (("numpy", "bfloat16", -0.1, -2, -3, -4), NotRepresentable, "0.1"),
-        (("jax", "bfloat16", -1, -2, -3, -4), UnknownImplementation, "jax"),
+        (("mxnet", "bfloat16", -1, -2, -3, -4), UnknownImplementation, "mxnet"),
         (("no/file.py:F", "bfloat16", -1, -2, -3, -4), CannotLoad, "no such file"),
         ((numpy_implementation(lambda *_: None), "bfloat16", -1, -2, -3, -4), Misbehaviour, "NoneType"),
     ],

@@ -25,7 +25,13 @@ nested = SimpleNamespace(deeper=SimpleNamespace(F=F))
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_names_lead_to_implementations_of_that_name(name):
-    assert load(name).name == name
+    try:
+        found = load(name)
+    except CannotLoad as error:
+        if name in {"numpy", "torch", "scipy"} or "no module named" not in str(error):
+            raise
+        pytest.skip(str(error))
+    assert found.name == name
 
 
 def test_a_module_and_its_attribute():
@@ -54,7 +60,7 @@ def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path):
     assert names == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["jax", "", "numpy.py", ":F", "module:", ":"])
+@pytest.mark.parametrize("name", ["mxnet", "", "numpy.py", ":F", "module:", ":"])
 def test_a_name_of_no_known_form_lists_the_forms(name):
     with pytest.raises(UnknownImplementation) as error:
         load(name)
@@ -116,7 +122,9 @@ def test_an_interrupt_at_import_is_the_users(file):
 def test_a_shipped_one_without_its_framework_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "conformance.implementations.torch", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(CannotLoad, match=r"^torch: no module named 'torch'; pip install 'dpo-conformance\[torch\]'$"):
+    with pytest.raises(
+        CannotLoad, match=r"^torch: no module named 'torch'; pip install 'torch>=2.4', or dpo-conformance run --isolated torch$"
+    ):
         load("torch")
     assert load("numpy").name == "numpy"
 

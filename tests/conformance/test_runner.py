@@ -84,7 +84,7 @@ def test_nothing_to_judge_is_a_bad_request():
 
 
 @pytest.mark.parametrize("isolate", [True, False])
-@pytest.mark.parametrize(("name", "error"), [("jax", UnknownImplementation), ("no/file.py:F", CannotLoad)])
+@pytest.mark.parametrize(("name", "error"), [("mxnet", UnknownImplementation), ("no/file.py:F", CannotLoad)])
 def test_a_name_that_leads_nowhere_is_an_error(name, error, isolate):
     with pytest.raises(error):
         judge(name, isolate=isolate)

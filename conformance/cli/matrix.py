@@ -1,0 +1,105 @@
+"""`dpo-conformance matrix`: judge what ships, keep the records, and write the page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.cli.run import INSTALLERS, Bar, prepared
+from conformance.errors import CannotShow, ConformanceError
+from conformance.implementations import SHIPPED
+from conformance.isolation import Interpreter
+from conformance.profiles import PROFILES
+from conformance.runner import judge
+
+LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
+"""Wrong on purpose, or in need of a device."""
+
+
+@click.command("matrix")
+@click.argument("implementations", nargs=-1, metavar="[IMPLEMENTATION]...")
+@click.option("--isolated", is_flag=True, help="Judge each in an environment of its own, made from what it says it needs.")
+@click.option(
+    "--installer", type=click.Choice(INSTALLERS), default="uv", show_default=True, help="What makes those environments."
+)
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
+@click.option(
+    "--docs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs"),
+    show_default=True,
+    help="Where matrix.md and matrix/NAME.json go.",
+)
+@click.option("--page-only", is_flag=True, help="Judge nothing: write the page anew from the records that are there.")
+def command(
+    implementations: tuple[str, ...],
+    isolated: bool,
+    installer: str,
+    profile: str,
+    seed: int,
+    docs: Path,
+    page_only: bool,
+) -> None:
+    """Judge every IMPLEMENTATION that ships (or those given), write a record of each, and the page of all records.
+
+    Without --isolated, only what is installed here can be judged; what cannot is named on standard error, and its
+    earlier record is kept. Where docs/matrix/snippets/show-NAME.py shows its defects by the library alone, it is run there
+    too, and what it prints is kept beside it. The page is made from all records in the folder.
+
+    Exit status: 0 where each was judged, whatever the verdict; 2 where one could not be.
+    """
+    unknown = [name for name in implementations if name not in SHIPPED]
+    if unknown:
+        raise click.UsageError(f"no implementation {', '.join(unknown)}: of {', '.join(SHIPPED)}")
+    names = () if page_only else implementations or tuple(name for name in SHIPPED if name not in LEFT_OUT)
+    folder = docs / "matrix"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        failed = [name for name in names if not _judged(name, folder, isolated, installer, profile, seed)]
+        _write_page(docs)
+    except ConformanceError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror or error}") from error
+    if failed:
+        click.echo(f"Not judged: {', '.join(failed)}.", err=True)
+    sys.exit(2 if failed else 0)
+
+
+def _judged(name: str, folder: Path, isolated: bool, installer: str, profile: str, seed: int) -> bool:
+    """Judge one and keep its record; False where it cannot be loaded or installed, said on standard error."""
+    try:
+        interpreters = prepared([name], installer) if isolated else {}
+        with Bar() as bar:
+            record = judge(name, profile=profile, seed=seed, interpreters=interpreters, progress=bar.advance)
+    except ConformanceError as error:
+        click.echo(str(error), err=True)
+        return False
+    record.write(folder / f"{name}.json")
+    _show(name, folder / "snippets", interpreters.get(name))
+    click.echo(f"{name}: {', '.join(f'{run.format} {run.verdict}' for run in record.runs)}")
+    return True
+
+
+def _show(name: str, folder: Path, interpreter: Interpreter | None) -> None:
+    """Run the snippet that shows its defects, if there is one, where it was judged, and keep what it prints."""
+    snippet = folder / f"show-{name}.py"
+    if not snippet.is_file():
+        return
+    python = sys.executable if interpreter is None else interpreter.python
+    done = subprocess.run([python, str(snippet)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotShow(f"{snippet}: exit status {done.returncode}: {done.stderr.strip()[-500:]}")
+    snippet.with_suffix(".txt").write_text(done.stdout, encoding="utf-8")
+
+
+def _write_page(docs: Path) -> None:
+    from conformance.reports.matrix import read_page, render  # noqa: PLC0415 - reads the records, which is slow to import
+
+    page = docs / "matrix.md"
+    page.write_text(render(read_page(docs / "matrix")), encoding="utf-8")
+    click.echo(f"{page} written.")

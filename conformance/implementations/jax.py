@@ -1,0 +1,257 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["jax[cpu]>=0.5"]
+# ///
+"""JAX implementations: any plain function of JAX arrays, and the two that ship, `jax` and `jax-jit`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, overload
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.numpy import DTYPES
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.inputs.batch import NAMES, Batch
+from oracle import Format
+from oracle.formats import Floats
+
+Loss = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, float, float], jax.Array]
+MetricFunction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, float, float], Mapping[str, Any]]
+Arrays = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+Derivatives = tuple[Floats | None, Floats | None, Floats | None, Floats | None]
+
+
+class JaxImplementation:
+    """A plain function of JAX arrays behind the suite's interface; derivatives come from jax.grad."""
+
+    def __init__(
+        self, function: Loss, name: str, claimed: Claims, jit: bool, metrics: MetricFunction | None, library: str
+    ) -> None:
+        self.name = name
+        self.claims = claimed
+        self.library = library
+        self._plain = function
+        self._function = jax.jit(function, static_argnums=(4, 5)) if jit else function
+        self._metrics = metrics
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> jax.Array:
+        """The plain function itself."""
+        return self._plain(*arguments, **keywords)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The library's version, JAX's and jaxlib's, and the device."""
+        device = jax.devices()[0]
+        versions = {"jax": jax.__version__, "jaxlib": jax.lib.__version__}
+        return library_version(self.library) | versions | {"device": device.platform, "device name": device.device_kind}
+
+    def unavailable(self) -> str | None:
+        """JAX falls back to the CPU where there is nothing else."""
+        return None
+
+    def surroundings(self) -> dict[str, str]:
+        """JAX's options that change results: x64, the default dtype's width, matmul precision, NaN checks."""
+        names = ("jax_enable_x64", "jax_default_matmul_precision", "jax_debug_nans", "jax_numpy_dtype_promotion")
+        return {name: str(getattr(jax.config, name)) for name in names}
+
+    def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
+        """The function's losses, and the derivatives of their sum; JAX arrays have no strides and cannot be written."""
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        with _wide(fmt):
+            arrays = _arrays(batch, fmt)
+            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
+            values, dtype = _read("losses", losses, shape, fmt)
+            derivatives = self._differentiate(arrays, batch, fmt) if gradient else None
+        return Answer(values, derivatives, dtype)
+
+    def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """What the metrics function returned, as floats."""
+        if self._metrics is None:
+            raise Misbehaviour("wrong type", "it has no metrics")
+        with _wide(fmt):
+            return read_metrics(called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing))
+
+    def _differentiate(self, arrays: Arrays, batch: Batch, fmt: Format) -> Derivatives:
+        """jax.grad in the four logps; None for one that the function cuts from the graph (lax.stop_gradient)."""
+        reached: set[int] = set()
+        watches = [_watch(place, reached) for place in range(len(NAMES))]
+
+        def total(*logps: jax.Array) -> jax.Array:
+            watched = (watch(logp) for watch, logp in zip(watches, logps, strict=True))
+            return jnp.sum(self._function(*watched, batch.beta, batch.label_smoothing))  # type: ignore[call-arg]
+
+        parts = called(jax.grad(total, argnums=(0, 1, 2, 3)), *arrays)
+        pc, pr, rc, rr = (
+            _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] if place in reached else None
+            for place, (name, part) in enumerate(zip(NAMES, parts, strict=True))
+        )
+        return pc, pr, rc, rr
+
+
+def _watch(place: int, reached: set[int]) -> Callable[[jax.Array], jax.Array]:
+    """The identity, which notes when a derivative comes back through it that is not zero by construction.
+
+    A stopped gradient and a vanished one are both zeros to jax.grad; only the first is a symbolic zero.
+    """
+
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
+    def identity(x: jax.Array) -> jax.Array:
+        return x
+
+    def forward(x: Any) -> tuple[jax.Array, None]:
+        return x.value, None
+
+    def backward(_: None, cotangent: Any) -> tuple[jax.Array]:
+        if isinstance(cotangent, SymbolicZero):
+            return (jnp.zeros(cotangent.shape, cotangent.dtype),)
+        reached.add(place)
+        return (cotangent,)
+
+    identity.defvjp(forward, backward, symbolic_zeros=True)
+    watched: Callable[[jax.Array], jax.Array] = identity
+    return watched
+
+
+@contextlib.contextmanager
+def _wide(fmt: Format) -> Iterator[None]:
+    """64-bit types for binary64, which JAX would turn into binary32; its own default for the others."""
+    if fmt.width <= 32:
+        yield
+        return
+    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
+        yield
+
+
+def _arrays(batch: Batch, fmt: Format) -> Arrays:
+    """The four logps as JAX arrays of the format's dtype, from their bit patterns."""
+    pc, pr, rc, rr = (jnp.asarray(fmt.encode(values).view(DTYPES[fmt.name])) for values in batch.logps)
+    return pc, pr, rc, rr
+
+
+def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
+    """A returned array as exact float64 values, with its own dtype's name."""
+    if not isinstance(result, jax.Array):
+        raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a JAX array was promised")
+    check_shape(what, result.shape, shape)
+    real = jnp.issubdtype(result.dtype, jnp.floating)
+    check_dtype(what, str(result.dtype), int(ml_dtypes.finfo(result.dtype).nmant) + 1 if real else None, fmt)
+    return np.asarray(result).astype(np.float64), str(result.dtype)
+
+
+@overload
+def jax_implementation(
+    function: Loss,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    jit: bool = ...,
+    metrics: MetricFunction | None = ...,
+    library: str = ...,
+    notes: Mapping[str, str] | None = ...,
+) -> JaxImplementation: ...
+
+
+@overload
+def jax_implementation(
+    function: None = None,
+    *,
+    name: str | None = ...,
+    dtypes: Collection[str | Format] | None = ...,
+    reduction: str = ...,
+    options: Collection[str] = ...,
+    subnormals: str | None = ...,
+    jit: bool = ...,
+    metrics: MetricFunction | None = ...,
+    library: str = ...,
+    notes: Mapping[str, str] | None = ...,
+) -> Callable[[Loss], JaxImplementation]: ...
+
+
+def jax_implementation(
+    function: Loss | None = None,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    reduction: str = "none",
+    options: Collection[str] = OPTIONS,
+    subnormals: str | None = None,
+    jit: bool = False,
+    metrics: MetricFunction | None = None,
+    library: str = "jax",
+    notes: Mapping[str, str] | None = None,
+) -> JaxImplementation | Callable[[Loss], JaxImplementation]:
+    """A plain function of JAX arrays becomes an implementation, as a call or as a decorator.
+
+    function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
+    takes four arrays of shape (n,) in the judged dtype, and beta and label_smoothing as Python floats, and returns
+    losses of shape (n,), or one number with reduction="mean". Derivatives come from jax.grad; a reference behind
+    lax.stop_gradient is taken as detached. 64-bit types are enabled for binary64 alone, around each call.
+    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+
+    dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
+    subnormals: "flush" if it is known to replace subnormal results by zero, as XLA does on the CPU. jit: judge jax.jit
+    of it, with beta and label_smoothing static. library: the installed distribution that is judged, whose version the
+    record states. notes: by clause, what is
+    known of conduct that violates it. Raises BadClaim.
+    """
+    claimed = claims(
+        dtypes=dtypes,
+        reduction=reduction,
+        options=options,
+        subnormals=subnormals,
+        gradient=True,
+        metrics=metrics is not None,
+        notes=notes,
+    )
+
+    def wrap(loss: Loss) -> JaxImplementation:
+        label = name or str(getattr(loss, "__name__", "function"))
+        return JaxImplementation(loss, label, claimed, jit, metrics, library)
+
+    return wrap if function is None else wrap(function)
+
+
+# -- the two that ship -------------------------------------------------------------------------------------------------
+
+
+def _loss(pc: jax.Array, pr: jax.Array, rc: jax.Array, rr: jax.Array, beta: float, label_smoothing: float) -> jax.Array:
+    z = beta * ((pc - rc) - (pr - rr))
+    losses = -jax.nn.log_sigmoid(z)
+    if label_smoothing == 0:
+        return losses
+    return (1 - label_smoothing) * losses - label_smoothing * jax.nn.log_sigmoid(-z)
+
+
+def _metrics(pc: jax.Array, pr: jax.Array, rc: jax.Array, rr: jax.Array, beta: float, label_smoothing: float) -> dict[str, Any]:
+    """Accumulated by NumPy in float64, whatever the dtype."""
+    chosen, rejected = pc - rc, pr - rr
+    margin = chosen - rejected
+    return {
+        "accuracy": np.mean(np.asarray(beta * margin > 0), dtype=np.float64),
+        "margin": np.mean(np.asarray(margin), dtype=np.float64),
+        "chosen_logratio": np.mean(np.asarray(chosen), dtype=np.float64),
+        "rejected_logratio": np.mean(np.asarray(rejected), dtype=np.float64),
+    }
+
+
+NOTES = {
+    "KERNEL-2": "the derivative is exp(x - logaddexp(x, 0)), whose exponent carries the rounding error of the loss itself: "
+    "up to half an ulp of z, which is 32 ulp of a derivative near 1 "
+    "(the same expression as in https://github.com/jax-ml/jax/issues/40387)"
+}
+EAGER = jax_implementation(_loss, name="jax", subnormals="flush", metrics=_metrics, notes=NOTES)
+JITTED = jax_implementation(_loss, name="jax-jit", subnormals="flush", jit=True, metrics=_metrics, notes=NOTES)

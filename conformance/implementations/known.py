@@ -1,0 +1,29 @@
+"""What is known of conduct that several libraries share: notes that their wrappers carry, by clause."""
+
+from __future__ import annotations
+
+ALWAYS_MIXES = {
+    "SPECIAL-2": "the two terms are mixed at label_smoothing = 0 too, where the second is 0 times infinity",
+}
+"""The loss is (1 - eps) softplus(-z) + eps softplus(z) whatever eps is."""
+
+_ON_SMOOTHING = (
+    "CALL-6",
+    "DEF-1",
+    "DEF-2",
+    "GRAD-3",
+    "GRAD-5",
+    "OPTION-2",
+    "PROPERTY-1",
+    "PROPERTY-2",
+    "REDUCE-1",
+    "SMOOTH-1",
+    "SMOOTH-2",
+    "SMOOTH-3",
+    "SPECIAL-9",
+)
+
+
+def smoothing_ignored(text: str) -> dict[str, str]:
+    """The same note at every clause that an ignored label_smoothing violates."""
+    return dict.fromkeys(_ON_SMOOTHING, text)

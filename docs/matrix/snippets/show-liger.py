@@ -1,0 +1,44 @@
+# /// script
+# dependencies = ["liger-kernel==0.8.5", "torch>=2.4", "triton"]
+#
+# [tool.dpo-conformance]
+# no-deps = ["liger-kernel"]
+# ///
+"""Liger-Kernel 0.8.5: loss_type="sigmoid" takes label_smoothing and does not use it.
+
+OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, PROPERTY-1, PROPERTY-2, REDUCE-1, SMOOTH-1, SMOOTH-2,
+SMOOTH-3 and SPECIAL-9, whose inputs are smoothed. First the loss alone, for one pair with margin 2 and beta 0.1; then the
+fused loss.
+"""
+
+import math
+
+import torch
+from liger_kernel.chunked_loss.dpo_loss import LigerFusedLinearDPOFunction, LigerFusedLinearDPOLoss
+
+z = 0.1 * 2
+logps = [torch.tensor([x], requires_grad=True) for x in (-10.0, -12.0, -11.0, -11.0)]
+target = torch.zeros(2, 1, dtype=torch.long)
+
+
+def loss(logps, eps):
+    pc, pr, rc, rr = logps
+    return LigerFusedLinearDPOFunction.preference_loss_fn(pc, pr, target, rc, rr, beta=0.1, label_smoothing=eps)[0]
+
+
+for eps in (0.0, 0.1, 0.3, 0.5):
+    value = loss(logps, eps)
+    slope = torch.autograd.grad(value, logps[0])[0].item()
+    exact = (1 - eps) * math.log1p(math.exp(-z)) + eps * math.log1p(math.exp(z))
+    exact_slope = -0.1 * (1 / (1 + math.exp(z)) - eps)
+    print(f"label_smoothing {eps}: loss {value.item():.9f}, exact {exact:.9f}; d/d pc {slope:.9f}, exact {exact_slope:.9f}")
+impossible = [torch.tensor([x]) for x in (-12.0, -math.inf, -11.0, -14.0)]
+print("SPECIAL-9: at z = +inf, label_smoothing 0.1:", loss(impossible, 0.1).item(), "where inf is exact")
+
+torch.manual_seed(0)
+weight, reference = torch.randn(7, 4), torch.randn(7, 4)
+states, labels = torch.randn(4, 3, 4), torch.randint(0, 7, (4, 3))
+for eps in (0.0, 0.3):
+    fused = LigerFusedLinearDPOLoss(compiled=False, beta=0.1, label_smoothing=eps)
+    value, _ = fused(weight, states, labels, ref_input=states, ref_weight=reference)
+    print(f"the fused loss, label_smoothing {eps}: {value.item():.9f}")

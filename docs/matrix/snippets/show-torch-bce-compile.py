@@ -1,0 +1,27 @@
+# /// script
+# dependencies = ["torch>=2.4"]
+# ///
+"""PyTorch, binary_cross_entropy_with_logits compiled: its derivative cancels, and an infinite z gives NaN.
+
+KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2; SPECIAL-1, SPECIAL-2 and SPECIAL-9.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+bce = torch.compile(F.binary_cross_entropy_with_logits, dynamic=True)
+
+
+def derivative(x, dtype):
+    z = torch.tensor([x], dtype=dtype, requires_grad=True)
+    return torch.autograd.grad(bce(z, torch.ones_like(z)), z)[0].item()
+
+
+for dtype, x in ((torch.float16, 8.5), (torch.bfloat16, 7.0), (torch.float32, 17.5), (torch.float64, 38.0)):
+    print(f"{dtype} at z = {x}: derivative {derivative(x, dtype)!r}, exact {-1 / (1 + math.exp(x))!r}")
+for clause, x in (("SPECIAL-1", -math.inf), ("SPECIAL-2", math.inf)):
+    z = torch.tensor([x])
+    value = bce(z, torch.ones_like(z)).item()
+    print(f"{clause}: at z = {x} the loss is {value!r} where {'inf' if x < 0 else 0} is exact")

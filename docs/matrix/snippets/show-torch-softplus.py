@@ -1,0 +1,20 @@
+# /// script
+# dependencies = ["torch>=2.4"]
+# ///
+"""PyTorch: softplus in float64 is the identity beyond its threshold 20, and its derivative 1.
+
+KERNEL-1, LOSS-1, LOSS-3, EXTREME-1, SMOOTH-1, BATCH-1, BATCH-3, BATCH-4 and PROPERTY-1 by its value; KERNEL-2, GRAD-1,
+GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2 by its derivative.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+for x in (20.0, 20.000000000000004, 25.0):
+    z = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    value = F.softplus(z)
+    (slope,) = torch.autograd.grad(value, z)
+    exact, exact_slope = x + math.log1p(math.exp(-x)), 1 / (1 + math.exp(-x))
+    print(f"x = {x!r}: softplus {value.item()!r}, exact {exact!r}; derivative {slope.item()!r}, exact {exact_slope!r}")
