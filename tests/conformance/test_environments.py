@@ -107,10 +107,11 @@ def test_one_that_was_left_half_made_is_made_again(calls, mine):
 
 
 def test_without_uv_it_is_said_how_to_get_it(calls, mine, monkeypatch):
+    told = []
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(CannotInstall, match="pip install uv, or --installer pip"):
-        prepare(mine)
-    assert calls() == []
+        prepare(mine, told=told.append)
+    assert calls() == told == []
 
 
 def test_pip_makes_it_from_this_python(calls, mine, monkeypatch):
