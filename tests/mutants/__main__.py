@@ -34,7 +34,11 @@ FIGURES, KILLS = HERE / "figures.json", HERE / "kills.json"
 @click.command()
 @click.option("--profile", type=click.Choice(["quick", "standard"]), default="quick", show_default=True)
 @click.option(
-    "--seeds", type=click.IntRange(min=0), default=1, show_default=True, help="For honest ones; an eighth for means."
+    "--seeds",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="For every other honest one; a twelfth for the rest.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="These mutants or honest ones alone; repeatable.")
 @click.option("--mutants/--no-mutants", default=True, help="Judge the mutants.")
@@ -84,8 +88,9 @@ def _trials(profile: str, seeds: int, mutants: bool, every_clause: bool) -> Iter
 
 
 def _share(honest: Honest, seeds: int) -> int:
-    """An eighth of the seeds for one that returns a mean: it is called once a pair, and costs ten times as much."""
-    return -(-seeds // 8) if honest.build().claims.reduction == "mean" else seeds
+    """All the seeds for every other one; a twelfth for the rest and for means, which are called once a pair and cost ten times."""
+    thorough = HONEST.index(honest) % 2 == 0 and honest.build().claims.reduction == "none"
+    return seeds if thorough else -(-seeds // 12)
 
 
 if __name__ == "__main__":
