@@ -38,7 +38,7 @@ FIGURES, KILLS = HERE / "figures.json", HERE / "kills.json"
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="For every other honest one; a twelfth for the rest.",
+    help="Of every other honest one.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="These mutants or honest ones alone; repeatable.")
 @click.option("--mutants/--no-mutants", default=True, help="Judge the mutants.")
@@ -88,7 +88,7 @@ def _trials(profile: str, seeds: int, mutants: bool, every_clause: bool) -> Iter
 
 
 def _share(honest: Honest, seeds: int) -> int:
-    """All the seeds for every other one; a twelfth for the rest and for means, which are called once a pair and cost ten times."""
+    """All the seeds for every other one; a twelfth for the rest, and for means, which are called once a pair."""
     thorough = HONEST.index(honest) % 2 == 0 and honest.build().claims.reduction == "none"
     return seeds if thorough else -(-seeds // 12)
 
