@@ -41,6 +41,7 @@ class Page:
     beta: float
     eps: float
     flush: bool = False
+    ratios_first: bool = False
 
     @property
     def u(self) -> Number:
@@ -91,7 +92,9 @@ class Page:
         h = self.margin
         ratios, policies = [abs(a - c), abs(b - d)], [abs(a - b), abs(c - d)]
         partials = [abs(h - a), abs(h + b), abs(h + c), abs(h - d)]
-        D = max(2 * sum(ratios), 2 * sum(policies), abs(h) + max(ratios + policies) + max(partials))
+        D = 2 * sum(ratios)
+        if not self.ratios_first:
+            D = max(D, 2 * sum(policies), abs(h) + max(ratios + policies) + max(partials))
         sizes = [abs(x) for x in (a, b, c, d, h, *ratios, *policies, *partials)]
         small = any(0 < x < 8 * Fraction(self.fmt.smallest_normal) for x in sizes)
         least, most = self.range(self.beta)
@@ -108,7 +111,8 @@ class Page:
     # -- the loss --------------------------------------------------------------------------------------------------
 
     def G(self, z: Number) -> Number:
-        return f(z) + real(self.eps) * z
+        eps = real(self.eps)
+        return (1 - eps) * f(z) + eps * f(-z)
 
     def E(self, z: Number) -> Number:
         positive, eps = max(z, mp.mpf(0)), real(self.eps)

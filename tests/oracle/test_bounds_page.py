@@ -28,6 +28,7 @@ OPTIONS = (
     (1e3, 0.3),
     (1e-3, 0.1),
     (2.0, 1e-6),
+    (1.0, 1.0),
 )
 WIDER = {fmt: mp.mpf(2) ** (-29 if fmt is binary32 else -38) for fmt in FORMATS}
 """What the bounds may add to the page, relative to what they allow: 1 + 2**-40 for their own float64 arithmetic, once or
@@ -48,6 +49,7 @@ def rows(fmt: Format, seed: int, beta: float) -> list[tuple[float, ...]]:
     z = np.concatenate([z, -z])
     columns.append(np.array([np.minimum(z, 0), np.minimum(-z, 0), 0 * z, 0 * z]))
     columns.append(fmt.round_array(-fmt.smallest_normal * rng.uniform(0, 9, (4, 3))))
+    columns.append(-fmt.smallest_normal * np.array([7.5, 8.0, 8.5]) * np.array([[1.0], [0.0], [0.0], [0.0]]))
     return [tuple(float(x) for x in row) for row in np.concatenate(columns, axis=1).T]
 
 
@@ -74,12 +76,32 @@ def fmt(request: pytest.FixtureRequest) -> Format:
     return found
 
 
-def test_the_logits_error_is_the_pages(fmt: Format) -> None:
+@pytest.mark.parametrize("ratios_first", [False, True], ids=["every order", "ratios first"])
+def test_the_logits_error_is_the_pages(fmt: Format, ratios_first: bool) -> None:
     for pairs, pages in judged(fmt):
-        down, up = bounds.logit_error(pairs, fmt)
+        down, up = bounds.logit_error(pairs, fmt, ratios_first=ratios_first)
         for i, page in enumerate(pages):
-            for got, want in zip((down[i], up[i]), page.logit_error(), strict=True):
+            of_page = replace(page, ratios_first=ratios_first).logit_error()
+            for got, want in zip((down[i], up[i]), of_page, strict=True):
                 assert want <= real(got) <= want * (1 + WIDER[fmt]), page
+
+
+def test_the_error_of_huge_logits_is_the_pages() -> None:
+    for row in ((-1.2e308, -2e307, -1e308, -5e307), (-1.5 * 2.0**1000, -(2.0**990), 0.0, -(2.0**998))):
+        down, up = bounds.logit_error(Pairs(*np.array([row]).T, 1e-3, 0.0), binary64)
+        for got, want in zip((down[0], up[0]), Page(binary64, row, 1e-3, 0.0).logit_error(), strict=True):
+            assert want <= real(got) <= want * (1 + WIDER[binary64])
+
+
+def test_the_loss_of_log_ratios_first_is_the_pages(fmt: Format) -> None:
+    logps = rows(fmt, 21, 0.5)
+    each = bounds.loss(Pairs(*np.array(logps).T, 0.5, 0.0), fmt, ratios_first=True)
+    for i, row in enumerate(logps):
+        page = Page(fmt, row, 0.5, 0.0, ratios_first=True)
+        low, exact, high = page.loss()
+        spread = WIDER[fmt] * (1 + max(page.logit_error()))
+        assert_end(middle(each.low, i), low, exact + abs(low), (exact - low) * spread, -1)
+        assert_end(middle(each.high, i), high, exact + abs(high), (high - exact) * spread, 1)
 
 
 @pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flush"])
@@ -90,7 +112,8 @@ def test_the_interval_is_the_pages(fmt: Format, quantity: str, flush: bool) -> N
         for i, page in enumerate(pages):
             page = Page(page.fmt, page.logps, page.beta, page.eps, flush)  # noqa: PLW2901
             low, exact, high = getattr(page, quantity)()
-            size = abs(exact) + (1 + page.eps) * abs(page.beta) if quantity == "gradient" else abs(exact)
+            terms = (1 + page.eps) * abs(page.beta) if quantity == "gradient" else abs(page.z) * (page.eps > 0.5)
+            size = abs(exact) + terms  # where the result is a difference, its ball is relative to its terms
             assert abs(middle(each.exact, i) - exact) <= noise(size), page
             spread = WIDER[fmt] * (1 + max(page.logit_error()))  # an exponential magnifies it by delta_z
             assert_end(middle(each.low, i), low, size + abs(low), (exact - low) * spread, -1)
