@@ -72,10 +72,11 @@ class RunShown:
     def counts(self) -> str:
         """How many clauses came to which verdict."""
         counted = Counter((finding.verdict, finding.level) for finding in self.run.findings)
-        every = {verdict: counted[verdict, Level.MUST] + counted[verdict, Level.SHOULD] for verdict in Verdict}
-        told = {f"{level} violated": counted[Verdict.VIOLATES, level] for level in Level}
-        told = {"conform": every[Verdict.CONFORMS], **told, **{str(v): every[v] for v in (Verdict.NOT_CLAIMED, Verdict.NOT_RUN)}}
-        return ", ".join(f"{count} {name}" for name, count in told.items() if count)
+        of = {verdict: sum(counted[verdict, level] for level in Level) for verdict in Verdict}
+        told = [(of[Verdict.CONFORMS], "conform")]
+        told += [(counted[Verdict.VIOLATES, level], f"{level} violated") for level in Level]
+        told += [(of[verdict], str(verdict)) for verdict in (Verdict.NOT_CLAIMED, Verdict.NOT_RUN)]
+        return ", ".join(f"{count} {name}" for count, name in told if count)
 
     @property
     def grades(self) -> tuple[str, str]:

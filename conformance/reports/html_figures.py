@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from conformance.reports import sweep_plot, words
@@ -143,9 +144,7 @@ def figures(sweeps: Sequence[Report]) -> Iterator[Figure]:
     groups: dict[tuple[str, str], list[Swept]] = {}
     for report in sweeps:
         for name, judgement in columns(report):
-            quantity = "derivatives" if name != "loss" else name
-            if name in {"loss", "derivatives"} or judgement.quantity.endswith("policy_chosen_logps"):
-                groups.setdefault((report.format, quantity), []).append((report, judgement))
+            groups.setdefault((report.format, name), []).append((report, judgement))
     for (fmt, quantity), swept in groups.items():
         yield _figure(f"{quantity} in {fmt}", swept)
 
@@ -177,10 +176,8 @@ def _panel(swept: Sequence[Swept], side: int, left: float, width: float, top: fl
     ends = [sweep_plot.window(bins, sweep_plot.farthest(report, side)) for _, report, bins in found]
     low, high = min(first for first, _ in ends), max(last for _, last in ends)
     axis = _Axis(left, width, side, low, high)
-    drawn = [
-        Curve(place % STYLES, swept[place][0].implementation, _path(axis, bins, min(high, sweep_plot.farthest(report, side)), top))
-        for place, report, bins in found
-    ]
+    paths = [_path(axis, bins, sweep_plot.farthest(report, side), top) for _, report, bins in found]
+    drawn = [Curve(found[i][0] % STYLES, found[i][1].implementation, path) for i, path in enumerate(paths)]
     preferred = "z > 0: the chosen response is preferred" if side > 0 else "z < 0: the rejected response is preferred"
     return Panel(left, width, preferred, tuple(axis.ticks()), tuple(drawn))
 
@@ -189,8 +186,8 @@ def _path(axis: _Axis, bins: Sequence[tuple[float, float]], end: float, top: flo
     """Steps: each bin's worst error from its own first logit to the next bin's."""
     inside = [(place, error) for place, error in bins if place < axis.high]
     places = [max(place, axis.low) for place, _ in inside] + [max(min(end, axis.high), axis.low)]
-    steps = [(a, b, error) for (a, b), (_, error) in zip(zip(places, places[1:], strict=False), inside, strict=True) if b > a]
-    parts = [f"{axis.x(a)} {_ulp_y(error, top)}L{axis.x(b)} {_ulp_y(error, top)}" for a, b, error in steps]
+    steps = [(ends, error) for ends, (_, error) in zip(pairwise(places), inside, strict=True) if ends[1] > ends[0]]
+    parts = [f"{axis.x(a)} {_ulp_y(error, top)}L{axis.x(b)} {_ulp_y(error, top)}" for (a, b), error in steps]
     return f"M{'L'.join(parts)}" if parts else ""
 
 
@@ -233,10 +230,7 @@ class _Axis(NamedTuple):
 
 def _ulp_y(error: float, top: float) -> float:
     held = min(max(error, 0.0), top)
-    if top <= sweep_plot.LINEAR:
-        share = held / top
-    else:
-        share = math.log(max(held, FLOOR) / FLOOR) / math.log(top / FLOOR)
+    share = held / top if top <= sweep_plot.LINEAR else math.log(max(held, FLOOR) / FLOOR) / math.log(top / FLOOR)
     return round(TOP + HIGH * (1 - share), 2)
 
 

@@ -24,12 +24,13 @@ def installed():
 
 
 class Chromium:
-    """A browser with one page. `told` holds what the console, the log and uncaught errors said since the last visit."""
+    """A browser with one page. Since the last visit: `told`, what the console, the log and uncaught errors said;
+    `requested`, the addresses that were asked for; `dialogs`, how many opened."""
 
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         (their_in, self._out), (self._in, their_out) = os.pipe(), os.pipe()
-        command = ["sh", "-c", f'exec "$@" 3<&{their_in} 4>&{their_out}', "sh", installed(), *FLAGS]
+        command = ["bash", "-c", f'exec "$@" 3<&{their_in} 4>&{their_out}', "bash", installed(), *FLAGS]
         self._process = subprocess.Popen(
             [*command, f"--user-data-dir={self._folder.name}", "about:blank"],
             pass_fds=(their_in, their_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -37,7 +38,7 @@ class Chromium:
         os.close(their_in)
         os.close(their_out)
         self._buffer, self._numbers, self._session, self._events = b"", count(1), None, []
-        self.told, self.requested = [], []
+        self.told, self.requested, self.dialogs = [], [], 0
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -45,16 +46,20 @@ class Chromium:
 
     def call(self, method, **parameters):
         """The result of a DevTools command; what the page says meanwhile is kept."""
-        number = next(self._numbers)
-        message = {"id": number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
+        number = self._send(method, **parameters)
         while True:
             answer = self._read()
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
+
+    def _send(self, method, **parameters):
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        return number
 
     def _read(self):
         deadline = time.monotonic() + SECONDS
@@ -75,12 +80,15 @@ class Chromium:
             self.told.append(parameters["entry"]["text"])
         elif message.get("method") == "Network.requestWillBeSent":
             self.requested.append(parameters["request"]["url"])
+        elif message.get("method") == "Page.javascriptDialogOpening":
+            self.dialogs += 1
+            self._send("Page.handleJavaScriptDialog", accept=True)
         return message
 
     def visit(self, path, fragment=""):
         """Open a file, and wait until it has loaded."""
         self._load("about:blank")
-        self.told, self.requested = [], []
+        self.told, self.requested, self.dialogs = [], [], 0
         self._load(f"{Path(path).absolute().as_uri()}{fragment and '#'}{fragment}")
 
     def _load(self, url):
@@ -91,15 +99,16 @@ class Chromium:
 
     def run(self, script):
         """The value of a JavaScript expression on the page, once its promise and a turn of its events are done."""
-        expression = f"(async () => {{ const value = await ({script}); await new Promise(r => setTimeout(r, 20)); return value; }})()"
+        turn = "await new Promise((done) => setTimeout(done, 20))"
+        expression = f"(async () => {{ const value = await ({script}); {turn}; return value; }})()"
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def key(self, name, code, text=""):
         """Press a key."""
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, windowsVirtualKeyCode=code, text=text if kind == "keyDown" else "")
+        for kind, typed in (("keyDown", text), ("keyUp", "")):
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, windowsVirtualKeyCode=code, text=typed)
 
     def close(self):
         """End the browser."""

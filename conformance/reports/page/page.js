@@ -94,7 +94,8 @@
     if (event.target.closest("a[href^='#']")) setTimeout(land);
   });
   addEventListener("hashchange", land);
+  // the browser's own scroll to the fragment, until the page has loaded, takes the focus away again
+  addEventListener("load", () => setTimeout(land));
   fold();
   apply();
-  land();
 })();
