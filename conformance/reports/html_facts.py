@@ -45,7 +45,7 @@ class ClauseShown:
         if finding.points:
             yield "numbers judged", f"{finding.points:,}"
             yield "of them violate", f"{finding.violations:,}"
-        yield from ((name, f"{count:,}") for name, count in finding.counts.items())
+        yield from ((name, f"{count:,}") for name, count in sorted(finding.counts.items()))
         if finding.grade is not None:
             yield "grade", finding.grade
         if finding.worst is not None:
@@ -89,8 +89,14 @@ class RunShown:
     def facts(self) -> Iterator[tuple[str, str]]:
         """What was judged, what it claims, and what judged it."""
         yield "source", self.run.source or "an object of a Python session"
-        yield "judged with", ", ".join(f"{name} {value}" for name, value in self.run.environment.items()) or "nothing told"
-        yield "claims", "; ".join(f"{name} {_claimed(value)}" for name, value in self.run.claims.items()) or "nothing told"
+        yield (
+            "judged with",
+            ", ".join(f"{name} {value}" for name, value in sorted(self.run.environment.items())) or "nothing told",
+        )
+        yield (
+            "claims",
+            "; ".join(f"{name} {_claimed(value)}" for name, value in sorted(self.run.claims.items())) or "nothing told",
+        )
         yield "profile, seed", f"{self.run.profile}, {self.record.seed}"
         yield "time", f"{self.run.seconds:,.1f} s"
 
