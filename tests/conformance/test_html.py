@@ -161,6 +161,11 @@ def test_an_anchor_is_the_name_the_format_and_the_clause_and_stays_when_it_is_ju
     fewer = rendered(record(*one.runs[2:]))
     assert {details.get("id") for details in fewer.all("details", cls="clause")} <= set(anchors)
     assert "r0/mine.bfloat16.CALL-1" in rendered(one, one).ids
+    first, second = run("same", source="1"), run("same", source="2", reason="the second")
+    for runs in ((first, second), (second, first)):
+        page = rendered(record(*runs))
+        (landed,) = (d.get("id") for d in page.all("details", cls="run") if "the second" in said(d))
+        assert landed == f"same~~{hashlib.sha256(b'2').hexdigest()[:8]}.bfloat16", "whatever the order"
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
