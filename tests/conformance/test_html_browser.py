@@ -236,6 +236,7 @@ def test_every_control_and_region_has_a_name_and_headings_leave_out_no_level(ope
     levels = page.run("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => +e.tagName[1])")
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
+    assert page.run("[...document.querySelectorAll('input')].every(e => e.labels.length)"), "a placeholder is no label"
     assert page.run("[...document.querySelectorAll('th')].every(e => e.scope)")
     assert page.run("document.documentElement.lang") == "en"
 
