@@ -13,6 +13,7 @@ from conformance.files import write_whole
 from conformance.record import Record, read
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 FILE = click.Path(dir_okay=False, path_type=Path)
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -34,8 +35,13 @@ def write(path: Path, text: str) -> None:
 
 def read_record(path: Path) -> Record:
     """The record in a file, or wrong usage that says what is wrong with it, and where."""
+    return reading(read, path)
+
+
+def reading(reader: Callable[[Path], T], path: Path) -> T:
+    """What a reader makes of a file, or wrong usage that says what is wrong with it, and where."""
     try:
-        return read(path)
+        return reader(path)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:

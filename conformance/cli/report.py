@@ -1,4 +1,4 @@
-"""`dpo-conformance report`: a saved record, in any form."""
+"""`dpo-conformance report`: a saved record, in any form; several of them as one web page."""
 
 from __future__ import annotations
 
@@ -8,28 +8,57 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from conformance.cli.files import READABLE, check_folders, output, read_record, write
+from conformance.cli.files import READABLE, check_folders, output, read_record, reading, write
 from conformance.record import Record
-from conformance.reports import terminal
+from conformance.reports import html, terminal
 from conformance.reports.forms import FORMS
 
 
 @click.command("report")
-@click.argument("record_file", metavar="RECORD", type=READABLE)
+@click.argument("record_files", metavar="RECORD...", nargs=-1, required=True, type=READABLE)
 @click.option("--form", type=click.Choice(["terminal", *FORMS]), default="terminal", show_default=True)
+@click.option(
+    "--sweep",
+    "sweep_files",
+    multiple=True,
+    metavar="FILE",
+    type=READABLE,
+    help="With --form html: a report that `sweep --json` wrote, drawn over z; repeatable.",
+)
 @output("output", "Write it there and not to standard output.")
-def command(record_file: Path, form: str, output_file: Path | None) -> None:
-    """Render a saved RECORD, as `run` renders it.
+def command(record_files: tuple[Path, ...], form: str, sweep_files: tuple[Path, ...], output_file: Path | None) -> None:
+    """Render a saved RECORD, as `run` renders it; with --form html several, side by side.
 
     Exit status: 0 where it was rendered, whatever it says; 2 for wrong usage, or a record that was truncated or edited.
     """
     check_folders(output=output_file)
-    record = read_record(record_file)
-    text = _terminal(record, output_file is None) if form == "terminal" else FORMS[form](record)
+    if form != "html" and (len(record_files) > 1 or sweep_files):
+        raise click.UsageError(f"--form {form} takes one RECORD and no --sweep; --form html takes several of both")
+    records = [read_record(path) for path in record_files]
+    if form == "html":
+        text = _page(record_files, records, sweep_files)
+    else:
+        text = _terminal(records[0], output_file is None) if form == "terminal" else FORMS[form](records[0])
     if output_file is None:
         click.echo(text, nl=False)
     else:
         write(output_file, text)
+
+
+def _page(paths: tuple[Path, ...], records: list[Record], sweep_files: tuple[Path, ...]) -> str:
+    from conformance.sweep.report import read  # noqa: PLC0415 - NumPy and the oracle, where a sweep is drawn
+
+    sweeps = [reading(read, path) for path in sweep_files]
+    labels = _labels(paths) if len(records) > 1 else [""]
+    return html.page(list(zip(labels, records, strict=True)), sweeps)
+
+
+def _labels(paths: tuple[Path, ...]) -> list[str]:
+    """A name for each record: its file's stem, or the whole path where stems are shared."""
+    stems, whole = [path.stem for path in paths], [str(path) for path in paths]
+    if len(set(whole)) < len(whole):
+        raise click.UsageError(f"{next(path for path in whole if whole.count(path) > 1)} is given twice")
+    return stems if len(set(stems)) == len(stems) else whole
 
 
 def _terminal(record: Record, shown: bool) -> str:

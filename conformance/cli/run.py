@@ -38,6 +38,7 @@ INSTALLERS = ("uv", "pip")
 @output("json", "Write the record there: what `gate`, `diff` and `report` read.")
 @output("markdown", "Write the report there, for a job's summary.")
 @output("junit", "Write the report there, as JUnit XML.")
+@output("html", "Write the report there, as one self-contained web page.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
 def command(
     implementations: tuple[str, ...],
@@ -51,6 +52,7 @@ def command(
     json_file: Path | None,
     markdown_file: Path | None,
     junit_file: Path | None,
+    html_file: Path | None,
     annotations: bool,
 ) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
@@ -65,7 +67,7 @@ def command(
     Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
     be loaded, or one that was judged in no format at all: what was not run is never a pass.
     """
-    files = {"json": json_file, "markdown": markdown_file, "junit": junit_file}
+    files = {"json": json_file, "markdown": markdown_file, "junit": junit_file, "html": html_file}
     check_folders(**files)
     if isolated and in_process:
         raise click.UsageError("--isolated and --in-process exclude each other")

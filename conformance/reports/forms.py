@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.record import Record
-from conformance.reports import github, junit, markdown
+from conformance.reports import github, html, junit, markdown
 
 FORMS: dict[str, Callable[[Record], str]] = {
     "json": Record.to_json,
     "markdown": markdown.render,
     "junit": junit.render,
     "annotations": github.render,
+    "html": html.render,
 }

@@ -14,9 +14,9 @@ from conformance.sweep.report import BEND, Judgement, Report
 from oracle import get_format
 
 _BLUE, _ORANGE, _BLACK, _RED = "#0072B2", "#E69F00", "#000000", "#D55E00"
-_NARROW = 4.0
+NARROW = 4.0
 """A range of |z| that spans no larger a ratio has a linear axis."""
-_LINEAR = 5.0
+LINEAR = 5.0
 """ulp. Up to this worst error the axis is linear."""
 
 
@@ -34,7 +34,7 @@ def plot(report: Report, path: Path) -> None:
     """
     shown = columns(report)
     figure = new_figure(figsize=(11, 1.4 + 2.8 * max(1, len(shown))))
-    sides = [side for side in (-1, 1) if any(_bins(judgement, side) for _, judgement in shown)] or [1]
+    sides = [side for side in (-1, 1) if any(bins_of(judgement, side) for _, judgement in shown)] or [1]
     grid = figure.subplots(max(1, len(shown)), len(sides), sharey="row", squeeze=False)
     for row, (name, judgement) in zip(grid, shown, strict=False):
         for axes, side in zip(row, sides, strict=True):
@@ -49,9 +49,9 @@ def plot(report: Report, path: Path) -> None:
 
 
 def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:
-    bins = _bins(judgement, side)
-    low, high = _window(bins, _end(report, side))
-    top = _height(judgement)
+    bins = bins_of(judgement, side)
+    low, high = window(bins, farthest(report, side))
+    top = height(judgement)
     inside = [(place, error) for place, error in bins if low <= place < high]
     edges = [*(max(place, low) for place, _ in inside), high]
     heights = [min(error, top) for _, error in inside]
@@ -60,7 +60,7 @@ def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:
         axes.stairs(heights, edges, fill=True, color=colour, linewidth=0)
         axes.stairs(heights, edges, color=colour, linewidth=1.2, baseline=None)
     axes.set_xlim(low, high)
-    if high / low > _NARROW:
+    if high / low > NARROW:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda x, _: _tick(side, x))
     else:
@@ -70,13 +70,13 @@ def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:
         axes.invert_xaxis()
     axes.grid(which="major", axis="x", color="#dddddd", linewidth=0.6)
     _limits(axes, report, top)
-    beyond = [(place, error) for place, error in bins if place < low or high <= place < _end(report, side)]
+    beyond = [(place, error) for place, error in bins if place < low or high <= place < farthest(report, side)]
     _notes(axes, report, judgement, side, beyond)
 
 
 def _limits(axes: Any, report: Report, top: float) -> None:
     """The lines that an error is read against, and the scale that holds them."""
-    if top > _LINEAR:
+    if top > LINEAR:
         axes.set_yscale("symlog", linthresh=1.0)
     axes.set_ylim(0, top * 1.25)
     lines = [(0.5, "correctly rounded", _BLACK), (1.0, "1 ulp", _BLACK)]
@@ -111,13 +111,13 @@ def _notes(axes: Any, report: Report, judgement: Judgement, side: int, outside: 
     axes.text(place, 0.96, "\n".join(told), transform=axes.transAxes, ha=align, va="top", fontsize=8, bbox=box)
 
 
-def _bins(judgement: Judgement, side: int) -> list[tuple[float, float]]:
+def bins_of(judgement: Judgement, side: int) -> list[tuple[float, float]]:
     """|z| of the number nearest to 0 and the worst error of each bin of that sign, from 0 outwards."""
     found = [(float.fromhex(peak.nearest), peak.ulp) for peak in judgement.peaks]
     return sorted((abs(z), error) for z, error in found if math.copysign(1, z) == side)
 
 
-def _window(bins: list[tuple[float, float]], end: float) -> tuple[float, float]:
+def window(bins: list[tuple[float, float]], end: float) -> tuple[float, float]:
     """The part of |z| that is drawn: what was swept of the bend, or all of it where the worst error lies elsewhere."""
     low, high = (2.0**k for k in BEND)
     places = [place for place, _ in bins if place > 0]
@@ -129,11 +129,12 @@ def _window(bins: list[tuple[float, float]], end: float) -> tuple[float, float]:
     return (first, last) if last > first else (first, 2 * first)
 
 
-def _end(report: Report, side: int) -> float:
+def farthest(report: Report, side: int) -> float:
+    """The largest |z| of that sign that was swept."""
     return abs(float.fromhex(report.high if side > 0 else report.low))
 
 
-def _height(judgement: Judgement) -> float:
+def height(judgement: Judgement) -> float:
     """The top of the axis: the worst error, held where it is beyond all use."""
     return min(max(judgement.ulp, 1.2), 2.0**24)
 

@@ -149,13 +149,19 @@ def inputs(worst: Worst) -> str:
     return f"({pc:.6g}, {pr:.6g}, {rc:.6g}, {rr:.6g}) β {beta:.6g}{smoothing}"
 
 
+def kernel(run: Run, quantity: str) -> Finding | None:
+    """The finding of the kernel clause of that quantity, "loss" or "d loss", where it was judged."""
+    for finding in run.findings:
+        judged = finding.clause in {"KERNEL-1", "KERNEL-2"} and finding.worst is not None
+        if judged and finding.worst is not None and finding.worst.quantity.startswith(quantity + " "[: quantity != "loss"]):
+            return finding
+    return None
+
+
 def kernel_ulp(run: Run, quantity: str) -> str:
     """The worst error in ulps of the kernel clause of that quantity, "loss" or "d loss"."""
-    for finding in run.findings:
-        kernel = finding.clause in {"KERNEL-1", "KERNEL-2"} and finding.worst is not None
-        if kernel and finding.worst is not None and finding.worst.quantity.startswith(quantity + " "[: quantity != "loss"]):
-            return figure(finding.worst.ulp)
-    return ""
+    finding = kernel(run, quantity)
+    return "" if finding is None or finding.worst is None else figure(finding.worst.ulp)
 
 
 def worst_rho(run: Run) -> str:

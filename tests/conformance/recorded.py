@@ -15,6 +15,21 @@ CLAIMS = {
     "subnormals": None,
 }
 
+HOSTILE = [
+    "<script>&|",
+    "]]>--><!--",
+    "</pre></details><h1>x",
+    "`code` *bold* _it_ [a](javascript:x) ![i](x)",
+    "a|b\\|c\n# d",
+    "::error::x%0A,title=y",
+    "\x1b[31mred\x00\x07\ud800",
+    "&lt;b&gt; &#124;",
+    "www.example.org @someone #1 https://example.org",
+    ":smile: $x^2$ :+1:",
+    "日本語 ✓",
+]
+"""Texts that are markup somewhere."""
+
 
 def worst(ulp=3.0, rho=0.25, quantity="loss", values=(0.0, -2.5, 0.0, 0.0), got=0.25):
     """A worst point; at beta 1, as the kernel is fed."""
@@ -70,3 +85,11 @@ def with_run(one, which=0, **fields):
 def without(one, clause, which=0):
     """The record without one clause of one run."""
     return with_run(one, which, findings=tuple(f for f in one.runs[which].findings if f.clause != clause))
+
+
+def hostile(text):
+    """A record in which that text stands wherever a text may stand."""
+    notes = (finding("CALL-1", verdict=Verdict.NOT_RUN, note=text), finding("LOSS-1", verdict=Verdict.VIOLATES, note=text))
+    found = (*notes, finding("KERNEL-5", Level.SHOULD, Verdict.VIOLATES, note=text))
+    runs = [run(text, findings=found, source=f"{text}.py:F"), run(text, "binary32", (), verdict=Verdict.NOT_RUN, reason=text)]
+    return record(*runs, environment={"cpu": text, "machine": text, "system": text}, created=text)

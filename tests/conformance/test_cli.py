@@ -127,10 +127,12 @@ def test_options_reach_the_judge(answers):
     assert second.items() >= {"dtypes": None, "profile": "quick", "seed": 0, "isolate": False, "time_limit": 9.0}.items()
 
 
-FORMS = {"json": '"schema": 2', "markdown": "## dpo-conformance", "junit": "<testsuites "}
+FORMS = {"json": '"schema": 2', "markdown": "## dpo-conformance", "junit": "<testsuites ", "html": "<!DOCTYPE html>"}
 
 
-@pytest.mark.parametrize("forms", [["json"], ["markdown"], ["junit"], ["annotations"], [*FORMS, "annotations"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "forms", [["json"], ["markdown"], ["junit"], ["html"], ["annotations"], [*FORMS, "annotations"]], ids=" ".join
+)
 @pytest.mark.parametrize(("status", "verdict"), [(0, CONFORMS), (1, VIOLATES), (2, NOT_RUN)])
 def test_every_form_of_output_has_the_exit_code_of_the_verdict(answers, tmp_path, forms, status, verdict):
     answers(verdict)

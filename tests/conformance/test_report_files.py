@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
-from recorded import changed, finding, record, run, with_run, without, worst
+from recorded import HOSTILE, changed, finding, hostile, record, run, with_run, without, worst
 
 from conformance.clauses import CLAUSES
 from conformance.cli import main
@@ -18,27 +18,6 @@ from conformance.reports import gate_junit, gate_markdown, github, junit, markdo
 from conformance.reports.forms import FORMS
 
 CONFORMS, VIOLATES, NOT_CLAIMED, NOT_RUN = Verdict
-HOSTILE = [
-    "<script>&|",
-    "]]>--><!--",
-    "</pre></details><h1>x",
-    "`code` *bold* _it_ [a](javascript:x) ![i](x)",
-    "a|b\\|c\n# d",
-    "::error::x%0A,title=y",
-    "\x1b[31mred\x00\x07\ud800",
-    "&lt;b&gt; &#124;",
-    "www.example.org @someone #1 https://example.org",
-    ":smile: $x^2$ :+1:",
-    "日本語 ✓",
-]
-
-
-def hostile(text):
-    """A record in which that text stands wherever a text may stand."""
-    notes = (finding("CALL-1", verdict=NOT_RUN, note=text), finding("LOSS-1", verdict=VIOLATES, note=text))
-    found = (*notes, finding("KERNEL-5", Level.SHOULD, VIOLATES, note=text))
-    runs = [run(text, findings=found, source=f"{text}.py:F"), run(text, "binary32", (), verdict=NOT_RUN, reason=text)]
-    return record(*runs, environment={"cpu": text, "machine": text, "system": text}, created=text)
 
 
 def decisions(text):

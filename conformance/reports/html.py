@@ -1,0 +1,92 @@
+"""The web page: one file that needs no network, from one record or from several side by side."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from conformance.record import Level, Record, Verdict
+from conformance.reports import words
+
+FOLDER = "reports/page"
+"""Where the templates, the style and the script lie, within the package."""
+
+
+def render(record: Record) -> str:
+    """The page of one record."""
+    return page([("", record)])
+
+
+def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> str:
+    """The page of several records, each with a label that tells it from the others, and of reports of sweeps.
+
+    The labels are shown and are part of the links, where there is more than one record. Sweeps are of
+    conformance.sweep.report.Report; those of one format are drawn over z in one figure.
+    """
+    from conformance.reports import html_facts, html_figures  # noqa: PLC0415 - NumPy and the oracle, for this form alone
+
+    runs = html_facts.shown(records)
+    style, script = _file("page.css"), _file("page.js")
+    rendered: str = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            records=records,
+            many=len(records) > 1,
+            runs=runs,
+            formats=[name for name in html_facts.FORMAT_ORDER if any(one.run.format == name for one in runs)],
+            levels=list(Level),
+            verdicts=list(Verdict),
+            signs=html_facts.SIGNS,
+            table=html_facts.table(runs),
+            figures=list(html_figures.figures(sweeps)),
+            strip=html_figures.strip,
+            geometry=html_figures,
+            words=words,
+            style=_trusted(style),
+            script=_trusted(script),
+            script_digest=_digest(script),
+            style_digest=_digest(style),
+        )
+    )
+    return rendered
+
+
+def _environment() -> Any:
+    """Every value is escaped, and what does not print is spelt out first: nothing of a record is markup."""
+    import jinja2  # noqa: PLC0415 - for this form alone
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("conformance", FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalized,
+    )
+
+
+def _finalized(value: Any) -> Any:
+    """A text in which only line feeds are left of what does not print; markup of our own as it is."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "\n".join(map(words.visible, value.split("\n")))
+
+
+def _file(name: str) -> str:
+    return resources.files("conformance").joinpath(FOLDER, name).read_text(encoding="utf-8")
+
+
+def _trusted(text: str) -> Any:
+    """A file of this package, as markup: never anything of a record."""
+    from markupsafe import Markup  # noqa: PLC0415
+
+    return Markup(text)
+
+
+def _digest(text: str) -> str:
+    """By which the page's own policy lets a script or a style pass, and no other."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
