@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
+from pages import DOCS, fences
 
 import conformance.implementations
 from conformance import judge
@@ -17,10 +17,7 @@ from conformance.clauses import CLAUSES
 from conformance.cli.run import command as run_command
 from conformance.record import Verdict
 
-DOCS = Path(__file__).parents[2] / "docs"
-FENCES = [
-    token for token in MarkdownIt().parse((DOCS / "judge-your-own.md").read_text(encoding="utf-8")) if token.type == "fence"
-]
+FENCES = fences("judge-your-own.md")
 FILES = {fence.info.split()[1]: fence.content for fence in FENCES if fence.info.startswith("python ")}
 LINES = [line for fence in FENCES if fence.info == "bash" for line in fence.content.splitlines()]
 COMMANDS = [line for line in LINES if "dpo-conformance run" in line]
