@@ -29,7 +29,7 @@ NEEDS = {
     "mean": "returns the mean of a batch",
 }
 Kills = Mapping[str, Mapping[str, Sequence[str]]]
-"""Mutant, format, and the MUST clauses that reject it there."""
+"""Mutant, format, and the clauses that reject it there."""
 Verdicts = Mapping[str, Mapping[str, str]]
 """Implementation, format, and the verdict of one clause."""
 
@@ -129,16 +129,16 @@ def _verdicts(judged: Verdicts) -> list[str]:
 
 
 def _kills(clause: Clause, killed: Kills) -> list[str]:
-    """The mutants that it names, each rejected in a test of the suite; then all that the campaign saw it reject first."""
+    """The mutants that it names, each rejected in a test of the suite; then all that the campaign saw it reject."""
     named = [f"`{name}`" for name in clause.kills]
-    first = sorted(name for name, by_format in killed.items() if any(clause.id in ids for ids in by_format.values()))
+    seen = sorted(name for name, by_format in killed.items() if any(clause.id in ids for ids in by_format.values()))
     lines = []
     if named:
         lines.append(f"It names, and a test sees it reject: {', '.join(named)}.")
-    if first:
-        one = f"{len(first)} mutants are" if len(first) > 1 else "1 mutant is"
-        what = ", ".join(f"`{name}`" for name in first)
-        lines += ["", f"In the campaign, which asks the cheapest MUST first, {one} rejected by it in some format: {what}."]
+    if seen:
+        one = f"{len(seen)} mutants are" if len(seen) > 1 else "1 mutant is"
+        what = ", ".join(f"`{name}`" for name in seen)
+        lines += ["", f"In [the campaign](../power.md), {one} rejected by it in some format: {what}."]
     return _titled("## Mutants that it kills", lines)
 
 
