@@ -417,9 +417,9 @@ def test_what_was_not_run_is_no_pass_though_only_shoulds_were_violated(isolate):
 def test_one_that_never_answers_is_asked_nothing_else():
     clauses = [find(i) for i in (FIRST, "DEF-1", "DEF-2")]
     started = time.monotonic()
-    (run,) = judge(source("hangs"), dtypes=["binary32"], clauses=clauses, time_limit=4).runs
+    (run,) = judge(source("hangs"), dtypes=["binary32"], clauses=clauses, time_limit=12).runs
     assert [f.verdict for f in run.findings] == [Verdict.VIOLATES, Verdict.NOT_RUN, Verdict.NOT_RUN]
-    assert run.findings[0].note.startswith("hung: no answer within 2 s (request 1: 3 pairs, ")
+    assert run.findings[0].note.startswith("hung: no answer within 6 s (request 1: 3 pairs, ")
     assert time.monotonic() - started < 30
 
 

@@ -84,7 +84,7 @@ def test_conduct_is_exit_code_1(file):
         ([], "IMPLEMENTATION"),
         (["numpy"], "--dtype"),
         (["numpy", "--dtype", "float8"], "'float8'"),
-        (["jax", "--dtype", "binary16"], "no implementation 'jax'"),
+        (["jacks", "--dtype", "binary16"], "no implementation 'jacks'"),
         (["none.py:F", "--dtype", "binary16", "--in-process"], "none.py: no such file"),
         (["numpy", "--dtype", "binary16", "--from", "2", "--to", "1"], "from = 2.0 is above to = 1.0"),
         (["numpy", "--dtype", "binary16", "--from", "0.1"], "its neighbours there are 0.0999755859375"),

@@ -167,8 +167,8 @@ def test_who_cannot_be_swept_is_told_why(file, isolate):
 
 @pytest.mark.parametrize("how", [{"workers": 1}, {"isolate": False}, {"executor": Inline()}])
 def test_who_cannot_be_loaded_is_the_error_of_load(how):
-    with pytest.raises(UnknownImplementation, match="no implementation 'jax'"):
-        sweep("jax", binary16, **how)
+    with pytest.raises(UnknownImplementation, match="no implementation 'jacks'"):
+        sweep("jacks", binary16, **how)
     if "workers" not in how:
         with pytest.raises(CannotLoad, match="no such file"):
             sweep("none.py:F", binary16, **how)
@@ -407,7 +407,8 @@ def test_another_version_does_not_carry_on(short):
 
 
 def started(*arguments):
-    code = "from conformance.cli import main; main()"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job inherits it ignored
+    code = f"{heard}; from conformance.cli import main; main()"
     command = [sys.executable, "-c", code, "sweep", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
