@@ -94,12 +94,14 @@ def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Jud
     Derived in docs/enclosures.md, section "What the float64 tier decides".
     """
     z, got = z[block], got[block]
-    odd = np.arange(0) if np.isfinite(z.max()) and np.isfinite(z.min()) else np.flatnonzero(~np.isfinite(z))
+    highest = z.max()
+    odd = np.arange(0) if np.isfinite(highest) and np.isfinite(z.min()) else np.flatnonzero(~np.isfinite(z))
     if odd.size:
         z = np.where(np.isfinite(z), z, 0.0)
+        highest = z.max()
     exact = function.first(z)
     power = _power_below(exact * _DOWN)
-    deep = z.max() > -0.69 * fmt.emin  # both functions are above 2**emin before that
+    deep = highest > -0.69 * fmt.emin  # both functions are above 2**emin before that
     if deep:
         np.maximum(power, fmt.smallest_normal, out=power)
     slack = _slack(fmt)

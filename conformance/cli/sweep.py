@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from concurrent.futures import Executor
@@ -119,7 +120,8 @@ def _write(report: Report, json_file: Path | None, markdown_file: Path | None, f
     if json_file is not None:
         report.write(json_file)
     if markdown_file is not None:
-        markdown_file.write_text(text.markdown(report), encoding="utf-8")
+        picture = "" if figure is None else Path(os.path.relpath(figure, markdown_file.parent)).as_posix()
+        markdown_file.write_text(text.markdown(report, picture), encoding="utf-8")
     if figure is not None:
         sweep_plot.plot(report, figure)
 

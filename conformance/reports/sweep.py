@@ -41,10 +41,12 @@ def render(report: Report, console: Console) -> None:
     console.print(Text(conclusion(report), style=STYLES[report.verdict]), soft_wrap=True)
 
 
-def markdown(report: Report) -> str:
-    """The whole report as Markdown."""
+def markdown(report: Report, picture: str = "") -> str:
+    """The whole report as Markdown, with the plot where the address of one is given."""
     shown = columns(report)
     parts = [f"# {title(report)}", subtitle(report)]
+    if picture:
+        parts.append(f"![The worst error in ulps over the logit z](<{picture}>)")
     if shown:
         heads = [name for name, _ in shown]
         parts += [_markdown_table(["", *heads], facts(report))]

@@ -62,6 +62,7 @@ def test_the_exit_code_is_the_verdict_and_every_file_is_written(tmp_path, name, 
     assert report.conforms == (status == 0)
     assert report.low == (-binary16.largest).hex() and report.judged == 63_488
     assert markdown.read_text().startswith(f"# {name} in binary16: every logit\n")
+    assert "![The worst error in ulps over the logit z](<out.png>)" in markdown.read_text()
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"out.json", "out.md", "out.png"}
 
