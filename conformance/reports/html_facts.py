@@ -93,10 +93,8 @@ class RunShown:
             "judged with",
             ", ".join(f"{name} {value}" for name, value in sorted(self.run.environment.items())) or "nothing told",
         )
-        yield (
-            "claims",
-            "; ".join(f"{name} {_claimed(value)}" for name, value in sorted(self.run.claims.items())) or "nothing told",
-        )
+        claims = sorted(item for item in self.run.claims.items() if item[0] != "notes")  # these stand with what they explain
+        yield "claims", "; ".join(f"{name} {_claimed(value)}" for name, value in claims) or "nothing told"
         yield "profile, seed", f"{self.run.profile}, {self.record.seed}"
         yield "time", f"{self.run.seconds:,.1f} s"
 

@@ -115,6 +115,13 @@ def swept():
     return [sweep(name, "bfloat16", low=-100.0, high=-1.0, isolate=False) for name in ("numpy", "numpy-naive")]
 
 
+def test_notes_on_clauses_are_not_told_among_the_claims():
+    one = with_run(hostile("plain"), 0, claims={"gradient": True, "notes": {"KERNEL-1": "it is known why"}})
+    everything = said(rendered(one).root)
+    assert "gradient yes" in everything
+    assert "it is known why" not in everything
+
+
 # -- escaping ----------------------------------------------------------------------------------------------------------
 
 
