@@ -35,9 +35,9 @@ def _label(value: object) -> str | None:
     return getattr(value, "name", None) or getattr(value, "id", None)
 
 
-def _cheapest(clauses: list[str]) -> Clause:
+def _cheapest_first(clauses: list[str]) -> list[Clause]:
     musts = (clause for clause in map(find, clauses) if clause.level is Level.MUST)
-    return min(musts, key=lambda clause: COST.get(clause.chapter, 8))
+    return sorted(musts, key=lambda clause: COST.get(clause.chapter, 8))
 
 
 def _rejects(clause: Clause, implementation: Implementation, fmt: Format) -> bool:
@@ -46,8 +46,11 @@ def _rejects(clause: Clause, implementation: Implementation, fmt: Format) -> boo
 
 @pytest.mark.parametrize(("mutant", "fmt"), WRONG, ids=_label)
 def test_every_mutant_is_rejected(mutant: Mutant, fmt: Format) -> None:
-    """By the cheapest MUST that rejected it when kills.json was written: write it again if the clauses have changed."""
-    assert _rejects(_cheapest(KILLS[mutant.name][fmt.name]), mutant.build(), fmt)
+    """By a MUST that rejected it when kills.json was written: write it again if the clauses have changed.
+
+    The cheapest is enough, but for a mutant with a memory, which some clauses reject only for what was called before.
+    """
+    assert any(_rejects(clause, mutant.build(), fmt) for clause in _cheapest_first(KILLS[mutant.name][fmt.name]))
 
 
 @pytest.mark.parametrize(("entry", "fmt"), FAIR, ids=_label)
