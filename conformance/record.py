@@ -144,7 +144,7 @@ class Record:
         """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""
         data = plain(self)
         data["digests"] = digests(data)
-        _validate(data, "the record to be written")
+        validate(data, "the record to be written", schema())
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
     def write(self, path: Path) -> None:
@@ -159,7 +159,7 @@ def read(path: Path) -> Record:
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
     _check_version(data, path)
-    _validate(data, str(path))
+    validate(data, str(path), schema())
     runs = tuple(run_from(run) for run in data["runs"])
     record = Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
     # of what was read, not of the file's own spelling: a formatter may write 1.0 as 1
@@ -188,10 +188,11 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _validate(data: object, where: str) -> None:
+def validate(data: object, where: str, schema: Mapping[str, Any]) -> None:
+    """Raises BadRecord, naming the place, unless the data are valid under the JSON Schema."""
     import jsonschema  # noqa: PLC0415 - slow to import, and needed only where a record is read or written
 
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(data))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(data))
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "the top"
         raise BadRecord(f"{where}: at {place}: {error.message[:300]}")

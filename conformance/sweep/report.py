@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.grades import grade
-from conformance.record import BadRecord, Verdict, plain
+from conformance.record import BadRecord, Verdict, plain, validate
 from conformance.sweep.found import EDGES, Found, Point
 from conformance.sweep.identity import Subject
 from conformance.sweep.plan import BINS, Plan, logit
@@ -122,7 +122,7 @@ class Report:
     def to_json(self) -> str:
         """As JSON text, validated against its schema; an infinite number is the string "inf". Raises BadRecord."""
         data = plain(self)
-        _validate(data, "the report to be written")
+        validate(data, "the report to be written", schema())
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
     def write(self, path: Path) -> None:
@@ -212,7 +212,7 @@ def read(path: Path) -> Report:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"{path}: not JSON: {error}") from None
-    _validate(data, str(path))
+    validate(data, str(path), schema())
     judgements = tuple(_judgement_from(one) for one in data["judgements"])
     failures = tuple(Failure(**one) for one in data["failures"])
     return Report(**{**data, "verdict": Verdict(data["verdict"]), "judgements": judgements, "failures": failures})
@@ -239,12 +239,3 @@ def schema() -> dict[str, Any]:
     text = resources.files("conformance").joinpath("schema/sweep.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
-
-
-def _validate(data: object, where: str) -> None:
-    import jsonschema  # noqa: PLC0415 - slow to import, and needed only where a report is read or written
-
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(data))
-    if error is not None:
-        place = "/".join(str(part) for part in error.absolute_path) or "the top"
-        raise BadRecord(f"{where}: at {place}: {error.message[:300]}")
