@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from conformance.cli.run import INSTALLERS, Bar, prepared
+from conformance.cli.progress import Bar
+from conformance.cli.run import INSTALLERS, clause_shown, prepared
 from conformance.errors import CannotShow, ConformanceError
 from conformance.implementations import SHIPPED
 from conformance.isolation import Interpreter
@@ -75,7 +76,7 @@ def _judged(name: str, folder: Path, isolated: bool, installer: str, profile: st
     try:
         interpreters = prepared([name], installer) if isolated else {}
         with Bar() as bar:
-            record = judge(name, profile=profile, seed=seed, interpreters=interpreters, progress=bar.advance)
+            record = judge(name, profile=profile, seed=seed, interpreters=interpreters, progress=clause_shown(bar))
     except ConformanceError as error:
         click.echo(str(error), err=True)
         return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from conformance.cli.files import check_folders, output, write
+from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError
 from conformance.isolation import Interpreter
 from conformance.profiles import PROFILES
@@ -82,7 +83,7 @@ def command(
                 isolate=not in_process,
                 time_limit=time_limit,
                 interpreters=interpreters,
-                progress=bar.advance,
+                progress=clause_shown(bar),
             )
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
@@ -105,6 +106,15 @@ def prepared(implementations: Iterable[str], installer: str) -> dict[str, Interp
     return {name: prepare(name, installer=installer, told=told) for name in implementations}
 
 
+def clause_shown(bar: Bar) -> Callable[[str, str, int, int], None]:
+    """What shows on `bar` which clause of which implementation is being checked."""
+
+    def advance(implementation: str, clause: str, number: int, total: int) -> None:
+        bar.show(number, total, description=f"{implementation} {clause}")
+
+    return advance
+
+
 def _status(record: Record) -> int:
     """1 where a MUST is violated; 2 where an implementation was judged in no format; else 0."""
     if not record.conforms:
@@ -112,26 +122,3 @@ def _status(record: Record) -> int:
     if record.unjudged:
         click.echo(f"Not judged in any format: {', '.join(map(visible, record.unjudged))}.", err=True)
     return 2 if record.unjudged else 0
-
-
-class Bar:
-    """A progress bar on a terminal, nothing in a pipe."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, implementation: str, clause: str, number: int, total: int) -> None:
-        """Show which clause is being checked."""
-        self._progress.update(self._task, description=f"{implementation} {clause}", completed=number, total=total)

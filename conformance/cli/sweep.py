@@ -8,11 +8,11 @@ import time
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import TracebackType
 
 import click
 from rich.console import Console
 
+from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError
 from conformance.reports import sweep as text
 from conformance.reports import sweep_plot
@@ -70,7 +70,8 @@ def command(
     if scheduler is not None and in_process:
         raise click.UsageError("--scheduler and --in-process exclude each other")
     _check_files(json_file, markdown_file, figure)
-    bar = _Bar(implementation)
+    bar = Bar(implementation)
+    pace = _Pace(bar)
     try:
         with _lent(scheduler) as (executor, width), bar:
             report = sweep(
@@ -84,11 +85,11 @@ def command(
                 shard_size=shard_size,
                 time_limit=time_limit,
                 resume=resume,
-                progress=bar.advance,
+                progress=pace.advance,
             )
         _write(report, json_file, markdown_file, figure)
     except KeyboardInterrupt:
-        click.echo(bar.interrupted(resume), err=True)
+        click.echo(pace.interrupted(resume), err=True)
         sys.exit(INTERRUPTED)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
@@ -134,34 +135,16 @@ def _lent(scheduler: str | None) -> AbstractContextManager[tuple[Executor | None
     return connected(scheduler)
 
 
-class _Bar:
-    """Progress with rate and time left on a terminal, nothing in a pipe; and what an interrupt leaves."""
+class _Pace:
+    """How many logits are judged, how fast, and how long the rest will take; and what an interrupt leaves."""
 
-    def __init__(self, implementation: str) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[pace]}", markup=False),
-            TimeElapsedColumn(),
-        )
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task(implementation, total=None, pace="")
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
         self._started = 0.0
         self._done = self._total = 0
 
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
-
     def advance(self, done: int, total: int, before: int) -> None:
-        """Show how many logits are judged, how fast, and how long the rest will take."""
+        """Show that `done` of `total` logits are judged, `before` of them by an earlier sweep."""
         now = time.monotonic()
         self._started = self._started or now
         self._done, self._total = done, total
@@ -170,7 +153,7 @@ class _Bar:
         if fresh and seconds:
             left = (total - done) * seconds / fresh
             pace += f", {fresh / seconds:,.0f} a second, {_clock(left)} left"
-        self._progress.update(self._task, completed=done, total=total, pace=pace)
+        self._bar.show(done, total, count=pace)
 
     def interrupted(self, resume: Path | None) -> str:
         """What an interrupt leaves, and how to go on."""

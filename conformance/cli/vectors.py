@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conformance.cli.progress import Bar
 from conformance.vectorgen import folder as folders
 from conformance.vectorgen.chapters import NOTES
 from conformance.vectorgen.problems import BadVectors
@@ -44,8 +46,8 @@ def check(folder: Path | None, everything: bool) -> None:
     """
     place = folder or folders.shipped()
     try:
-        with _Bar() as bar:
-            problems = folders.check(place, progress=bar.advance)
+        with Bar() as bar:
+            problems = folders.check(place, progress=_chapter_shown(bar))
     except BadVectors as error:
         problems = list(error.problems)
     except OSError as error:
@@ -70,8 +72,8 @@ def write(folder: Path | None) -> None:
     """
     place = folder or folders.shipped()
     try:
-        with _Bar() as bar:
-            changed = folders.write(place, progress=bar.advance)
+        with Bar() as bar:
+            changed = folders.write(place, progress=_chapter_shown(bar))
     except BadVectors as error:
         click.echo(f"{error}\nNothing was written.", err=True)
         sys.exit(1)
@@ -147,24 +149,8 @@ def _files(place: Path) -> list[dict[str, Any]]:
     return files
 
 
-class _Bar:
-    """A progress bar on a terminal, nothing in a pipe."""
+def _chapter_shown(bar: Bar) -> Callable[[str, int, int], None]:
+    def advance(chapter: str, number: int, total: int) -> None:
+        bar.show(number - 1, total, description=chapter)
 
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, chapter: str, number: int, total: int) -> None:
-        """Show which chapter is being generated."""
-        self._progress.update(self._task, description=chapter, completed=number - 1, total=total)
+    return advance

@@ -131,18 +131,20 @@ def test_an_interrupt_without_a_ledger_says_that_nothing_is_kept(monkeypatch):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_with_rate_and_time_left_is_for_a_terminal(monkeypatch, terminal):
+    from conformance.cli import progress  # noqa: PLC0415
     from conformance.cli import sweep as module  # noqa: PLC0415
 
     out = io.StringIO()
     monkeypatch.setattr(
-        module, "Console", lambda **_: Console(file=out, force_terminal=terminal, width=140, legacy_windows=False)
+        progress, "Console", lambda **_: Console(file=out, force_terminal=terminal, width=140, legacy_windows=False)
     )
     clock = iter([100.0, 110.0])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    with module._Bar("[/red] mine") as bar:
+    with progress.Bar("[/red] mine") as bar:
         monkeypatch.setattr(bar._progress, "get_time", lambda: 0.0)
-        bar.advance(1_000_000, 4_000_000, 1_000_000)
-        bar.advance(1_500_000, 4_000_000, 1_000_000)
+        pace = module._Pace(bar)
+        pace.advance(1_000_000, 4_000_000, 1_000_000)
+        pace.advance(1_500_000, 4_000_000, 1_000_000)
         bar._progress.refresh()
     said = "1,500,000 of 4,000,000 logits, 50,000 a second, 0:00:50 left"
     assert (said in out.getvalue()) == ("[/red] mine" in out.getvalue()) == terminal
