@@ -55,9 +55,8 @@ class Section:
     @property
     def consequent(self) -> bool:
         """True where the kernel is violated in the same run, of which this is most likely a consequence."""
-        run, clause = self.changes[0].run, self.changes[0].clause
-        kernels = run is not None and any(finding.clause.startswith("KERNEL-") for finding in run.violated)
-        return kernels and bool(clause) and not clause.startswith("KERNEL-")
+        change = self.changes[0]
+        return change.run is not None and change.now is not None and words.consequent(change.run, change.now)
 
     @property
     def evidence(self) -> str:

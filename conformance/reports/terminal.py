@@ -20,14 +20,28 @@ STYLES = {
     Verdict.NOT_RUN: "yellow",
 }
 
+FOLLOWING = "{:,} more most likely follow from the violated kernel; the Markdown report has them in full:"
+
 
 def render(record: Record, console: Console) -> None:
-    """The whole report of a record, on that console."""
+    """The whole report of a record, on that console: what stands for itself in full, first; what most likely follows from
+    a violated kernel, and what violates a SHOULD, in short; last, what the reader of a log's end needs to know.
+    """
     console.print(matrix(record.runs))
-    for run in record.runs:
-        for finding in run.findings:
-            if finding.verdict is Verdict.VIOLATES:
-                violation(run, finding, console)
+    violated = [(run, found) for run in record.runs for found in run.findings if found.verdict is Verdict.VIOLATES]
+    musts = [(run, found) for run, found in violated if found.level is Level.MUST]
+    following = [(run, found) for run, found in musts if words.consequent(run, found)]
+    for run, finding in musts:
+        if not words.consequent(run, finding):
+            violation(run, finding, console)
+    if following:
+        console.print()
+        console.print(Text(FOLLOWING.format(len(following)), style="bold"), soft_wrap=True)
+    for run, finding in (*following, *((run, found) for run, found in violated if found.level is Level.SHOULD)):
+        shortly(run, finding, console)
+    console.print()
+    for line in words.violated(record):
+        console.print(Text(line, style="bold red"), soft_wrap=True)
     console.print(Text(words.summary(record)))
 
 
@@ -54,17 +68,18 @@ def matrix(runs: Iterable[Run]) -> Table:
     return table
 
 
-def violation(run: Run, finding: Finding, console: Console) -> None:
-    """A violated MUST in full, a violated SHOULD in one line."""
-    remedy = words.remedy(run, finding)
-    style = "bold red" if finding.level is Level.MUST else "yellow"
-    head = Text(words.headline(run, finding))
-    head.stylize(style, 0, len(f"{finding.clause} {finding.level}"))
+def shortly(run: Run, finding: Finding, console: Console) -> None:
+    """A violation in two lines: which clause, and its worst input."""
     console.print()
-    console.print(head, soft_wrap=True)
-    if finding.level is Level.SHOULD:
-        console.print(Text(f"  {words.briefly(finding)}"), soft_wrap=True)
-        return
+    _head(run, finding, console)
+    console.print(Text(f"  {words.briefly(finding)}"), soft_wrap=True)
+
+
+def violation(run: Run, finding: Finding, console: Console) -> None:
+    """A violated MUST in full."""
+    remedy = words.remedy(run, finding)
+    console.print()
+    _head(run, finding, console)
     console.print(Padding(Text(words.clause(finding.clause).statement, style="dim"), (0, 0, 0, 2)))
     if finding.note:
         console.print(Text(f"  {words.visible(finding.note)}"), soft_wrap=True)
@@ -78,3 +93,9 @@ def violation(run: Run, finding: Finding, console: Console) -> None:
         console.print(Text("  what usually mends it:", style="dim"))
         console.print(Padding(Text(remedy), (0, 0, 0, 4)))
     console.print(Text(f"  more: dpo-conformance explain {finding.clause}", style="dim"))
+
+
+def _head(run: Run, finding: Finding, console: Console) -> None:
+    head = Text(words.headline(run, finding))
+    head.stylize("bold red" if finding.level is Level.MUST else "yellow", 0, len(f"{finding.clause} {finding.level}"))
+    console.print(head, soft_wrap=True)

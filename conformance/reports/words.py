@@ -61,10 +61,33 @@ def remedy(run: Run, finding: Finding) -> str:
     if finding.verdict is not Verdict.VIOLATES:
         return ""
     own = clause(finding.clause).remedy
-    kernels = [found.clause for found in run.violated if found.clause.startswith("KERNEL-")]
-    if kernels and not finding.clause.startswith("KERNEL-"):
-        return f"{kernels[0]} is violated too: mend that first. {own}".rstrip()
-    return own
+    kernels = _kernels(run)
+    return f"{kernels[0]} is violated too: mend that first. {own}".rstrip() if consequent(run, finding) else own
+
+
+def consequent(run: Run, finding: Finding) -> bool:
+    """True where the kernel is violated in the same run, of which this violation is most likely a consequence."""
+    return bool(_kernels(run)) and not finding.clause.startswith("KERNEL-")
+
+
+def _kernels(run: Run) -> list[str]:
+    return [found.clause for found in run.violated if found.clause.startswith("KERNEL-")]
+
+
+def violated(record: Record) -> list[str]:
+    """For each implementation that violates a MUST, a line: the clauses, each with its formats, and how many follow."""
+    lines = []
+    for name in dict.fromkeys(run.implementation for run in record.runs if run.violated):
+        pairs = [(run, found) for run in record.runs if run.implementation == name for found in run.violated]
+        own: dict[str, list[str]] = {}
+        for run, finding in pairs:
+            if not consequent(run, finding):
+                own.setdefault(finding.clause, []).append(run.format)
+        told = [f"{identity} in {', '.join(formats)}" for identity, formats in own.items()]
+        following = sum(consequent(run, finding) for run, finding in pairs)
+        told += [f"{following:,} more that most likely follow"] * bool(following)
+        lines.append(f"{visible(name)} violates {'; '.join(told)}.")
+    return lines
 
 
 def briefly(finding: Finding) -> str:

@@ -4,6 +4,7 @@ import builtins
 import io
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,21 +68,50 @@ def violations(run):
     return [finding for finding in run.findings if finding.verdict is Verdict.VIOLATES]
 
 
-def test_every_violation_is_told_a_must_in_full_and_a_should_in_brief(run):
-    text = rendered(record_of(run), 200)
-    assert len(violations(run)) > 20
-    sections = re.split(r"\n\n(?=[A-Z]+-\d+ (?:MUST|SHOULD) )", text)[1:]
-    assert [section.split()[0] for section in sections] == [finding.clause for finding in violations(run)]
-    for finding, section in zip(violations(run), sections, strict=True):
-        clause = find(finding.clause)
-        joined = " ".join(section.split())
+def without_kernel(run):
+    """The run without its findings of the kernel: then each of the others stands for itself."""
+    return replace(run, findings=tuple(finding for finding in run.findings if not finding.clause.startswith("KERNEL-")))
+
+
+def sections_of(text):
+    """The violations told, by clause in the order of telling; and what stands after the last."""
+    *told, last = re.split(r"\n\n(?=[A-Z]+-\d+ (?:MUST|SHOULD) )", text)[1:]
+    last, _, end = last.partition("\n\n")
+    return {section.split()[0]: section for section in (*told, last)}, end
+
+
+def test_every_violation_is_told_what_stands_for_itself_in_full_and_first(run):
+    told, end = sections_of(rendered(record_of(run), 200))
+    own, following, should = [], [], []
+    for finding in violations(run):
+        kernel = finding.clause.startswith("KERNEL-")
+        (should if finding.level is Level.SHOULD else own if kernel else following).append(finding)
+    assert len(own) == 2
+    assert len(following) > 15
+    assert should
+    assert list(told) == [finding.clause for finding in (*own, *following, *should)]
+    for finding in violations(run):
+        clause, section = find(finding.clause), told[finding.clause]
         assert f"{clause.title}: F in binary32 violates it at {finding.violations:,} of {finding.points:,} numbers" in section
         assert finding.note in section
-        if finding.level is Level.SHOULD:
-            assert finding.worst is None or (finding.worst.got in section and finding.worst.exact in section)
+        assert finding.worst is None or (finding.worst.got in section and finding.worst.exact in section)
+        assert ("to see it again" in section) == (finding in own)
+    assert f"{len(following)} more most likely follow from the violated kernel" in told[own[-1].clause]
+    assert f"F violates KERNEL-1 in binary32; KERNEL-2 in binary32; {len(following)} more that most likely follow." in end
+    assert "1 run: 1 violates." in end
+
+
+def test_what_stands_for_itself_is_told_in_full(run):
+    told, end = sections_of(rendered(record_of(without_kernel(run)), 200))
+    for finding in violations(run):
+        if finding.clause.startswith("KERNEL-") or finding.level is Level.SHOULD:
             continue
-        assert clause.statement in joined
+        section = told[finding.clause]
+        joined = " ".join(section.split())
+        assert find(finding.clause).statement in joined
+        assert find(finding.clause).remedy in joined
         assert f"dpo-conformance explain {finding.clause}" in section
+        assert f"{finding.clause} in binary32" in end
         if finding.worst is not None:
             worst = finding.worst
             shown = [worst.inputs[name][0] for name in LOGPS] + [worst.beta, worst.label_smoothing, worst.got]
@@ -90,6 +120,7 @@ def test_every_violation_is_told_a_must_in_full_and_a_should_in_brief(run):
                 assert repr(float.fromhex(number)) in section, "decimal"
             for said in (worst.quantity, worst.exact, f"rounds to {worst.rounded}", f"{figure(worst.ulp)} ulp"):
                 assert said in section
+    assert "follow" not in end
 
 
 def test_the_matrix_has_a_row_for_every_run(run):
@@ -204,7 +235,7 @@ def told_again(worst, got, exact):
 @pytest.mark.parametrize("which", ["run", "mean_run"])
 def test_every_snippet_shows_the_same_numbers_again(which, request, monkeypatch):
     run = request.getfixturevalue(which)
-    text = rendered(record_of(run), 60)
+    text = rendered(record_of(run, without_kernel(run)), 60)
     quantities = set()
     for finding in violations(run):
         worst = finding.worst
@@ -251,7 +282,7 @@ def test_without_colours_there_is_plain_text_of_any_width(run, width):
     assert not re.search(r"\[/?(bold|dim|red|green|yellow)", text)
     table = text.split("\n\nKERNEL")[0].split("\n\nCALL")[0].split("\n\nDEF")[0]
     assert all(len(line) <= width for line in table.splitlines())
-    for line in snippet(run, violations(run)[-1].worst or run.worst):
+    for line in snippet(run, next(finding.worst for finding in violations(run) if finding.clause == "KERNEL-1")):
         assert line in text
 
 
