@@ -40,6 +40,7 @@ INSTALLERS = ("uv", "pip")
 @output("markdown", "Write the report there, for a job's summary.")
 @output("junit", "Write the report there, as JUnit XML.")
 @output("html", "Write the report there, as one self-contained web page.")
+@click.option("--clauses", is_flag=True, help="Print the largest ρ of every clause too, of those that conform as well.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
 def command(
     implementations: tuple[str, ...],
@@ -54,6 +55,7 @@ def command(
     markdown_file: Path | None,
     junit_file: Path | None,
     html_file: Path | None,
+    clauses: bool,
     annotations: bool,
 ) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
@@ -90,7 +92,7 @@ def command(
     for form, path in files.items():
         if path is not None:
             write(path, FORMS[form](record))
-    terminal.render(record, Console(highlight=False, soft_wrap=False))
+    terminal.render(record, Console(highlight=False, soft_wrap=False), every_clause=clauses)
     if annotations:
         click.echo(FORMS["annotations"](record), nl=False)
     sys.exit(_status(record))

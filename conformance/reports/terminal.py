@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -23,11 +23,17 @@ STYLES = {
 FOLLOWING = "{:,} more most likely follow from the violated kernel; the Markdown report has them in full:"
 
 
-def render(record: Record, console: Console) -> None:
+def render(record: Record, console: Console, *, every_clause: bool = False) -> None:
     """The whole report of a record, on that console: what stands for itself in full, first; what most likely follows from
     a violated kernel, and what violates a SHOULD, in short; last, what the reader of a log's end needs to know.
+
+    With `every_clause` also the largest rho of each clause, of what conforms too.
     """
     console.print(matrix(record.runs))
+    if every_clause:
+        for name, source in dict.fromkeys((run.implementation, run.source) for run in record.runs):
+            console.print(Text(f"{words.visible(name)}: the largest ρ of each clause", style="italic"), soft_wrap=True)
+            console.print(clauses([run for run in record.runs if (run.implementation, run.source) == (name, source)]))
     violated = [(run, found) for run in record.runs for found in run.findings if found.verdict is Verdict.VIOLATES]
     musts = [(run, found) for run, found in violated if found.level is Level.MUST]
     following = [(run, found) for run, found in musts if words.consequent(run, found)]
@@ -66,6 +72,30 @@ def matrix(runs: Iterable[Run]) -> Table:
         ulps = words.kernel_ulp(run, "loss"), words.kernel_ulp(run, "d loss")
         table.add_row(Text(label), run.format, verdict, *ulps, words.worst_rho(run), Text(words.worst_input(run)))
     return table
+
+
+def clauses(runs: Sequence[Run]) -> Table:
+    """One implementation: a row for each clause, a column for each format, and the largest rho in each cell."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("clause", no_wrap=True)
+    table.add_column("level", no_wrap=True)
+    for run in runs:
+        table.add_column(run.format, justify="right")
+    found = [{finding.clause: finding for finding in run.findings} for run in runs]
+    every: dict[str, Level] = {finding.clause: finding.level for run in runs for finding in run.findings}
+    for identity, level in every.items():
+        cells = [_cell(findings.get(identity)) for findings in found]
+        table.add_row(identity, str(level), *cells)
+    return table
+
+
+def _cell(finding: Finding | None) -> Text:
+    """The largest rho where one was measured, else the verdict; in the verdict's style."""
+    if finding is None:
+        return Text("")
+    measured = finding.worst is not None and finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+    told = words.figure(finding.worst.rho) if measured and finding.worst is not None else str(finding.verdict)
+    return Text(told, style=STYLES[finding.verdict])
 
 
 def shortly(run: Run, finding: Finding, console: Console) -> None:

@@ -116,6 +116,13 @@ def test_the_exit_code_is_the_verdict_and_what_was_not_judged_is_no_pass(answers
     assert all(str(run.verdict) in result.stdout for run in runs)
 
 
+def test_a_run_tells_of_every_clause_where_it_is_asked_to(answers):
+    answers(CONFORMS)
+    assert "DEF-1" not in invoke("run", "mine").stdout
+    assert "mine: the largest ρ of each clause" in (told := invoke("run", "mine", "--clauses").stdout)
+    assert re.search(r"DEF-1 +MUST +conforms", told)
+
+
 def test_options_reach_the_judge(answers):
     asked = answers(CONFORMS)
     invoke("run", "a", "b.py:c", "--dtype", "float16", "--dtype", "bfloat16", "--profile", "standard", "--seed", 7)

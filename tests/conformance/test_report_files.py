@@ -308,6 +308,13 @@ def test_a_saved_record_is_rendered_in_every_form_and_the_report_does_not_judge(
         assert text == shown.output == FORMS[form](one)
     if form == "json":
         assert read(tmp_path / "out") == one
+    clauses = invoke("report", path, "--form", form, "--clauses")
+    if form == "terminal":
+        assert "mine: the largest ρ of each clause" in clauses.output
+        assert "the largest ρ" not in text
+    else:
+        assert clauses.exit_code == 2
+        assert "--clauses is for --form terminal" in clauses.output
 
 
 def test_a_record_that_was_edited_is_not_rendered(tmp_path):

@@ -136,6 +136,20 @@ def test_the_matrix_has_a_row_for_every_run(run):
     assert "2 runs: 1 violates, 1 not run. Profile quick, seed 3, suite " in text
 
 
+def test_every_clause_has_its_largest_rho_where_it_is_asked_for(run):
+    other = replace(run, format="binary16", findings=run.findings[:3])
+    assert "the largest ρ of each clause" not in rendered(record_of(run, other), 120)
+    out = io.StringIO()
+    render(record_of(run, other), Console(file=out, width=120, highlight=False), every_clause=True)
+    _, _, table = out.getvalue().partition("F: the largest ρ of each clause")
+    rows = {line.split()[0]: line.split() for line in table.splitlines() if re.match(r" [A-Z]+-\d+ +(MUST|SHOULD)", line)}
+    for finding in run.findings:
+        told = figure(finding.worst.rho) if finding.worst is not None else str(finding.verdict)
+        assert " ".join(rows[finding.clause][2:]).startswith(told)
+        twice = any(early.clause == finding.clause for early in run.findings[:3])
+        assert " ".join(rows[finding.clause][2:]) == (f"{told} {told}" if twice else told)
+
+
 def test_what_conforms_is_one_row_and_no_more():
     conforms = Run("mine", "", "binary16", "quick", Verdict.CONFORMS, findings=(
         Finding("KERNEL-1", Level.MUST, Verdict.CONFORMS, 5, 0, point(ulp=0.7, rho=0.09)),
