@@ -164,9 +164,11 @@ def wholes(rounds: int) -> tuple[str, list[Row]]:
 
 
 def commands(rounds: int) -> tuple[str, list[Row]]:
-    """Whole commands, process start included, with as many threads as the machine has."""
+    """Whole commands, process start included, with as many threads as the machine has. What a process of its own costs an
+    implementation is the difference to --in-process.
+    """
     timed = Timed(max(1, rounds // 2))
-    for words in ("--help", "run torch", "run torch --profile standard"):
+    for words in ("--help", "run torch", "run torch --in-process", "run torch --profile standard"):
         timed.add(f"dpo-conformance {words}", lambda w=words: _run(f"dpo-conformance {w}"), 1)
     if _installed("ulpwise"):
         survey = "ulpwise survey --backends torch --dtypes f64,f32,f16,bf16 --functions logsigmoid"
