@@ -21,7 +21,7 @@ from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy import DTYPES
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -54,8 +54,8 @@ class JaxImplementation:
     def environment(self) -> dict[str, str]:
         """The library's version, JAX's and jaxlib's, and the device."""
         device = jax.devices()[0]
-        versions = {"jax": jax.__version__, "jaxlib": jax.lib.__version__}
-        return library_version(self.library) | versions | {"device": device.platform, "device name": device.device_kind}
+        found = versions(self.library, jax=jax.__version__, jaxlib=jax.lib.__version__)
+        return found | {"device": device.platform, "device name": device.device_kind}
 
     def unavailable(self) -> str | None:
         """JAX falls back to the CPU where there is nothing else."""

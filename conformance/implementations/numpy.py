@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -63,7 +63,7 @@ class NumpyImplementation:
     @property
     def environment(self) -> dict[str, str]:
         """The library's version and NumPy's."""
-        return library_version(self.library) | {"numpy": np.__version__}
+        return versions(self.library, numpy=np.__version__)
 
     def unavailable(self) -> str | None:
         """NumPy runs everywhere."""

@@ -16,7 +16,7 @@ from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -65,8 +65,8 @@ class TorchImplementation:
     @property
     def environment(self) -> dict[str, str]:
         """The library's version and torch's, the device and its name, and the number of threads."""
-        facts = library_version(self.library)
-        facts |= {"torch": torch.__version__, "device": str(self.device), "threads": str(torch.get_num_threads())}
+        facts = versions(self.library, torch=torch.__version__)
+        facts |= {"device": str(self.device), "threads": str(torch.get_num_threads())}
         if self.device.type == "cuda" and torch.cuda.is_available():
             facts["device name"] = torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(torch.version.cuda)

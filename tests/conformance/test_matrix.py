@@ -163,6 +163,15 @@ def test_a_record_that_is_there_is_kept_where_a_library_is_not(tmp_path, quickly
     assert "**numpy**" in (tmp_path / "matrix.md").read_text(encoding="utf-8")
 
 
+def test_one_that_is_judged_in_no_format_is_named_and_the_rest_goes_on(tmp_path, quickly):
+    result = invoke("torch-cuda", "numpy", "--docs", tmp_path)
+    assert result.exit_code == 2
+    assert "torch-cuda (1 of 2)" in result.stderr
+    assert "torch-cuda: no CUDA device\n" in result.stderr
+    assert result.stderr.endswith("Not judged: torch-cuda.\n")
+    assert [path.name for path in (tmp_path / "matrix").iterdir()] == ["numpy.json"]
+
+
 def test_the_page_alone(tmp_path, folder):
     (tmp_path / "matrix").mkdir()
     (folder / "numpy.json").rename(tmp_path / "matrix" / "numpy.json")
@@ -179,9 +188,11 @@ def test_a_snippet_that_fails_is_an_error(tmp_path, quickly, text, said):
     snippets = tmp_path / "matrix" / "snippets"
     snippets.mkdir(parents=True)
     (snippets / "show-numpy.py").write_text(text, encoding="utf-8")
-    result = invoke("numpy", "--docs", tmp_path)
+    result = invoke("numpy", "torch", "--docs", tmp_path)
     assert result.exit_code == 2
     assert said in result.stderr
+    assert "Not judged: numpy." in result.stderr
+    assert read(tmp_path / "matrix" / "torch.json").runs, "the rest goes on"
 
 
 def test_wrong_usage(tmp_path):
