@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -63,10 +66,11 @@ def command(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         failed = []
-        for number, name in enumerate(names, 1):
-            click.echo(f"{name} ({number} of {len(names)})", err=True)
-            if not _judged(name, folder, isolated, installer, profile, seed):
-                failed.append(name)
+        with _ahead(names if isolated else (), installer) as ready:
+            for number, name in enumerate(names, 1):
+                click.echo(f"{name} ({number} of {len(names)})", err=True)
+                if not _judged(name, folder, profile, seed, ready):
+                    failed.append(name)
         _write_page(docs)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
@@ -77,11 +81,24 @@ def command(
     sys.exit(2 if failed else 0)
 
 
-def _judged(name: str, folder: Path, isolated: bool, installer: str, profile: str, seed: int) -> bool:
+@contextmanager
+def _ahead(names: Iterable[str], installer: str) -> Iterator[Callable[[str], dict[str, Interpreter]]]:
+    """What gives the Python of a name's own environment, if it is to have one; the environments are made one after the
+    other while others are judged, since to install is to wait and to judge is to compute. It raises what `prepare` raises.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        made = {name: pool.submit(prepared, [name], installer) for name in names}
+        try:
+            yield lambda name: made[name].result() if name in made else {}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _judged(name: str, folder: Path, profile: str, seed: int, ready: Callable[[str], dict[str, Interpreter]]) -> bool:
     """Judge one, keep its record, show its defects; False where that cannot be done, said on standard error."""
     started = time.monotonic()
     try:
-        interpreters = prepared([name], installer) if isolated else {}
+        interpreters = ready(name)
         with Bar() as bar:
             record = judge(name, profile=profile, seed=seed, interpreters=interpreters, progress=bar.advance)
         if record.unjudged:

@@ -1,7 +1,10 @@
 """The matrix: its command, its page, and the records and snippets that are kept in the documentation."""
 
+import os
 import re
 import shutil
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +14,9 @@ from click.testing import CliRunner
 from conformance import judge
 from conformance.clauses import find
 from conformance.cli import main
+from conformance.errors import CannotInstall, CannotShow
 from conformance.implementations import SHIPPED, load
+from conformance.isolation import Interpreter
 from conformance.record import Record, Verdict, read
 from conformance.reports import matrix
 
@@ -170,6 +175,37 @@ def test_one_that_is_judged_in_no_format_is_named_and_the_rest_goes_on(tmp_path,
     assert "torch-cuda: no CUDA device\n" in result.stderr
     assert result.stderr.endswith("Not judged: torch-cuda.\n")
     assert [path.name for path in (tmp_path / "matrix").iterdir()] == ["numpy.json"]
+
+
+def test_one_that_cannot_be_installed_is_named_and_the_rest_goes_on(tmp_path, quickly, monkeypatch):
+    def prepare(name, **_):
+        if name == "scipy":
+            raise CannotInstall("scipy: pip install: exit status 1\n  no matching distribution")
+        return Interpreter(sys.executable, os.environ.get("PYTHONPATH", ""))
+
+    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    result = invoke("scipy", "numpy", "--isolated", "--docs", tmp_path)
+    assert result.exit_code == 2
+    assert "scipy: pip install: exit status 1\n  no matching distribution\n" in result.stderr
+    assert result.stderr.endswith("Not judged: scipy.\n")
+    assert re.search(r"^numpy: bfloat16 conforms \(\d+ s\)$", result.stdout, re.MULTILINE)
+
+
+def test_the_next_environment_is_made_while_one_is_judged(tmp_path, monkeypatch):
+    begun, done = [threading.Event() for _ in range(2)], []
+
+    def prepare(name, **_):
+        begun[name == "scipy"].set()
+        return Interpreter(sys.executable, "")
+
+    def judged(name, **_):
+        done.append((name, begun[1].wait(30)))
+        raise CannotShow("enough")
+
+    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    monkeypatch.setattr("conformance.cli.matrix.judge", judged)
+    assert invoke("numpy", "scipy", "--isolated", "--docs", tmp_path).exit_code == 2
+    assert done == [("numpy", True), ("scipy", True)]
 
 
 def test_the_page_alone(tmp_path, folder):
