@@ -28,7 +28,7 @@ class CannotInstall(ConformanceError):
 
 
 class CannotShow(ConformanceError):
-    """The snippet that shows an implementation's defects by its library alone failed."""
+    """An implementation was judged in no format, or the snippet that shows its defects by its library alone failed."""
 
 
 class BadRequest(ConformanceError, ValueError):

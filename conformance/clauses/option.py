@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 
-from conformance.clauses.accepted import accepted_losses
+from conformance.clauses.mistakes import exchanged, judge_explained
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.quantities import LOSS
-from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.record import Level
-from oracle.formats import Floats
 
 chapter = Chapter("OPTION")
 
@@ -21,29 +16,6 @@ _APART = (
     "The inputs are chosen so that each usual mistake moves the loss by far more than any bound; where the answers are "
     "those of such a mistake, the finding names it. Silently ignored options are the field's largest class of bugs."
 )
-
-
-def _exchanged(batch: Batch) -> Batch:
-    a, b, c, d = batch.logps
-    return Batch.of(b, a, d, c, beta=batch.beta, label_smoothing=batch.label_smoothing)
-
-
-Mistake = Callable[[Batch], Batch]
-MISTAKES: dict[str, Mistake] = {
-    "beta = 0.1 whatever was asked": lambda batch: batch.at(beta=0.1),
-    "beta = 1 whatever was asked": lambda batch: batch.at(beta=1.0),
-    "beta applied twice": lambda batch: batch.at(beta=batch.beta**2),
-    "1 / beta": lambda batch: batch.at(beta=1 / batch.beta),
-    "label_smoothing ignored": lambda batch: batch.at(label_smoothing=0.0),
-    "1 - label_smoothing": lambda batch: batch.at(label_smoothing=1 - batch.label_smoothing),
-    "label_smoothing halved": lambda batch: batch.at(label_smoothing=batch.label_smoothing / 2),
-    "the reference ignored": lambda batch: Batch.of(*batch.logps[:2], beta=batch.beta, label_smoothing=batch.label_smoothing),
-    "chosen and rejected exchanged": _exchanged,
-    "policy and reference exchanged": lambda batch: Batch.of(
-        *batch.logps[2:], *batch.logps[:2], beta=batch.beta, label_smoothing=batch.label_smoothing
-    ),
-}
-"""What a wrong answer is the right answer to."""
 
 
 def telling() -> Batch:
@@ -54,30 +26,6 @@ def telling() -> Batch:
         [-22, -30, -16, -41, -18, -21.5],
         [-24, -28, -15, -39, -19, -20.5],
     )
-
-
-def _judge(trial: Trial, batches: Iterable[Batch]) -> Outcome:
-    """Losses of the batches, with the name of the mistake that explains every wrong one."""
-    tally = Tally(trial)
-    wrong: list[tuple[Batch, Floats]] = []
-    for batch in batches:
-        got = trial.answer(batch).losses
-        acceptance = accepted_losses(trial, batch)
-        tally.interval(LOSS, batch, got, acceptance)
-        if not (acceptance.rho(got) <= 1).all():
-            wrong.append((batch, got))
-    return tally.outcome(note=diagnosis(trial, wrong))
-
-
-def diagnosis(trial: Trial, wrong: list[tuple[Batch, Floats]]) -> str:
-    """The mistakes to which every wrong answer is the right answer, in words; empty where there is none."""
-    found = [name for name, mistake in MISTAKES.items() if wrong and all(_explains(trial, mistake, *w) for w in wrong)]
-    return f"the wrong answers are exactly those of: {' or '.join(found)}" if found else ""
-
-
-def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool:
-    acceptance = accepted_losses(trial, mistake(batch))
-    return bool((acceptance.rho(got) <= 1).all())
 
 
 @chapter.clause(
@@ -101,7 +49,7 @@ def _explains(trial: Trial, mistake: Mistake, batch: Batch, got: Floats) -> bool
 )
 def beta_alive(trial: Trial) -> Outcome:
     """Losses at several beta."""
-    return _judge(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0)))
+    return judge_explained(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0)))
 
 
 @chapter.clause(
@@ -123,7 +71,7 @@ def beta_alive(trial: Trial) -> Outcome:
 def label_smoothing_alive(trial: Trial) -> Outcome:
     """Losses at several eps."""
     (beta,) = trial.offered("beta", (0.5,))
-    return _judge(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5)))
+    return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5)))
 
 
 @chapter.clause(
@@ -147,7 +95,7 @@ def reference(trial: Trial) -> Outcome:
     a, b, c, d = telling().logps
     shifts = (0.0, -6.0, 5.0)
     moved = (Batch.of(a, b, np.minimum(c + x, 0), np.minimum(d + y, 0)) for x in shifts for y in shifts)
-    return _judge(trial, moved)
+    return judge_explained(trial, moved)
 
 
 @chapter.clause(
@@ -166,4 +114,4 @@ def reference(trial: Trial) -> Outcome:
 )
 def roles(trial: Trial) -> Outcome:
     """Losses of pairs and of their exchanges."""
-    return _judge(trial, (telling(), _exchanged(telling())))
+    return judge_explained(trial, (telling(), exchanged(telling())))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,7 +18,7 @@ from conformance.errors import CannotShow, ConformanceError
 from conformance.implementations import SHIPPED
 from conformance.isolation import Interpreter
 from conformance.profiles import PROFILES
-from conformance.runner import judge
+from conformance.runner import TIME_LIMIT, judge
 
 LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
 """Wrong on purpose, or in need of a device."""
@@ -51,6 +55,8 @@ def command(
     earlier record is kept. Where docs/matrix/snippets/show-NAME.py shows its defects by the library alone, it is run there
     too, and what it prints is kept beside it. The page is made from all records in the folder.
 
+    One that cannot be installed, loaded, run or shown is named, and the rest goes on; what was made so far stays.
+
     Exit status: 0 where each was judged, whatever the verdict; 2 where one could not be.
     """
     unknown = [name for name in implementations if name not in SHIPPED]
@@ -60,7 +66,12 @@ def command(
     folder = docs / "matrix"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        failed = [name for name in names if not _judged(name, folder, isolated, installer, profile, seed)]
+        failed = []
+        with _ahead(names if isolated else (), installer) as ready:
+            for number, name in enumerate(names, 1):
+                click.echo(f"{name} ({number} of {len(names)})", err=True)
+                if not _judged(name, folder, profile, seed, ready):
+                    failed.append(name)
         _write_page(docs)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
@@ -71,18 +82,35 @@ def command(
     sys.exit(2 if failed else 0)
 
 
-def _judged(name: str, folder: Path, isolated: bool, installer: str, profile: str, seed: int) -> bool:
-    """Judge one and keep its record; False where it cannot be loaded or installed, said on standard error."""
+@contextmanager
+def _ahead(names: Iterable[str], installer: str) -> Iterator[Callable[[str], dict[str, Interpreter]]]:
+    """What gives the Python of a name's own environment, if it is to have one; the environments are made one after the
+    other while others are judged, since to install is to wait and to judge is to compute. It raises what `prepare` raises.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        made = {name: pool.submit(prepared, [name], installer) for name in names}
+        try:
+            yield lambda name: made[name].result() if name in made else {}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _judged(name: str, folder: Path, profile: str, seed: int, ready: Callable[[str], dict[str, Interpreter]]) -> bool:
+    """Judge one, keep its record, show its defects; False where that cannot be done, said on standard error."""
+    started = time.monotonic()
     try:
-        interpreters = prepared([name], installer) if isolated else {}
+        interpreters = ready(name)
         with Bar() as bar:
             record = judge(name, profile=profile, seed=seed, interpreters=interpreters, progress=clause_shown(bar))
+        if record.unjudged:
+            raise CannotShow(f"{name}: {'; '.join(dict.fromkeys(run.reason for run in record.runs))}")
+        record.write(folder / f"{name}.json")
+        _show(name, folder / "snippets", interpreters.get(name))
     except ConformanceError as error:
         click.echo(str(error), err=True)
         return False
-    record.write(folder / f"{name}.json")
-    _show(name, folder / "snippets", interpreters.get(name))
-    click.echo(f"{name}: {', '.join(f'{run.format} {run.verdict}' for run in record.runs)}")
+    verdicts = ", ".join(f"{run.format} {run.verdict}" for run in record.runs if run.judged)
+    click.echo(f"{name}: {verdicts} ({time.monotonic() - started:.0f} s)")
     return True
 
 
@@ -92,7 +120,10 @@ def _show(name: str, folder: Path, interpreter: Interpreter | None) -> None:
     if not snippet.is_file():
         return
     python = sys.executable if interpreter is None else interpreter.python
-    done = subprocess.run([python, str(snippet)], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([python, "-I", str(snippet)], capture_output=True, text=True, check=False, timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise CannotShow(f"{snippet}: not done within {TIME_LIMIT:g} s") from None
     if done.returncode:
         raise CannotShow(f"{snippet}: exit status {done.returncode}: {done.stderr.strip()[-500:]}")
     snippet.with_suffix(".txt").write_text(done.stdout, encoding="utf-8")

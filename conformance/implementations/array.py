@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import BadClaim, ConformanceError
+from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy import NumpyImplementation
 from conformance.implementations.protocol import OPTIONS, claims
 from oracle import Format
@@ -45,8 +46,10 @@ def as_numpy(array: Any) -> NDArray[Any]:
     raise NotAnArray(f"a {type(array).__name__} offers neither DLPack nor __array__: give to_numpy")
 
 
+@decorator
 def array_implementation(
-    function: Function | None = None,
+    function: Function,
+    /,
     *,
     from_numpy: FromNumpy,
     to_numpy: ToNumpy = as_numpy,
@@ -57,7 +60,7 @@ def array_implementation(
     options: Collection[str] = OPTIONS,
     subnormals: str | None = None,
     metrics: Function | None = None,
-) -> Any:
+) -> ArrayImplementation:
     """A plain function of any framework's arrays becomes an implementation, as a call or as a decorator.
 
     from_numpy makes the framework's array of a NumPy array of shape (n,) in the judged dtype (bfloat16 as
@@ -84,16 +87,13 @@ def array_implementation(
     )
     there, back = _converting("from_numpy", from_numpy), _converting("to_numpy", to_numpy)
 
-    def wrap(loss: Function) -> ArrayImplementation:
-        judged = _on_numpy(loss, there, back, back)
-        partials = gradient and _on_numpy(gradient, there, back, lambda parts: _each(back, parts))
-        counted = metrics and _on_numpy(metrics, there, back, lambda numbers: numbers)
-        label = name or str(getattr(loss, "__name__", "function"))
-        implementation = ArrayImplementation(judged, label, claimed, partials, counted)
-        implementation.__wrapped__ = loss  # type: ignore[attr-defined]
-        return implementation
-
-    return wrap if function is None else wrap(function)
+    judged = _on_numpy(function, there, back, back)
+    partials = gradient and _on_numpy(gradient, there, back, lambda parts: _each(back, parts))
+    counted = metrics and _on_numpy(metrics, there, back, lambda numbers: numbers)
+    label = name or str(getattr(function, "__name__", "function"))
+    implementation = ArrayImplementation(judged, label, claimed, partials, counted)
+    implementation.__wrapped__ = function  # type: ignore[attr-defined]
+    return implementation
 
 
 def _on_numpy(function: Function, there: FromNumpy, back: ToNumpy, read: Function) -> Function:

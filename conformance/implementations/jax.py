@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, overload
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,10 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from conformance.errors import Misbehaviour
+from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy import DTYPES
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -53,8 +54,8 @@ class JaxImplementation:
     def environment(self) -> dict[str, str]:
         """The library's version, JAX's and jaxlib's, and the device."""
         device = jax.devices()[0]
-        versions = {"jax": jax.__version__, "jaxlib": jax.lib.__version__}
-        return library_version(self.library) | versions | {"device": device.platform, "device name": device.device_kind}
+        found = versions(self.library, jax=jax.__version__, jaxlib=jax.lib.__version__)
+        return found | {"device": device.platform, "device name": device.device_kind}
 
     def unavailable(self) -> str | None:
         """JAX falls back to the CPU where there is nothing else."""
@@ -149,40 +150,10 @@ def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tup
     return np.asarray(result).astype(np.float64), str(result.dtype)
 
 
-@overload
+@decorator
 def jax_implementation(
     function: Loss,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    jit: bool = ...,
-    metrics: MetricFunction | None = ...,
-    library: str = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> JaxImplementation: ...
-
-
-@overload
-def jax_implementation(
-    function: None = None,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    jit: bool = ...,
-    metrics: MetricFunction | None = ...,
-    library: str = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> Callable[[Loss], JaxImplementation]: ...
-
-
-def jax_implementation(
-    function: Loss | None = None,
+    /,
     *,
     name: str | None = None,
     dtypes: Collection[str | Format] | None = None,
@@ -193,7 +164,7 @@ def jax_implementation(
     metrics: MetricFunction | None = None,
     library: str = "jax",
     notes: Mapping[str, str] | None = None,
-) -> JaxImplementation | Callable[[Loss], JaxImplementation]:
+) -> JaxImplementation:
     """A plain function of JAX arrays becomes an implementation, as a call or as a decorator.
 
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
@@ -217,12 +188,8 @@ def jax_implementation(
         metrics=metrics is not None,
         notes=notes,
     )
-
-    def wrap(loss: Loss) -> JaxImplementation:
-        label = name or str(getattr(loss, "__name__", "function"))
-        return JaxImplementation(loss, label, claimed, jit, metrics, library)
-
-    return wrap if function is None else wrap(function)
+    label = name or str(getattr(function, "__name__", "function"))
+    return JaxImplementation(function, label, claimed, jit, metrics, library)
 
 
 # -- the two that ship -------------------------------------------------------------------------------------------------

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, overload
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
+from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -62,7 +63,7 @@ class NumpyImplementation:
     @property
     def environment(self) -> dict[str, str]:
         """The library's version and NumPy's."""
-        return library_version(self.library) | {"numpy": np.__version__}
+        return versions(self.library, numpy=np.__version__)
 
     def unavailable(self) -> str | None:
         """NumPy runs everywhere."""
@@ -142,40 +143,10 @@ def _read_gradient(
     return pc, pr, rc, rr
 
 
-@overload
+@decorator
 def numpy_implementation(
     function: Loss,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    gradient: Partials | None = ...,
-    metrics: MetricFunction | None = ...,
-    library: str | None = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> NumpyImplementation: ...
-
-
-@overload
-def numpy_implementation(
-    function: None = None,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    gradient: Partials | None = ...,
-    metrics: MetricFunction | None = ...,
-    library: str | None = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> Callable[[Loss], NumpyImplementation]: ...
-
-
-def numpy_implementation(
-    function: Loss | None = None,
+    /,
     *,
     name: str | None = None,
     dtypes: Collection[str | Format] | None = None,
@@ -186,7 +157,7 @@ def numpy_implementation(
     metrics: MetricFunction | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
-) -> NumpyImplementation | Callable[[Loss], NumpyImplementation]:
+) -> NumpyImplementation:
     """A plain function of NumPy arrays becomes an implementation, as a call or as a decorator.
 
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
@@ -210,12 +181,8 @@ def numpy_implementation(
         metrics=metrics is not None,
         notes=notes,
     )
-
-    def wrap(loss: Loss) -> NumpyImplementation:
-        label = name or str(getattr(loss, "__name__", "function"))
-        return NumpyImplementation(loss, label, claimed, gradient, metrics, library)
-
-    return wrap if function is None else wrap(function)
+    label = name or str(getattr(function, "__name__", "function"))
+    return NumpyImplementation(function, label, claimed, gradient, metrics, library)
 
 
 # -- the two that ship -------------------------------------------------------------------------------------------------

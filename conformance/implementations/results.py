@@ -46,9 +46,11 @@ def read_metrics(result: object) -> dict[str, float]:
     return {name: called(float, result[name]) for name in METRICS}
 
 
-def library_version(library: str | None) -> dict[str, str]:
-    """The judged library's name and installed version, under the key `library`; nothing where none is named.
+def versions(library: str | None, **frameworks: str) -> dict[str, str]:
+    """The judged library's name and installed version under the key `library`, where one is named; and by name the version
+    of each framework that is not that library itself.
 
     Raises PackageNotFoundError for a distribution that is not installed.
     """
-    return {} if library is None else {"library": f"{library} {version(library)}"}
+    judged = {} if library is None else {"library": f"{library} {version(library)}"}
+    return judged | {name: number for name, number in frameworks.items() if name != library}

@@ -6,26 +6,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from swift.rlhf_trainers.dpo_trainer import DPOTrainer
-from torch import Tensor
 
+from conformance.implementations.dpo_loss_method import dpo_loss_of
 from conformance.implementations.known import ALWAYS_MIXES
 from conformance.implementations.torch import torch_implementation
 
-
-def _loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
-    trainer = SimpleNamespace(
-        accelerator=SimpleNamespace(device=pc.device),
-        reference_free=False,
-        f_divergence_type="reverse_kl",
-        beta=beta,
-        label_smoothing=label_smoothing,
-    )
-    losses: Tensor
-    losses, _, _ = DPOTrainer.dpo_loss(trainer, pc, pr, rc, rr, loss_type="sigmoid")
-    return losses
-
-
-DPO = torch_implementation(_loss, name="ms-swift", library="ms-swift", notes=ALWAYS_MIXES)
+DPO = torch_implementation(dpo_loss_of(DPOTrainer), name="ms-swift", library="ms-swift", notes=ALWAYS_MIXES)

@@ -1,18 +1,11 @@
-# /// script
-# requires-python = ">=3.11"
-# dependencies = ["torch>=2.4"]
-# ///
-"""PyTorch implementations: any plain function of tensors on any device, and the ones that ship.
-
-`torch`, `torch-compile` and `torch-cuda` are one stable function; `torch-naive` is log of sigmoid.
-"""
+"""PyTorch implementations: any plain function of tensors on any device, eager or compiled."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conformance.errors import BadClaim, Misbehaviour
+from conformance.implementations.compilation import Compiled, cannot_compile
+from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, library_version, read_metrics
+from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -59,7 +54,7 @@ class TorchImplementation:
         self.library = library
         self.device = torch.device(device)
         self._plain = function
-        self._compiled = compiled
+        self._function = Compiled(function) if compiled else function
         self._metrics = metrics
         functools.update_wrapper(self, function, updated=())
 
@@ -67,36 +62,18 @@ class TorchImplementation:
         """The plain function itself."""
         return self._plain(*arguments, **keywords)
 
-    @functools.cached_property
-    def _function(self) -> Loss:
-        """The function that is judged: compiled, with shapes left dynamic, where that is asked for.
-
-        Every format, option and gradient mode is a compilation of its own. Past a limit torch would go on uncompiled
-        and silently; here the limit is out of reach, and running into it is an error.
-        """
-        if not self._compiled:
-            return self._plain
-        compiled = torch.compile(self._plain, dynamic=True)
-        limits = {"recompile_limit": 4096, "accumulated_recompile_limit": 65536, "fail_on_recompile_limit_hit": True}
-
-        def limited(*arguments: Any) -> Tensor:
-            with torch._dynamo.config.patch(limits):
-                return compiled(*arguments)
-
-        return limited
-
     @property
     def environment(self) -> dict[str, str]:
         """The library's version and torch's, the device and its name, and the number of threads."""
-        facts = library_version(self.library)
-        facts |= {"torch": torch.__version__, "device": str(self.device), "threads": str(torch.get_num_threads())}
+        facts = versions(self.library, torch=torch.__version__)
+        facts |= {"device": str(self.device), "threads": str(torch.get_num_threads())}
         if self.device.type == "cuda" and torch.cuda.is_available():
             facts["device name"] = torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(torch.version.cuda)
         return facts
 
     def unavailable(self) -> str | None:
-        """Why the device cannot be used here; None if it can."""
+        """Why the device, or torch.compile on it, cannot be used here; None if it can."""
         if self.device.type == "cuda":
             if not torch.cuda.is_available():
                 return "no CUDA device"
@@ -107,7 +84,7 @@ class TorchImplementation:
                 torch.zeros(1, device=self.device).cpu()
             except (RuntimeError, AssertionError, ImportError):
                 return f"no {self.device.type.upper()} device"
-        return None
+        return cannot_compile(str(self.device)) if isinstance(self._function, Compiled) else None
 
     def surroundings(self) -> dict[str, str]:
         """Torch's default dtype, threads, gradient mode, determinism, and the state of its global generator."""
@@ -210,42 +187,10 @@ def _same(a: Floats, b: Floats) -> bool:
     return bool(((a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b)).all())
 
 
-@overload
+@decorator
 def torch_implementation(
     function: Loss,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    device: str = ...,
-    compile: bool = ...,
-    metrics: MetricFunction | None = ...,
-    library: str | None = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> TorchImplementation: ...
-
-
-@overload
-def torch_implementation(
-    function: None = None,
-    *,
-    name: str | None = ...,
-    dtypes: Collection[str | Format] | None = ...,
-    reduction: str = ...,
-    options: Collection[str] = ...,
-    subnormals: str | None = ...,
-    device: str = ...,
-    compile: bool = ...,
-    metrics: MetricFunction | None = ...,
-    library: str | None = ...,
-    notes: Mapping[str, str] | None = ...,
-) -> Callable[[Loss], TorchImplementation]: ...
-
-
-def torch_implementation(
-    function: Loss | None = None,
+    /,
     *,
     name: str | None = None,
     dtypes: Collection[str | Format] | None = None,
@@ -257,7 +202,7 @@ def torch_implementation(
     metrics: MetricFunction | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
-) -> TorchImplementation | Callable[[Loss], TorchImplementation]:
+) -> TorchImplementation:
     """A plain function of torch tensors becomes an implementation, as a call or as a decorator.
 
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
@@ -266,7 +211,8 @@ def torch_implementation(
     metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
-    subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it.
+    subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it, and
+    never the plain function: where nothing was compiled, that is an error.
     library: the installed distribution that is judged, whose version the record states. notes: by clause, what is
     known of conduct that violates it. Raises BadClaim.
     """
@@ -284,50 +230,5 @@ def torch_implementation(
     except RuntimeError as error:
         raise BadClaim(f"device = {device!r}: {str(error).splitlines()[0]}") from None
 
-    def wrap(loss: Loss) -> TorchImplementation:
-        label = name or str(getattr(loss, "__name__", "function"))
-        return TorchImplementation(loss, label, claimed, device, compile, metrics, library)
-
-    return wrap if function is None else wrap(function)
-
-
-# -- the ones that ship ------------------------------------------------------------------------------------------------
-
-
-def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tensor:
-    return beta * ((pc - rc) - (pr - rr))
-
-
-def _stable_loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
-    z = _logit(pc, pr, rc, rr, beta)
-    losses = -torch.nn.functional.logsigmoid(z)
-    if label_smoothing == 0:
-        return losses
-    return (1 - label_smoothing) * losses - label_smoothing * torch.nn.functional.logsigmoid(-z)
-
-
-def _naive_loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
-    """-log(sigmoid(z)), as tutorials write it: wrong in both tails."""
-    z = _logit(pc, pr, rc, rr, beta)
-    losses = -torch.log(torch.sigmoid(z))
-    if label_smoothing == 0:
-        return losses
-    return (1 - label_smoothing) * losses - label_smoothing * torch.log(torch.sigmoid(-z))
-
-
-def _metrics(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> dict[str, Tensor]:
-    """Accumulated in float64, whatever the dtype."""
-    chosen, rejected = pc - rc, pr - rr
-    margin = chosen - rejected
-    return {
-        "accuracy": (beta * margin > 0).double().mean(),
-        "margin": margin.double().mean(),
-        "chosen_logratio": chosen.double().mean(),
-        "rejected_logratio": rejected.double().mean(),
-    }
-
-
-CPU = torch_implementation(_stable_loss, name="torch", metrics=_metrics, library="torch")
-COMPILED = torch_implementation(_stable_loss, name="torch-compile", compile=True, metrics=_metrics, library="torch")
-CUDA = torch_implementation(_stable_loss, name="torch-cuda", device="cuda", metrics=_metrics, library="torch")
-NAIVE = torch_implementation(_naive_loss, name="torch-naive")
+    label = name or str(getattr(function, "__name__", "function"))
+    return TorchImplementation(function, label, claimed, device, compile, metrics, library)

@@ -2,7 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["torch>=2.4"]
 # ///
-"""PyTorch's other spellings of the loss: softplus, binary cross entropy with logits, logaddexp; eager and compiled."""
+"""PyTorch's spellings of the loss: log-sigmoid, softplus, binary cross entropy with logits, logaddexp; eager and compiled.
+
+`torch`, `torch-compile` and `torch-cuda` are log-sigmoid; `torch-naive` is log of sigmoid, which is wrong.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,21 @@ def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tenso
     return beta * ((pc - rc) - (pr - rr))
 
 
+def _logsigmoid(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
+    z = _logit(pc, pr, rc, rr, beta)
+    losses = -F.logsigmoid(z)
+    return losses if label_smoothing == 0 else (1 - label_smoothing) * losses - label_smoothing * F.logsigmoid(-z)
+
+
+def _naive(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
+    """-log(sigmoid(z)), as tutorials write it: wrong in both tails."""
+    z = _logit(pc, pr, rc, rr, beta)
+    losses = -torch.log(torch.sigmoid(z))
+    if label_smoothing == 0:
+        return losses
+    return (1 - label_smoothing) * losses - label_smoothing * torch.log(torch.sigmoid(-z))
+
+
 def _softplus(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> Tensor:
     z = _logit(pc, pr, rc, rr, beta)
     losses = F.softplus(-z)
@@ -57,6 +75,22 @@ def _logaddexp(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, labe
     return (1 - label_smoothing) * losses + label_smoothing * torch.logaddexp(zero, z)
 
 
+def _metrics(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smoothing: float) -> dict[str, Tensor]:
+    """Accumulated in float64, whatever the dtype."""
+    chosen, rejected = pc - rc, pr - rr
+    margin = chosen - rejected
+    return {
+        "accuracy": (beta * margin > 0).double().mean(),
+        "margin": margin.double().mean(),
+        "chosen_logratio": chosen.double().mean(),
+        "rejected_logratio": rejected.double().mean(),
+    }
+
+
+CPU = torch_implementation(_logsigmoid, name="torch", metrics=_metrics, library="torch")
+COMPILED = torch_implementation(_logsigmoid, name="torch-compile", compile=True, metrics=_metrics, library="torch")
+CUDA = torch_implementation(_logsigmoid, name="torch-cuda", device="cuda", metrics=_metrics, library="torch")
+NAIVE = torch_implementation(_naive, name="torch-naive")
 SOFTPLUS = torch_implementation(_softplus, name="torch-softplus", library="torch", notes=SOFTPLUS_NOTES)
 SOFTPLUS_COMPILED = torch_implementation(
     _softplus, name="torch-softplus-compile", compile=True, library="torch", notes=SOFTPLUS_NOTES

@@ -122,6 +122,13 @@ def test_the_subjects_are_right_and_wrong(forwards):
     assert sum(finding["worst"] is not None for finding in violated) > 20
 
 
+def test_an_ignored_option_is_named_where_it_looks_like_state(judged):
+    ignoring = numpy_implementation(lambda *given: STABLE(*given[:5], 0.0))
+    (finding,) = judged(ignoring, "binary32", clauses=[find("CALL-6")]).findings
+    expected = "the wrong answers are exactly those of: label_smoothing ignored: from the start, or since an earlier call"
+    assert (finding.verdict, finding.note) == (Verdict.VIOLATES, expected)
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_findings_are_the_same_in_the_reverse_order(judged, forwards, name):
     assert found(judged(SUBJECTS[name], "binary32", clauses=CLAUSES[::-1])) == forwards[name]

@@ -12,13 +12,14 @@ from torch.utils._pytree import tree_leaves
 
 from conformance import judge
 from conformance.errors import Misbehaviour
-from conformance.implementations import torch as shipped
 from conformance.implementations import torch_implementation
+from conformance.implementations import torch_spellings as shipped
+from conformance.implementations.torch import DTYPES as OF_FORMATS
 from conformance.inputs.pairs import golden
 from conformance.record import Verdict
 from oracle import FORMATS, binary32
 
-DTYPES = pytest.mark.parametrize("dtype", shipped.DTYPES.values(), ids=shipped.DTYPES)
+DTYPES = pytest.mark.parametrize("dtype", OF_FORMATS.values(), ids=OF_FORMATS)
 SMOOTHING = pytest.mark.parametrize("eps", [0.0, 0.3])
 without_device = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -105,7 +106,7 @@ def test_a_mutant_that_makes_a_tensor_on_the_cpu_is_seen_backwards(mutant):
 def test_the_wrapper_puts_the_inputs_on_its_device(fmt, strided, gradient):
     tensors = torch_implementation(shipped.CUDA, device="meta").tensors(golden(), fmt, gradient=gradient, strided=strided)
     for tensor in tensors:
-        assert (tensor.device.type, tensor.dtype, tensor.is_leaf) == ("meta", shipped.DTYPES[fmt.name], True)
+        assert (tensor.device.type, tensor.dtype, tensor.is_leaf) == ("meta", OF_FORMATS[fmt.name], True)
         assert (tensor.stride(), tensor.requires_grad) == ((2 if strided else 1,), gradient)
 
 

@@ -11,8 +11,9 @@ import torch
 from conformance.clauses.trial import Trial
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations import numpy_implementation, torch_implementation
-from conformance.implementations import torch as shipped_torch
 from conformance.implementations.numpy import STABLE
+from conformance.implementations.torch import DTYPES
+from conformance.implementations.torch_spellings import CPU as SHIPPED_TORCH
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64, get_format
@@ -109,18 +110,6 @@ def test_a_device_is_taken_and_its_absence_told(device):
         assert told.startswith(f"no {implementation.device.type.upper()} device")
 
 
-def test_compile_hands_the_function_to_torch_compile_once(monkeypatch):
-    compiled = []
-    monkeypatch.setattr(torch, "compile", lambda function, **_: compiled.append(function) or function)
-    implementation = torch_implementation(right, compile=True)
-    assert not compiled
-    for _ in range(2):
-        implementation.evaluate(golden(), binary32, gradient=False)
-    assert compiled == [right]
-    torch_implementation(right).evaluate(golden(), binary32, gradient=False)
-    assert compiled == [right]
-
-
 # -- the way in --------------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +147,7 @@ def test_inputs_arrive_bit_for_bit(wrap, fmt):
     for received, sent in zip(seen[:4], batch.logps, strict=True):
         arrived = received
         if wrap is torch_implementation:
-            assert received.dtype is shipped_torch.DTYPES[fmt.name]
+            assert received.dtype is DTYPES[fmt.name]
             arrived = received.view(getattr(torch, f"int{fmt.width}")).numpy()
         got, expected = np.ascontiguousarray(arrived).view(fmt.bits_dtype), bits(fmt, sent)
         number = ~np.isnan(sent)
@@ -297,11 +286,11 @@ def test_autograd_and_the_gradient_by_hand_agree(fmt, eps):
     z = 0.1 * np.array([2.0, 5.0, 4.0])
     slope = 0.1 * (1 / (1 + np.exp(z)) - eps)
     room = 16 * 2.0**-fmt.precision
-    for implementation in (STABLE, shipped_torch.CPU):
+    for implementation in (STABLE, SHIPPED_TORCH):
         found = implementation.evaluate(batch, fmt, gradient=True).gradient
         for part, sign in zip(found, (-1, 1, 1, -1), strict=True):
             assert part == pytest.approx(sign * slope, abs=room)
-    by_hand, autograd = (i.evaluate(batch, binary64, gradient=True).gradient for i in (STABLE, shipped_torch.CPU))
+    by_hand, autograd = (i.evaluate(batch, binary64, gradient=True).gradient for i in (STABLE, SHIPPED_TORCH))
     assert np.array(by_hand) == pytest.approx(np.array(autograd), rel=1e-14)
 
 

@@ -120,7 +120,7 @@ def test_an_interrupt_at_import_is_the_users(file):
 
 
 def test_a_shipped_one_without_its_framework_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "conformance.implementations.torch", raising=False)
+    monkeypatch.delitem(sys.modules, "conformance.implementations.torch_spellings", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(
         CannotLoad, match=r"^torch: no module named 'torch'; pip install 'torch>=2.4', or dpo-conformance run --isolated torch$"

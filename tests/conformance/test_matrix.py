@@ -1,7 +1,10 @@
 """The matrix: its command, its page, and the records and snippets that are kept in the documentation."""
 
+import os
 import re
 import shutil
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +14,9 @@ from click.testing import CliRunner
 from conformance import judge
 from conformance.clauses import find
 from conformance.cli import main
+from conformance.errors import CannotInstall, CannotShow
 from conformance.implementations import SHIPPED, load
+from conformance.isolation import Interpreter
 from conformance.record import Record, Verdict, read
 from conformance.reports import matrix
 
@@ -163,6 +168,46 @@ def test_a_record_that_is_there_is_kept_where_a_library_is_not(tmp_path, quickly
     assert "**numpy**" in (tmp_path / "matrix.md").read_text(encoding="utf-8")
 
 
+def test_one_that_is_judged_in_no_format_is_named_and_the_rest_goes_on(tmp_path, quickly):
+    result = invoke("torch-cuda", "numpy", "--docs", tmp_path)
+    assert result.exit_code == 2
+    assert "torch-cuda (1 of 2)" in result.stderr
+    assert "torch-cuda: no CUDA device\n" in result.stderr
+    assert result.stderr.endswith("Not judged: torch-cuda.\n")
+    assert [path.name for path in (tmp_path / "matrix").iterdir()] == ["numpy.json"]
+
+
+def test_one_that_cannot_be_installed_is_named_and_the_rest_goes_on(tmp_path, quickly, monkeypatch):
+    def prepare(name, **_):
+        if name == "scipy":
+            raise CannotInstall("scipy: pip install: exit status 1\n  no matching distribution")
+        return Interpreter(sys.executable, os.environ.get("PYTHONPATH", ""))
+
+    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    result = invoke("scipy", "numpy", "--isolated", "--docs", tmp_path)
+    assert result.exit_code == 2
+    assert "scipy: pip install: exit status 1\n  no matching distribution\n" in result.stderr
+    assert result.stderr.endswith("Not judged: scipy.\n")
+    assert re.search(r"^numpy: bfloat16 conforms \(\d+ s\)$", result.stdout, re.MULTILINE)
+
+
+def test_the_next_environment_is_made_while_one_is_judged(tmp_path, monkeypatch):
+    begun, done = [threading.Event() for _ in range(2)], []
+
+    def prepare(name, **_):
+        begun[name == "scipy"].set()
+        return Interpreter(sys.executable, "")
+
+    def judged(name, **_):
+        done.append((name, begun[1].wait(30)))
+        raise CannotShow("enough")
+
+    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    monkeypatch.setattr("conformance.cli.matrix.judge", judged)
+    assert invoke("numpy", "scipy", "--isolated", "--docs", tmp_path).exit_code == 2
+    assert done == [("numpy", True), ("scipy", True)]
+
+
 def test_the_page_alone(tmp_path, folder):
     (tmp_path / "matrix").mkdir()
     (folder / "numpy.json").rename(tmp_path / "matrix" / "numpy.json")
@@ -179,9 +224,11 @@ def test_a_snippet_that_fails_is_an_error(tmp_path, quickly, text, said):
     snippets = tmp_path / "matrix" / "snippets"
     snippets.mkdir(parents=True)
     (snippets / "show-numpy.py").write_text(text, encoding="utf-8")
-    result = invoke("numpy", "--docs", tmp_path)
+    result = invoke("numpy", "torch", "--docs", tmp_path)
     assert result.exit_code == 2
     assert said in result.stderr
+    assert "Not judged: numpy." in result.stderr
+    assert read(tmp_path / "matrix" / "torch.json").runs, "the rest goes on"
 
 
 def test_wrong_usage(tmp_path):

@@ -7,6 +7,6 @@ import time
 
 time.sleep(float(os.environ.get("DPO_SLOW_IMPORT", "60")))
 
-from conformance.implementations.torch import CPU as LATE  # noqa: E402
+from conformance.implementations.torch_spellings import CPU as LATE  # noqa: E402
 
 __all__ = ["LATE"]

@@ -8,7 +8,7 @@
 
 OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, PROPERTY-1, PROPERTY-2, REDUCE-1, SMOOTH-1, SMOOTH-2,
 SMOOTH-3 and SPECIAL-9, whose inputs are smoothed. First the loss alone, for one pair with margin 2 and beta 0.1; then the
-fused loss.
+fused loss, and that it is the same function of its log-probabilities.
 """
 
 import math
@@ -42,3 +42,15 @@ for eps in (0.0, 0.3):
     fused = LigerFusedLinearDPOLoss(compiled=False, beta=0.1, label_smoothing=eps)
     value, _ = fused(weight, states, labels, ref_input=states, ref_weight=reference)
     print(f"the fused loss, label_smoothing {eps}: {value.item():.9f}")
+
+# the logits (x, 0) give the first token the log-probability x, exactly where x <= -17: there the fused loss is comparable
+pairs = 1000
+policy, frozen = (-20 - 500 * torch.rand(2 * pairs) for _ in range(2))
+policy.requires_grad_()
+head, first = torch.tensor([[1.0], [0.0]]), torch.zeros(2 * pairs, 1, dtype=torch.long)
+assert torch.equal(torch.log_softmax(policy[:, None] @ head.T, -1)[:, 0], policy)
+fused = LigerFusedLinearDPOLoss(compiled=False, beta=0.1, chunk_size=pairs)
+through, _ = fused(head, policy[:, None, None], first, ref_input=frozen[:, None, None], ref_weight=head)
+alone = LigerFusedLinearDPOFunction.preference_loss_fn(*policy.chunk(2), first, *frozen.chunk(2), beta=0.1)[0]
+same = torch.equal(through, alone) and torch.equal(*(torch.autograd.grad(loss, policy)[0] for loss in (through, alone)))
+print(f"the fused loss of {pairs} pairs and its derivatives, and those of the function that is judged: the same bits: {same}")
