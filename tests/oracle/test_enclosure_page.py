@@ -303,7 +303,10 @@ def test_a_ball_wider_than_1_is_coarse(width: float) -> None:
 
 def test_where_a_ball_is_surely_beyond_2_to_the_13() -> None:
     """|head| - |tail| - radius >= 0.26 with an exponent of 15: both limits are proved; closer to 0 the ball is coarse."""
-    heads, widths = np.array([0.5, 0.5, 0.5, -0.5, -0.5, 0.75, -0.75]), np.array([0.0, 0.2399, 0.2401, 0.2399, 0.2401, 0.45, 0.0])
+    heads, widths = (
+        np.array([0.5, 0.5, 0.5, -0.5, -0.5, 0.75, -0.75]),
+        np.array([0.0, 0.2399, 0.2401, 0.2399, 0.2401, 0.45, 0.0]),
+    )
     z = Enclosure(heads, 0 * heads, np.full(7, 15, dtype=np.int64), widths)
     f, s = enclosure.kernel(z)
     far = [True, True, False, True, False, True, True]
@@ -326,3 +329,57 @@ def test_the_largest_logit_that_is_evaluated_has_an_exponent_of_14() -> None:
     assert (f.radius[:2] / f.head[:2]).tolist() == pytest.approx([2.0**-71, 1.0])
     assert (s.radius[:2] / s.head[:2]).tolist() == pytest.approx([2.0**-71, 1.0])
     assert s.radius[2] == pytest.approx(2.0**-100, rel=1e-6) and s.radius[3] < 2.0**-102
+
+
+# -- pairs -------------------------------------------------------------------------------------------------------------
+
+
+def quadruples() -> list[np.ndarray]:
+    """Realistic logps; all sizes, which the integers sum; sums near overflow beside subnormal numbers."""
+    real_logps = RNG.normal(size=(4, 150)) * 300
+    wild = np.ldexp(RNG.choice([-1.0, 1.0], (4, 150)) * RNG.uniform(0.5, 1, (4, 150)), RNG.integers(-1073, 1024, (4, 150)))
+    huge = 2.0**1023 * RNG.uniform(1, 1.9, 50) * RNG.choice([-1.0, 1.0], 50)
+    tiny = RNG.normal(size=50) * 1e-310
+    edge = 2.0**1020 * np.array([1.0, 0.5, 0.9375, 1.0])[:, None] * np.array([[1.0], [1e-90], [1e-190], [1e-290]])
+    return list(np.concatenate([real_logps, wild, [huge, 0 * huge, tiny, -huge], edge, edge[::-1], -edge], axis=1))
+
+
+def test_the_radius_of_a_margin_is_what_head_and_tail_leave() -> None:
+    logps = quadruples()
+    balls = enclosure.margin(*logps)
+    assert_normal(balls)
+    for i, (a, b, c, d) in enumerate(zip(*(column.tolist() for column in logps), strict=True)):
+        left = abs(Fraction(a) - Fraction(b) - Fraction(c) + Fraction(d) - middle(balls, i))
+        assert left <= radius(balls, i) <= left * (1 + 64 * U) + 4 * LEAST * unit(balls, i)
+        assert (radius(balls, i) == 0) == (left == 0)
+
+
+@pytest.mark.parametrize("beta", [0.1, -3.0, 1e300, 5e-324])
+def test_the_radius_of_a_logit_is_that_of_a_product(beta: float) -> None:
+    logps = quadruples()
+    margins, logits_ = enclosure.margin(*logps), enclosure.logit(*logps, beta)
+    for i in range(margins.size):
+        size = abs(Fraction(beta))
+        assert_radius(logits_, i, size * radius(margins, i) + PRODUCT * size * head(margins, i))
+
+
+def weights(z: Enclosure, eps: float) -> list[tuple[Fraction, Fraction]]:
+    """(c, the radius of c): the weight of |z| in the loss, eps for z >= 0 and else 1 - eps."""
+    c = abs(1 - Fraction(eps))
+    return [(c, SUM * c) if np.signbit(x) else (abs(Fraction(eps)), Fraction(0)) for x in z.head]
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1, 0.5, 1.0, 1e-300])
+@pytest.mark.parametrize("beta", [0.1, 1e-3, -0.3])
+def test_the_radii_of_a_pairs_loss_and_gradient(eps: float, beta: float) -> None:
+    logps = [np.concatenate([RNG.normal(size=60) * size for size in (1.0, 30.0, 300.0)]) for _ in range(4)]
+    z = enclosure.logit(*logps, beta)
+    loss, gradient = enclosure.loss(*logps, beta, eps), enclosure.gradient(*logps, beta, eps)
+    for i, (c, of_c) in enumerate(weights(z, eps)):
+        t, d = abs(middle(z, i)), radius(z, i)
+        of_f, of_s = stated_kernel(t, d)
+        of_product = c * d + t * of_c + of_c * d + PRODUCT * c * t
+        assert_radius(loss, i, of_f + of_product + SUM * head(loss, i), charged=3)
+        size = head(gradient, i) / abs(Fraction(beta))
+        of_difference = of_s + of_c + SUM * size
+        assert_radius(gradient, i, abs(Fraction(beta)) * (of_difference + PRODUCT * size), charged=3)
