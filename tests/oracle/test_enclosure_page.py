@@ -10,7 +10,7 @@ from page import f as softplus_minus
 from page import mp, real
 from page import s as sigma_minus
 
-from oracle import ball, enclosure
+from oracle import enclosure
 from oracle.ball import Enclosure, exact, normalised, rescaled, where
 
 RNG = np.random.default_rng(8)
