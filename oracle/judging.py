@@ -144,9 +144,8 @@ def _errors(got: Floats, exact: Floats, power: Floats, fmt: Format, slack: float
 
 
 def _placed(got: Floats, fmt: Format) -> Floats:
-    """The numbers themselves; an infinity at 2**(emax + 1), and 0 for a NaN."""
-    beyond = np.where(np.isnan(got), 0.0, np.copysign(2.0 ** (fmt.emax + 1), got))
-    return np.where(np.isfinite(got), got, beyond)
+    """The numbers themselves; an infinity at 2**(emax + 1), and a NaN, whose place does not matter, there too."""
+    return np.where(np.isfinite(got), got, np.copysign(2.0 ** (fmt.emax + 1), got))
 
 
 def _power_below(x: Floats) -> Floats:
