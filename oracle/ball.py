@@ -92,7 +92,7 @@ class Enclosure:
         x_empty, y_empty = (x.head == 0) & (x.radius == 0), (y.head == 0) & (y.radius == 0)
         top = np.maximum(np.where(x_empty, y.exponent, x.exponent), np.where(y_empty, x.exponent, y.exponent))
         x, y = _lowered_to(x, top), _lowered_to(y, top)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", under="ignore"):
             head, tail = add((x.head, x.tail), (y.head, y.tail))
             radius = (x.radius + y.radius + ADD_ERROR * np.abs(head)) * SLACK
             radius = radius + 2 * LEAST_RADIUS * (radius > 0)

@@ -87,7 +87,7 @@ class Acceptance:
     def _carefully(self, got: Floats) -> Floats:
         """The ratio where nothing is taken for granted: each end is compared with the result itself."""
         at = self._placed(got)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
             error, above, below = at - self.exact, self.high - self.exact, self.exact - self.low
             ratio = np.abs(_quotient(error, where(error.head > 0, above, below)))
             outside = _surely_positive(at - self.high) | _surely_positive(self.low - at)
