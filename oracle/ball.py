@@ -232,7 +232,7 @@ def _lowered_to(x: Enclosure, exponent: Integers) -> Enclosure:
 def _refuse_infinity_times_unsigned(x: Enclosure, y: Enclosure) -> None:
     """Raises OutOfRange where an infinity meets a ball that holds 0 and other numbers."""
     for infinite, ball in ((x, y), (y, x)):
-        unsigned = np.isinf(infinite.head) & (ball.radius > 0) & (ball.radius >= np.abs(ball.head) * 0.5)
+        unsigned = np.isinf(infinite.head) & (ball.radius > 0) & (ball.radius >= np.abs(ball.head) * (1 - 2.0**-50))
         if unsigned.any():
             raise OutOfRange("factor", "a ball that holds 0 and other numbers", "an infinite factor needs one of known sign")
 

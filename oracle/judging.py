@@ -79,7 +79,7 @@ def derivatives(z: Floats, got: Floats, fmt: Format) -> Judged:
 
 def _judged(function: _Function, z: Floats, got: Floats, fmt: Format) -> Judged:
     judged = Judged(np.zeros(z.shape), np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool), (0, 0))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         if fmt.width <= 32:
             blocks = range(0, z.size, first_tier.BLOCK)
             doubtful = [_first(function, z, got, fmt, judged, slice(at, at + first_tier.BLOCK)) for at in blocks]

@@ -68,7 +68,7 @@ class Acceptance:
         apart = error.exponent - allowed.exponent
         scale = power_of_two(np.clip(apart, -_IN_SIGHT, _IN_SIGHT))
         size = np.abs(error.head)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        with np.errstate(all="ignore"):
             inside = (size + error.radius) * scale * _UP < (allowed.head - allowed.radius) * _DOWN
             outside = (size - error.radius) * scale * _DOWN > (allowed.head + allowed.radius) * _UP
             ratio = size * scale / allowed.head
@@ -87,7 +87,7 @@ class Acceptance:
     def _carefully(self, got: Floats) -> Floats:
         """The ratio where nothing is taken for granted: each end is compared with the result itself."""
         at = self._placed(got)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        with np.errstate(all="ignore"):
             error, above, below = at - self.exact, self.high - self.exact, self.exact - self.low
             ratio = np.abs(_quotient(error, where(error.head > 0, above, below)))
             outside = _surely_positive(at - self.high) | _surely_positive(self.low - at)

@@ -126,6 +126,27 @@ def test_what_is_decided_quickly_is_what_can_be() -> None:
     assert_rho(tiny, np.array([2.0**60]))
 
 
+@pytest.mark.parametrize("size", [1.0, 2.0**-70])
+@pytest.mark.parametrize("doubt", [0.0, 2.0**-13, 2.0**-40])
+def test_what_is_decided_quickly_is_apart_by_all_three_radii_and_2_to_the_minus_49(size: float, doubt: float) -> None:
+    """Error and allowance both hold the exact value's radius, the allowance the end's besides: 3 doubt, of the width 1."""
+    known = point(size * np.array([1.0, 0.0, 2.0]))
+    exact, low, high = (known[[i]].widen(absolute=size * doubt) if doubt else known[[i]] for i in range(3))
+    each = Acceptance(exact, low, high, np.zeros(1, bool), binary64)
+    for share, decided in (
+        (1 - 3 * doubt * 1.01 - 2.0**-48, True),
+        (1 - 3 * doubt * 0.99 - 2.0**-51, False),
+        (1 + 3 * doubt * 0.99 + 2.0**-51, False),
+        (1 + 3 * doubt * 1.01 + 2.0**-48, True),
+    ):
+        for got in (size * (1 + share), size * (1 - share)):
+            error = Fraction(got) - Fraction(size)
+            offset = abs(abs(error) / Fraction(size) - 1) - 3 * Fraction(doubt)
+            if abs(offset) < 2.0**-47 and not doubt and decided:
+                continue  # 1 + share has lost the bits that would tell
+            assert each._quickly(np.array([got]))[1][0] == decided, (share, got)
+
+
 def test_a_result_at_an_end_to_the_last_bit_is_accepted_and_the_next_is_not() -> None:
     ends = [(1.0, 3.0), (-3.0, -1.0), (0.5, 1e3), (-1e-3, 1e-3), (2.0**-1022, 1.0)]
     exact = np.array([2.0, -2.0, 0.75, 1e-4, 2.0**-1021])

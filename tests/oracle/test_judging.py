@@ -177,6 +177,7 @@ def test_nothing_is_judged_to_be_nothing(name: str) -> None:
     for fmt in FORMATS:
         judged = FUNCTIONS[name][0](np.empty(0), np.empty(0), fmt)
         assert judged.errors.size == judged.wrong.size == judged.subnormal.size == 0
+        assert judged.wrong.dtype == judged.subnormal.dtype == np.bool_
         assert judged.escalated == (0, 0)
 
 

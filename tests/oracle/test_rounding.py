@@ -83,7 +83,7 @@ def test_quotients_hold_every_point(n: int) -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2**53 + 1])
 def test_other_divisors_are_refused(n: int) -> None:
-    with pytest.raises(OutOfRange):
+    with pytest.raises(OutOfRange, match=rf"^n .*{n}.*an integer from 1 to 2\*\*53"):
         balls(3).divided_by(n)
 
 
@@ -107,8 +107,16 @@ def test_infinities_and_nan_follow_ieee() -> None:
     x, y = enclosure.exact([inf, inf, 0.0, nan, 1.0]), enclosure.exact([1.0, -inf, inf, 1.0, -inf])
     np.testing.assert_array_equal((x + y).head, [inf, nan, inf, nan, -inf])
     np.testing.assert_array_equal((x * y).head, [inf, -inf, nan, nan, -inf])
-    with pytest.raises(OutOfRange):
-        enclosure.exact(np.array([0.1])).widen(absolute=1.0) * inf
+    for factors in ((wide(1.0), inf), (enclosure.exact(-inf), wide(1.0)), (wide(-1.5), inf)):
+        with pytest.raises(OutOfRange, match="^factor .*a ball that holds 0 and other numbers.*needs one of known sign"):
+            factors[0] * factors[1]
+    assert (wide(0.999) * inf).head == inf and (wide(-0.999) * -inf).head == inf
+    assert np.isnan((enclosure.exact(0.0) * inf).head)
+
+
+def wide(radius: float) -> Enclosure:
+    """0.1, or minus 0.1, in a ball of that many times its size."""
+    return enclosure.exact(math.copysign(0.1, radius)).widen(absolute=abs(radius) * 0.1)
 
 
 def test_indexing_reshaping_taking_and_choosing() -> None:
