@@ -150,7 +150,11 @@ def test_a_verdict_does_not_depend_on_neighbours(name: str) -> None:
     got = binary32.round_array(first(z))
     got[::7] = np.nan
     got[3::7] = np.inf
+    z, got = np.append(z, [math.inf, -math.inf, math.nan]), np.append(got, [0.0, 0.5, 0.5])
     whole = judge(np.tile(z, 40), np.tile(got, 40), binary32)
+    assert 40 * z.size > first_tier.BLOCK
+    assert whole.escalated == tuple(40 * count for count in judge(z, got, binary32).escalated)
+    assert whole.escalated[0] > 0
     for i in range(0, z.size, 3):
         alone = judge(z[i : i + 1], got[i : i + 1], binary32)
         for place in (i, i + 39 * z.size):
