@@ -71,8 +71,7 @@ class Acceptance:
         with np.errstate(all="ignore"):
             inside = (size + error.radius) * scale * _UP < (allowed.head - allowed.radius) * _DOWN
             outside = (size - error.radius) * scale * _DOWN > (allowed.head + allowed.radius) * _UP
-            ratio = size * scale / allowed.head
-        ratio = np.where(outside, np.maximum(ratio, np.nextafter(1.0, 2.0)), np.minimum(ratio, 1.0))
+            ratio = size * scale / allowed.head  # below 1 where inside, above 1 where outside: they are 2**-49 apart
         ratio = np.where(self.zero & (got == 0), 0.0, ratio)
         return ratio, usable & finite & (inside | outside) & (np.abs(apart) < _IN_SIGHT)
 
@@ -95,7 +94,7 @@ class Acceptance:
         ratio = np.where(outside, np.maximum(ratio, np.nextafter(1.0, 2.0)), np.minimum(ratio, 1.0))
         ratio = np.where(self.zero & (got == 0), 0.0, ratio)
         ends = np.isnan(self.low.head) | np.isnan(self.high.head)
-        ratio = np.where(np.isnan(got) | np.isnan(ratio) | ends | self._undecided(), np.inf, ratio)
+        ratio = np.where(np.isnan(ratio) | ends | self._undecided(), np.inf, ratio)
         same = (got == self.exact.head) | (np.isnan(got) & np.isnan(self.exact.head))
         return np.where(np.isfinite(self.exact.head), ratio, np.where(same, 0.0, np.inf))
 

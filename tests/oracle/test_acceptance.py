@@ -194,6 +194,15 @@ def test_infinite_and_unknown_exact_values_accept_themselves_alone() -> None:
     assert beside.rho(np.array([1.5, 1.5])).tolist() == [0.5, math.inf]
 
 
+def test_a_zero_that_underflow_gives_is_accepted_where_nothing_is_decided_quickly() -> None:
+    one = point(np.ones(2))
+    each = Acceptance(one, one, one * 3.0, np.array([True, False]), binary32)
+    assert not each._quickly(np.zeros(2))[1].any()
+    assert each.rho(np.zeros(2)).tolist() == each.rho(-np.zeros(2)).tolist() == [0.0, math.inf]
+    assert each.rho(np.array([1.0, 2.0])).tolist() == [0.0, 0.5]
+    assert each.rho(np.array([0.5, 0.5])).tolist() == [math.inf] * 2
+
+
 def test_an_unknown_end_accepts_nothing_but_the_other_numbers_keep_theirs() -> None:
     one = point(np.ones(3))
     for end in ("low", "high"):
