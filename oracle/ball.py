@@ -92,7 +92,7 @@ class Enclosure:
         x_empty, y_empty = (x.head == 0) & (x.radius == 0), (y.head == 0) & (y.radius == 0)
         top = np.maximum(np.where(x_empty, y.exponent, x.exponent), np.where(y_empty, x.exponent, y.exponent))
         x, y = _lowered_to(x, top), _lowered_to(y, top)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", under="ignore"):
             head, tail = add((x.head, x.tail), (y.head, y.tail))
             radius = (x.radius + y.radius + ADD_ERROR * np.abs(head)) * SLACK
             radius = radius + 2 * LEAST_RADIUS * (radius > 0)
@@ -232,7 +232,7 @@ def _lowered_to(x: Enclosure, exponent: Integers) -> Enclosure:
 def _refuse_infinity_times_unsigned(x: Enclosure, y: Enclosure) -> None:
     """Raises OutOfRange where an infinity meets a ball that holds 0 and other numbers."""
     for infinite, ball in ((x, y), (y, x)):
-        unsigned = np.isinf(infinite.head) & (ball.radius > 0) & (ball.radius >= np.abs(ball.head) * 0.5)
+        unsigned = np.isinf(infinite.head) & (ball.radius > 0) & (ball.radius >= np.abs(ball.head) * (1 - 2.0**-50))
         if unsigned.any():
             raise OutOfRange("factor", "a ball that holds 0 and other numbers", "an infinite factor needs one of known sign")
 

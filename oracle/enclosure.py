@@ -122,7 +122,7 @@ def _as_ball(result: object) -> Enclosure:
 
 
 def _margin(pc: Floats, pr: Floats, rc: Floats, rr: Floats) -> tuple[Enclosure]:
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         special = ((0.25 * pc - 0.25 * pr) - 0.25 * rc) + 0.25 * rr
         s, e1 = two_sum(pc, -pr)
         s, e2 = two_sum(s, -rc)

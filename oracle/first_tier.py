@@ -48,13 +48,14 @@ def tables() -> tuple[Floats, Floats]:
 
 def _in_blocks(function: Callable[[Floats, float, float], Floats], z: Floats) -> Floats:
     prepare()
-    if z.ndim == 1 and 0 < z.size <= BLOCK:
-        return function(z, float(z.min()), float(z.max()))
-    flat = z.reshape(-1)
-    result = np.empty(flat.shape)
-    for start in range(0, flat.size, BLOCK):
-        block = flat[start : start + BLOCK]
-        result[start : start + BLOCK] = function(block, float(block.min()), float(block.max()))
+    with np.errstate(under="ignore"):
+        if z.ndim == 1 and 0 < z.size <= BLOCK:
+            return function(z, float(z.min()), float(z.max()))
+        flat = z.reshape(-1)
+        result = np.empty(flat.shape)
+        for start in range(0, flat.size, BLOCK):
+            block = flat[start : start + BLOCK]
+            result[start : start + BLOCK] = function(block, float(block.min()), float(block.max()))
     return result.reshape(z.shape)
 
 

@@ -79,13 +79,14 @@ def derivatives(z: Floats, got: Floats, fmt: Format) -> Judged:
 
 def _judged(function: _Function, z: Floats, got: Floats, fmt: Format) -> Judged:
     judged = Judged(np.zeros(z.shape), np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool), (0, 0))
-    if fmt.width <= 32:
-        blocks = range(0, z.size, first_tier.BLOCK)
-        doubtful = [_first(function, z, got, fmt, judged, slice(at, at + first_tier.BLOCK)) for at in blocks]
-        at = np.concatenate([np.arange(0), *doubtful])
-    else:
-        at = np.arange(z.size)
-    return _raised(function, z, got, fmt, judged, at) if at.size else judged
+    with np.errstate(all="ignore"):
+        if fmt.width <= 32:
+            blocks = range(0, z.size, first_tier.BLOCK)
+            doubtful = [_first(function, z, got, fmt, judged, slice(at, at + first_tier.BLOCK)) for at in blocks]
+            at = np.concatenate([np.arange(0), *doubtful])
+        else:
+            at = np.arange(z.size)
+        return _raised(function, z, got, fmt, judged, at) if at.size else judged
 
 
 def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Judged, block: slice) -> NDArray[np.intp]:
@@ -144,9 +145,8 @@ def _errors(got: Floats, exact: Floats, power: Floats, fmt: Format, slack: float
 
 
 def _placed(got: Floats, fmt: Format) -> Floats:
-    """The numbers themselves; an infinity at 2**(emax + 1), and 0 for a NaN."""
-    beyond = np.where(np.isnan(got), 0.0, np.copysign(2.0 ** (fmt.emax + 1), got))
-    return np.where(np.isfinite(got), got, beyond)
+    """The numbers themselves; an infinity at 2**(emax + 1), and a NaN, whose place does not matter, there too."""
+    return np.where(np.isfinite(got), got, np.copysign(2.0 ** (fmt.emax + 1), got))
 
 
 def _power_below(x: Floats) -> Floats:
@@ -158,8 +158,7 @@ def _power_below(x: Floats) -> Floats:
 def _differs_from_held(got: Floats, fmt: Format) -> Mask:
     """Where the number is not one that the format holds; a NaN differs from everything."""
     if fmt.width == 32:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(got.astype(np.float32) != got)
+        return np.asarray(got.astype(np.float32) != got)
     return np.asarray(fmt.round_array(got) != got)
 
 

@@ -77,7 +77,7 @@ def evaluate(t: Pair) -> Values:
     f, square_error = fast_two_sum(f, -0.5 * square)
     f_low = ((f_error + square_error) + table.log_tail[i]) + (w2 + (cubic - 0.5 * crossed))
     # 1/(1 + w) = 1 - w + w² - w³/(1 + w)
-    g, g_error = fast_two_sum(1.0 - np.zeros_like(w), -w1)
+    g, g_error = fast_two_sum(np.ones_like(w), -w1)
     g, square_error = fast_two_sum(g, square)
     g_low = (g_error + square_error) + (crossed - w2 - cube / (1.0 + w))
     # sigma = R y/(1 + w)

@@ -58,7 +58,7 @@ def logit_error(pairs: Pairs, fmt: Format, *, ratios_first: bool = False) -> tup
     with [beta-, beta+] the options' range: delta_beta is |beta| - beta- towards 0 and beta+ - |beta| away from it.
     """
     a, b, c, d = pairs.logps
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         largest = np.maximum.reduce([np.abs(values) for values in pairs.logps])
         shrink = np.where(largest > 2.0**1000, 2.0**-8, 1.0)  # the sums below stay finite in float64
         a, b, c, d = (values * shrink for values in pairs.logps)
@@ -113,7 +113,7 @@ def representable(pairs: Pairs, fmt: Format) -> Mask:
     of beta with each difference stay below the largest number, with room for their own rounding errors.
     """
     a, b, c, d = pairs.logps
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         h = centre(enclosure.margin(a, b, c, d))
         differences = [np.abs(x) for x in (a - c, b - d, a - b, c - d, h, h - a, h - d, h + c, h + b)]
         largest = np.maximum.reduce(differences)

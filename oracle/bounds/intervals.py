@@ -132,8 +132,9 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     w_high, w_low = slope[n : 2 * n] + error[n : 2 * n], slope[2 * n :] - error[2 * n :]
     if eps != 0:
         top, bottom, scale = centre(sigma[n : 2 * n]), centre(sigma[2 * n :]), min(1.0, abs(pairs.beta)) or 1.0
-        w_low = w_low - _lost((1 - eps) * bottom, (1 - eps) * top, fmt, scale)
-        w_high = w_high + _lost(eps * (1 - top), eps * (1 - bottom), fmt, scale)
+        with np.errstate(under="ignore"):
+            w_low = w_low - _lost((1 - eps) * bottom, (1 - eps) * top, fmt, scale)
+            w_high = w_high + _lost(eps * (1 - top), eps * (1 - bottom), fmt, scale)
     low, high = _scaled(w_low, w_high, pairs.beta, fmt, flush)
     zero = _reaches_zero(w_low, w_high, fmt) | _reaches_zero(low, high, fmt)
     return Acceptance(slope[:n] * pairs.beta, low, high, zero, fmt)

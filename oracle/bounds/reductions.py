@@ -7,7 +7,7 @@ import numpy as np
 from oracle.ball import Enclosure
 from oracle.bounds.acceptance import Acceptance, centre, largest, overflow_threshold
 from oracle.bounds.conditioning import OUT
-from oracle.formats import Format
+from oracle.formats import Floats, Format
 
 
 def mean(each: Acceptance) -> Acceptance:
@@ -22,7 +22,7 @@ def mean(each: Acceptance) -> Acceptance:
     n, fmt = len(each.zero), each.fmt
     lowest, highest = each.hull()
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
-    size = float(np.sum(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))) / n))
+    size = _mean(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))))
     slack = summation(n, fmt) * size + fmt.smallest_subnormal
     low, high = -_overflowing(-(low - slack), -lowest, fmt), _overflowing(high + slack, highest, fmt)
     near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
@@ -32,8 +32,14 @@ def mean(each: Acceptance) -> Acceptance:
 def _overflowing(high: Enclosure, ends: Enclosure, fmt: Format) -> Enclosure:
     """The upper end of a mean, or the overflow threshold where the sum of what is positive in it may reach that."""
     n = ends.size
-    most = float(np.sum(np.maximum(centre(ends), 0.0) / n)) * (1 + summation(n, fmt))
+    most = _mean(np.maximum(centre(ends), 0.0)) * (1 + summation(n, fmt))
     return largest(high, overflow_threshold(fmt, high.shape)) if most >= fmt.largest / n else high
+
+
+def _mean(x: Floats) -> float:
+    """Each number over n first, so that no sum overflows."""
+    with np.errstate(under="ignore"):
+        return float(np.sum(x / x.size))
 
 
 def summation(n: int, fmt: Format) -> float:

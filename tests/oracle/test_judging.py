@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from page import mp
 
 from oracle import FORMATS, Format, Real, bfloat16, binary16, binary32, binary64, first_tier, judging
 from oracle.formats import Floats
+from oracle.kernel import RELATIVE_ERROR
 from oracle.ulp import ulp_error
 
 FUNCTIONS = {
@@ -147,7 +150,11 @@ def test_a_verdict_does_not_depend_on_neighbours(name: str) -> None:
     got = binary32.round_array(first(z))
     got[::7] = np.nan
     got[3::7] = np.inf
+    z, got = np.append(z, [math.inf, -math.inf, math.nan]), np.append(got, [0.0, 0.5, 0.5])
     whole = judge(np.tile(z, 40), np.tile(got, 40), binary32)
+    assert 40 * z.size > first_tier.BLOCK
+    assert whole.escalated == tuple(40 * count for count in judge(z, got, binary32).escalated)
+    assert whole.escalated[0] > 0
     for i in range(0, z.size, 3):
         alone = judge(z[i : i + 1], got[i : i + 1], binary32)
         for place in (i, i + 39 * z.size):
@@ -174,4 +181,159 @@ def test_nothing_is_judged_to_be_nothing(name: str) -> None:
     for fmt in FORMATS:
         judged = FUNCTIONS[name][0](np.empty(0), np.empty(0), fmt)
         assert judged.errors.size == judged.wrong.size == judged.subnormal.size == 0
+        assert judged.wrong.dtype == judged.subnormal.dtype == np.bool_
         assert judged.escalated == (0, 0)
+
+
+# -- each tier decides what its bound decides, and no more ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("z", [-math.inf, math.inf, math.nan])
+@both
+@formats
+def test_a_logit_that_is_not_finite_is_judged_alone_as_in_company(fmt: Format, name: str, z: float) -> None:
+    judge, first, _ = FUNCTIONS[name]
+    limits = {"f": {math.inf: 0.0, -math.inf: math.inf}, "s": {math.inf: 0.0, -math.inf: 1.0}}[name]
+    company = fmt.round_array(np.array([-3.0, 0.5, 7.0]))
+    right = fmt.round_array(first(company))
+    for got in (0.0, 1.0, math.inf, -math.inf, math.nan, limits.get(z, math.nan)):
+        expected = limits.get(z, math.nan)
+        same = got == expected or (math.isnan(got) and math.isnan(expected))
+        for logits_, answers_ in (([z], [got]), ([*company, z], [*right, got]), ([z, *company], [got, *right])):
+            judged = judge(np.array(logits_), np.array(answers_), fmt)
+            at = logits_.index(z)
+            assert judged.wrong[at] == (not same)
+            assert judged.subnormal[at] == (z == math.inf)
+            if same or math.isnan(z) or math.isnan(got):
+                assert judged.errors[at] == (0 if same else math.inf)
+            assert judged.escalated[0] == (len(logits_) if fmt is binary64 else 1)
+            finite = [i for i in range(len(logits_)) if i != at]
+            assert not judged.wrong[finite].any()
+            assert (judged.errors[finite] <= 0.51).all()
+
+
+def test_what_is_known_of_the_exact_value_without_a_tier_holds_and_settles_powers_of_two() -> None:
+    z = np.array([-1e300, -40.0, -1.0, -5e-324, 0.0, 5e-324, 1.0, 40.0, 1e300])
+    low, high = judging._within_losses(z)
+    assert low.tolist() == [1e300, 40.0, 1.0, 5e-324, 0, 0, 0, 0, 0]
+    assert np.isinf(high).all()
+    low, high = judging._within_slopes(z)
+    under = np.nextafter([0.5, 1.0], 0).tolist()
+    assert low.tolist() == [0.5] * 5 + [0.0] * 4
+    assert high.tolist() == [under[1]] * 4 + [0.5] + [under[0]] * 4
+
+
+def test_powers_of_two_that_are_known_need_no_higher_tier() -> None:
+    zero, beside = np.zeros(2), np.array([0.5 + 2.0**-23, 0.5 - 2.0**-23])
+    assert judging.derivatives(zero, beside, binary32).escalated == (0, 0)
+    t = np.exp2(np.arange(-80, -60))
+    for z, exact in ((0 * t, 0.5 + 0 * t), (t, 0.5 + 0 * t), (-t, 0.5 + 0 * t), (-40 - t, 1 + 0 * t)):
+        judged = judging.derivatives(z, exact * (1 + 2.0**-50), binary64)
+        assert judged.escalated == (t.size, 0)
+        assert judged.wrong.all()
+    powers = np.exp2(np.arange(6, 12))
+    assert judging.losses(-powers, powers * (1 + 2.0**-50), binary64).escalated == (6, 0)
+
+
+def near(name: str, value: mp.mpf, steps: range) -> list[float]:
+    """The float64 logits around the place where f or s has that value."""
+    place = -mp.log(mp.expm1(value)) if name == "f" else mp.log((1 - value) / value)
+    ulp = math.ulp(float(place))
+    return [float(place) + step * ulp for step in steps]
+
+
+def exactly(name: str, z: float) -> mp.mpf:
+    t = mp.exp(-mp.mpf(z))
+    return mp.log1p(t) if name == "f" else t / (1 + t)
+
+
+@both
+@pytest.mark.parametrize("fmt", [binary16, bfloat16, binary32], ids=str)
+def test_errors_beside_a_power_of_two_are_those_of_its_side(fmt: Format, name: str) -> None:
+    """Only what is wrongly rounded must be right to 2**-16: the quantum is half as long below the power."""
+    judge, _, truth = FUNCTIONS[name]
+    z = np.array([x for k in range(1, -fmt.emin) for x in near(name, mp.mpf(2) ** -k, range(-2, 3)) if abs(x) > 1e-9])
+    powers = np.exp2(np.round([float(mp.log(exactly(name, x), 2)) for x in z]))
+    for steps in (-3, -1, 1, 3):
+        got = fmt.from_ordinals(fmt.ordinals(powers) + steps)
+        judged = judge(z, got, fmt)
+        for i, x in enumerate(z):
+            error = ulp_error(float(got[i]), truth(Fraction(float(x))), fmt)
+            assert (
+                error * (1 - 2.0**-50) <= judged.errors[i] <= max(error * (1 + 2.0**-19) + 2.0**-15, 2 * error * (error < 0.5))
+            )
+            assert judged.wrong[i]
+
+
+@both
+@pytest.mark.parametrize(
+    ("fmt", "slack"), [(bfloat16, 2.0**-30), (binary16, 2.0**-30), (binary32, 2.0**-25 + 2.0**-30)], ids=str
+)
+def test_the_float64_tier_leaves_its_own_error_about_a_midpoint_to_the_next(fmt: Format, slack: float, name: str) -> None:
+    """A number is in doubt within one slack of the midpoint, 2**(p - 49) + 2**-30 ulp; its neighbours are both tried."""
+    judge, _, _ = FUNCTIONS[name]
+    rng = np.random.default_rng(9)
+    found = set()
+    for below in fmt.from_ordinals(rng.integers(fmt.ordinals(2.0**-4), fmt.ordinals(0.375), 20)):
+        quantum = float(fmt.quantum(Fraction(float(below))))
+        for share in (-1.5, -1.02, -0.98, -0.6, 0.6, 0.98, 1.02, 1.5):
+            (z,) = near(name, mp.mpf(float(below)) + mp.mpf(quantum) * (0.5 + share * slack), range(1))
+            from_midpoint = (exactly(name, z) - float(below)) / quantum - 0.5
+            offset = float(from_midpoint / slack)
+            if abs(abs(offset) - 1) < 0.01 + 2.0 ** (fmt.precision - 52) / slack:  # the tier's true error
+                continue
+            for got in (float(below), float(below) + quantum):
+                judged = judge(np.array([z]), np.array([got]), fmt)
+                wrong_one = (from_midpoint > 0) == (got == below)
+                assert judged.wrong[0] == wrong_one
+                assert judged.escalated[0] == (abs(offset) < 1), (offset, got)
+                found.add((wrong_one, abs(offset) < 1))
+    assert len(found) == 4
+
+
+@both
+def test_what_is_subnormal_is_asked_again_within_2_to_the_minus_48_of_the_smallest_normal(name: str) -> None:
+    judge, _, _ = FUNCTIONS[name]
+    lam, found = binary16.smallest_normal, set()
+    for z in near(name, mp.mpf(lam), range(-6, 7)):
+        distance = float((exactly(name, z) / lam - 1) * 2**48)
+        judged = judge(np.array([z]), np.array([lam]), binary16)
+        assert judged.subnormal[0] == (distance < 0)
+        assert judged.errors[0] < 1e-6 and not judged.wrong[0]
+        if abs(abs(distance) - 1) > 0.1:
+            assert judged.escalated[0] == (abs(distance) < 1)
+            found.add((distance < 0, abs(distance) < 1))
+    assert len(found) == 4
+
+
+@both
+@pytest.mark.parametrize("far", [1, 2**12])
+def test_what_double_double_knows_less_well_than_stated_goes_to_real(
+    name: str, far: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Balls made wider, so that errors are known to about 2**-16 ulp, or 2**-20 of themselves: a little better, or worse."""
+    judge, _, truth = FUNCTIONS[name]
+    attribute = {"f": "_LOSS", "s": "_SLOPE"}[name]
+    function = getattr(judging, attribute)
+    z = np.random.default_rng(6).uniform(0.5, 3, 60)
+    exact = [truth(Fraction(float(x))) for x in z]
+    right = np.array([x.round(binary64) for x in exact])
+    got = right + far * np.array([float(binary64.quantum(Fraction(float(y)))) for y in right])
+    errors = np.array([ulp_error(float(y), x, binary64) for y, x in zip(got, exact, strict=True)])
+    allowed = np.maximum(2.0**-16, errors * 2.0**-20)
+    ulps = np.ldexp(np.frexp(right)[0], 53)  # in the value
+    for share, certain in ((0.9, True), (1.1, False), (2.0**18, False)):
+        for some in range(z.size):
+            relative = share * allowed[some] / ulps[some] / 2 - RELATIVE_ERROR
+            wider = lambda x, relative=relative: function.second(x).widen(relative=relative)  # noqa: E731
+            monkeypatch.setattr(judging, attribute, replace(function, second=wider))
+            judged = judge(z[[some]], got[[some]], binary64)
+            assert judged.escalated == (1, 0 if certain else 1)
+            assert errors[some] * (1 - 2.0**-50) <= judged.errors[0] <= errors[some] + allowed[some]
+            assert judged.wrong[0] and not judged.subnormal[0]
+
+
+def test_a_result_beyond_the_format_is_wrong_and_is_no_warning() -> None:
+    judged = judging.losses(np.array([1.0, 1.0]), np.array([1e300, -1e300]), binary32)
+    assert judged.wrong.all()
+    assert (judged.errors > 1e300).all()

@@ -10,6 +10,7 @@ import pytest
 
 import oracle
 from oracle import enclosure, rounding
+from oracle.ball import joined
 from oracle.enclosure import Enclosure
 from oracle.errors import OutOfRange
 from oracle.formats import FORMATS, Format, binary32, binary64
@@ -83,7 +84,7 @@ def test_quotients_hold_every_point(n: int) -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2**53 + 1])
 def test_other_divisors_are_refused(n: int) -> None:
-    with pytest.raises(OutOfRange):
+    with pytest.raises(OutOfRange, match=rf"^n .*{n}.*an integer from 1 to 2\*\*53"):
         balls(3).divided_by(n)
 
 
@@ -107,8 +108,16 @@ def test_infinities_and_nan_follow_ieee() -> None:
     x, y = enclosure.exact([inf, inf, 0.0, nan, 1.0]), enclosure.exact([1.0, -inf, inf, 1.0, -inf])
     np.testing.assert_array_equal((x + y).head, [inf, nan, inf, nan, -inf])
     np.testing.assert_array_equal((x * y).head, [inf, -inf, nan, nan, -inf])
-    with pytest.raises(OutOfRange):
-        enclosure.exact(np.array([0.1])).widen(absolute=1.0) * inf
+    for factors in ((wide(1.0), inf), (enclosure.exact(-inf), wide(1.0)), (wide(-1.5), inf)):
+        with pytest.raises(OutOfRange, match=r"^factor .*a ball that holds 0 and other numbers.*needs one of known sign"):
+            factors[0] * factors[1]
+    assert (wide(0.999) * inf).head == inf and (wide(-0.999) * -inf).head == inf
+    assert np.isnan((enclosure.exact(0.0) * inf).head)
+
+
+def wide(radius: float) -> Enclosure:
+    """0.1, or minus 0.1, in a ball of that many times its size."""
+    return enclosure.exact(math.copysign(0.1, radius)).widen(absolute=abs(radius) * 0.1)
 
 
 def test_indexing_reshaping_taking_and_choosing() -> None:
@@ -118,6 +127,27 @@ def test_indexing_reshaping_taking_and_choosing() -> None:
     chosen = enclosure.where(np.arange(12) < 6, x, 7.0)
     assert (chosen.head[6:] * 2.0 ** chosen.exponent[6:] == 7.0).all() and (chosen.radius[:6] == x.radius[:6]).all()
     assert (abs(x).head >= 0).all()
+
+
+def test_balls_one_after_the_other() -> None:
+    x, y = balls(5), balls(3)
+    both = joined(x, y)
+    for field in ("head", "tail", "exponent", "radius"):
+        assert getattr(both, field).tolist() == [*getattr(x, field), *getattr(y, field)]
+
+
+def test_float32_numbers_and_integers_are_exact_float64() -> None:
+    for values in (np.array([0.1, 3.0], np.float32), np.array([2**53 - 1, -3]), [1, 2], True):
+        x = enclosure.exact(values)
+        assert x.head.dtype == x.tail.dtype == x.radius.dtype == np.float64
+        assert (np.ldexp(x.head, x.exponent) == np.asarray(values, np.float64)).all()
+
+
+def test_results_of_many_numbers_have_the_types_of_few() -> None:
+    few, many = (enclosure.compare(enclosure.exact(np.ones(n)), np.zeros(n)) for n in (2, 20_000))
+    for some, all_ in zip(few, many, strict=True):
+        assert some.dtype == all_.dtype and (all_ == some[0]).all()
+    assert many[0].dtype == np.int8 and many[1].dtype == np.bool_
 
 
 def test_compare_is_right_where_it_decides_and_decides_what_is_clear() -> None:
