@@ -93,6 +93,7 @@ EXCUSED = (
     Excused("README.md", "pytest -n 2", "is what runs this test"),
     Excused("README.md", "dpo-conformance run --isolated", "installs a library into an environment of its own"),
     Excused("README.md", "sphinx-build", "a step of .ci/run, which has the docs extra"),
+    Excused("docs/cuda.md", "dpo-conformance run torch-cuda", "needs a CUDA device: test_cuda_placement.py"),
     Excused("docs/vectors.md", "dpo-conformance vectors check", "generates every vector anew: a step of .ci/run"),
     Excused("docs/vectors.md", "dpo-conformance vectors write", "writes into the repository; tests/vectors/test_command.py"),
     Excused("docs/mutation-testing.md", "pip install", "installs packages"),
