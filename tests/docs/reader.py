@@ -89,6 +89,7 @@ class Reader:
         for name in CLONE:
             (folder / name).symlink_to(ROOT / name)
         monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(str(ROOT))  # of a clone, as `python` in its folder has it
         for name, value in {"COLUMNS": WIDTH, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "MPLBACKEND": "agg"}.items():
             monkeypatch.setenv(name, value)
 

@@ -94,6 +94,8 @@ EXCUSED = (
     Excused("README.md", "dpo-conformance run --isolated", "installs a library into an environment of its own"),
     Excused("README.md", "sphinx-build", "a step of .ci/run, which has the docs extra"),
     Excused("docs/cuda.md", "dpo-conformance run torch-cuda", "needs a CUDA device: test_cuda_placement.py"),
+    Excused("docs/sweep.md", "dask", "starts a server: test_sweep_cluster.py makes a cluster"),
+    Excused("docs/sweep.md", "dpo-conformance sweep torch --dtype float32 --scheduler", "needs that server, likewise"),
     Excused("docs/vectors.md", "dpo-conformance vectors check", "generates every vector anew: a step of .ci/run"),
     Excused("docs/vectors.md", "dpo-conformance vectors write", "writes into the repository; tests/vectors/test_command.py"),
     Excused("docs/mutation-testing.md", "pip install", "installs packages"),
@@ -110,6 +112,7 @@ INSTEAD = (
     Instead("docs/enclosures.md", "--points 1e8", "--points 1e3", "10^8 points: hours"),
     Instead("docs/enclosures.md", "--points 2e6", "--points 1e3", "2·10^6 points: minutes"),
     Instead("docs/enclosures.md", "--patterns", "--points 0", "every 16-bit pattern by the exact oracle: minutes"),
+    Instead("docs/sweep.md", "--dtype float32 --resume", "--dtype float32 --from 16 --to 17 --resume", "every float32: 100 s"),
     Instead("docs/gate.md", "run torch-compile", "run torch-softplus", "torch.compile takes half a minute to compile"),
     Instead("docs/pytest.md", '"dpo and must" -n 2', '"dpo and must" --dpo-dtype bfloat16 -n 1', "four formats: 20 s"),
 )
