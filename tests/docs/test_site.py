@@ -113,6 +113,14 @@ def test_what_tex_takes_for_markup_is_escaped():
     assert citing.citation()["version"] in citing.bibtex("k", "t")
 
 
+def test_an_entry_has_the_address_of_its_page_where_the_site_has_one(monkeypatch):
+    assert "url" not in citing.bibtex("k", "t", page="p.html")
+    known = citing.citation() | {"url": "https://example.org/docs/"}
+    monkeypatch.setattr(citing, "citation", lambda: known)
+    assert "  url     = {https://example.org/docs/p.html}\n}" in citing.bibtex("k", "t", page="p.html")
+    assert "{https://example.org/docs/clauses/KERNEL-1.html}" in clause_pages.pages(DOCS / "matrix")["KERNEL-1"]
+
+
 def test_the_site_and_the_distribution_have_one_version():
     text = (Path(DOCS).parent / "pyproject.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{citing.citation()["version"]}"\n' in text
