@@ -9,6 +9,7 @@ import citing
 import clause_pages
 import docstrings
 import edges
+import file_names
 import pytest
 import schema_pages
 import written
@@ -106,6 +107,11 @@ def test_a_docstring_is_shown_as_it_stands():
     assert docstrings.to_rst(text.split("\n")) == [
         *(r"x \* y and \|x\|, see ``name``.", "", "::", "", "    a = b * c", "", "- one more", "", "- two"),
     ]
+
+
+def test_a_block_that_names_a_file_shows_the_name():
+    page = "```python mine.py\nx\n```\n\n```python\ny\n```\n"
+    assert file_names.captioned(page) == "```{code-block} python\n:caption: mine.py\n\nx\n```\n\n```python\ny\n```\n"
 
 
 def test_what_tex_takes_for_markup_is_escaped():
