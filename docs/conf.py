@@ -24,6 +24,7 @@ extensions = [
     "clause_pages",
     "schema_pages",
     "docstrings",
+    "file_names",
     "generated",
 ]
 exclude_patterns = ["_build", "matrix/**"]

@@ -148,6 +148,7 @@ def _cite(clause: Clause) -> list[str]:
         f"dpo-conformance-{clause.id.lower()}",
         f"{clause.id}: {clause.title}",
         f"Clause {clause.id} of dpo-conformance {version}, level {clause.level}",
+        f"clauses/{clause.id}.html",
     )
     told = f"As “{clause.id} of dpo-conformance {version}”. The id is never used again for another requirement."
     return ["## How to cite it", "", told, "", "```bibtex", entry, "```"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pages import fences
 
 from conformance.record import read
 
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.skipif(not (shutil.which("git") and shutil.which("bash"
 
 def blocks(language, containing):
     """The fenced blocks of docs/gate.md in that language that contain a text."""
-    return [block for block in re.findall(rf"```{language}\n(.*?)```", DOCS, re.S) if containing in block]
+    found = [fence.content for fence in fences("docs/gate.md") if fence.language == language]
+    return [block for block in found if containing in block]
 
 
 def environment(**more):

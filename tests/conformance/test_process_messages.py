@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
+from pages import fences
 
 from conformance.errors import Misbehaviour
 from conformance.implementations import load
@@ -139,8 +139,7 @@ def test_a_hello_is_read():
 
 def documented():
     """The messages that docs/process.md shows, in order."""
-    page = MarkdownIt().parse((DOCS / "process.md").read_text(encoding="utf-8"))
-    return [line for token in page if token.type == "fence" and token.info == "json" for line in token.content.splitlines()]
+    return [line for fence in fences("docs/process.md") if fence.language == "json" for line in fence.content.splitlines()]
 
 
 def test_the_messages_of_the_page_are_those_of_the_schema_and_the_suite():

@@ -1,12 +1,11 @@
 """The pytest plugin in a project of its own, and the one line for anyone's own test."""
 
 import re
-import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from pages import fences
 
 from conformance.clauses import CLAUSES
 from conformance.errors import BadRequest, CannotLoad
@@ -137,23 +136,9 @@ def test_wrong_usage_is_told_without_a_traceback(project, options, said):
     assert "Traceback" not in result.stderr.str()
 
 
-COMMANDS = re.findall(
-    r"(?m)^pytest (.*?)(?: #.*)?$", (Path(__file__).parents[2] / "docs/pytest.md").read_text(encoding="utf-8")
-)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_commands_of_the_page_find_items(project, command):
-    named = ["--dpo-implementation", "mine.py:loss"]
-    options = shlex.split(command)
-    assert options[:2] == named
-    assert items(project(*options[2:], "--collect-only", "-q"))
-
-
-def test_the_test_of_the_page_runs(pytester):
-    text = (Path(__file__).parents[2] / "docs/pytest.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    pytester.makepyfile(mine=MINE, test_page=block)
+def test_the_test_of_the_page_fails_where_the_loss_is_wrong(pytester):
+    (fence,) = [fence for fence in fences("docs/pytest.md") if fence.file == "test_loss.py"]
+    pytester.makepyfile(mine=MINE, test_loss=fence.content)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     assert "AssertionError: 1 run: 1 violates." in result.stdout.str()

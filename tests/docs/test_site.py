@@ -1,50 +1,26 @@
-"""The site: the Python of its pages prints what they say, and every clause and schema has its page."""
+"""The site: every clause and every schema has its page, and the reference has every name."""
 
 import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
+import citing
+import clause_pages
+import docstrings
+import edges
+import file_names
 import pytest
-from pages import DOCS, fences, printed
+import schema_pages
+import written
+from pages import DOCS
 
 import oracle
 from conformance.clauses import CLAUSES, find
 from conformance.record import Finding, Level, Record, Run, Verdict
 from oracle import FORMATS, bounds
 
-sys.path.append(str(DOCS / "_ext"))
-import citing
-import clause_pages
-import docstrings
-import edges
-import schema_pages
-import written
-
-RUN = ("index.md", "tutorial.md", "why-no-tolerance.md", "order-of-subtraction.md", "bounds.md")
 PAGES = clause_pages.pages(DOCS / "matrix")
-
-
-@pytest.mark.parametrize("page", RUN)
-def test_what_a_page_prints_is_what_it_says(page):
-    found = printed(page)
-    assert any(said for _, said, _ in found)
-    for line, said, got in found:
-        assert got == said, f"docs/{page}, line {line}"
-
-
-def test_the_python_of_the_readme_returns_what_its_comments_say():
-    *_, block = [fence for fence in fences("../README.md") if fence.info == "python"]
-    names, compared = {}, 0
-    for line in block.content.splitlines():
-        code, _, said = line.partition("  # ")
-        if said:
-            assert repr(eval(code, names)) == said.partition(", ")[0], line
-            compared += 1
-        else:
-            exec(code, names)
-    assert compared == block.content.count("#") > 0
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
@@ -133,9 +109,22 @@ def test_a_docstring_is_shown_as_it_stands():
     ]
 
 
+def test_a_block_that_names_a_file_shows_the_name():
+    page = "```python mine.py\nx\n```\n\n```python\ny\n```\n"
+    assert file_names.captioned(page) == "```{code-block} python\n:caption: mine.py\n\nx\n```\n\n```python\ny\n```\n"
+
+
 def test_what_tex_takes_for_markup_is_escaped():
     assert citing.escaped("100 % of a_b & {c}") == r"100 \% of a\_b \& \{c\}"
     assert citing.citation()["version"] in citing.bibtex("k", "t")
+
+
+def test_an_entry_has_the_address_of_its_page_where_the_site_has_one(monkeypatch):
+    assert "url" not in citing.bibtex("k", "t", page="p.html")
+    known = citing.citation() | {"url": "https://example.org/docs/"}
+    monkeypatch.setattr(citing, "citation", lambda: known)
+    assert "  url     = {https://example.org/docs/p.html}\n}" in citing.bibtex("k", "t", page="p.html")
+    assert "{https://example.org/docs/clauses/KERNEL-1.html}" in clause_pages.pages(DOCS / "matrix")["KERNEL-1"]
 
 
 def test_the_site_and_the_distribution_have_one_version():
