@@ -60,7 +60,7 @@ def test_an_infinity_is_accepted_where_the_bound_reaches_the_overflow_threshold(
 
 def test_an_exact_value_that_is_not_finite_has_no_ends():
     infinite = Pairs(*np.array([[-math.inf], [0.0], [0.0], [0.0]]), 1.0, 0.0)
-    with pytest.raises(Undecided, match="^an exact value that is not finite has no acceptance interval$"):
+    with pytest.raises(Undecided, match=r"^an exact value that is not finite has no acceptance interval$"):
         bounds.accepted_numbers(bounds.loss(infinite, binary32))
 
 
