@@ -55,7 +55,7 @@ def ulp_errors(
 def _ulp_errors(x: Enclosure, got: Floats, least: Floats, most: Floats, fmt: Format) -> tuple[Floats, Floats]:
     x = x if x.shape == got.shape else x.broadcast_to(np.broadcast_shapes(x.shape, got.shape))
     got = np.broadcast_to(got, x.shape)
-    answer = where(np.isinf(got), _beyond(fmt, got), np.where(np.isnan(got), 0.0, got))
+    answer = where(np.isinf(got), _beyond(fmt, got), got)
     lowest, highest = _powers(x)
     lowest = np.where(least > 0, np.maximum(lowest, np.frexp(least)[1].astype(np.int64) - 1), lowest)
     highest = np.where(most < np.inf, np.minimum(highest, np.frexp(most)[1].astype(np.int64) - 1), highest)

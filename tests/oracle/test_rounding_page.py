@@ -220,6 +220,25 @@ def test_a_size_that_is_known_settles_the_quantum_of_a_ball_over_a_power_of_two(
         np.testing.assert_allclose(high, far * fine * quanta, rtol=1e-12)
 
 
+@pytest.mark.parametrize("fmt", [binary16, binary32], ids=str)
+@pytest.mark.parametrize("head", [0.0, -0.0])
+def test_a_ball_of_both_signs_may_overflow_to_either_infinity(fmt: Format, head: float) -> None:
+    """|x| is known to be at least 2**emax, and reaches the overflow threshold on both sides."""
+    x = gathered([(head, 0.0, fmt.emax + 1, 1 - fmt.unit_roundoff / 2)])
+    for got in (math.inf, -math.inf):
+        low, high = enclosure.ulp_errors(x, [got], fmt, (2.0**fmt.emax, math.inf))
+        assert low == 0
+        assert 1 <= high / 2.0 ** (fmt.precision + 1) < 1 + 2.0**-40
+
+
+def test_nan_for_a_number_and_a_number_for_nan_are_infinite_errors() -> None:
+    x = enclosure.exact([math.nan, math.nan, math.nan, 1.0, math.inf, 0.0, 2.0**127])
+    got = [math.nan, 1.0, math.inf, math.nan, math.nan, math.nan, math.nan]
+    with np.errstate(all="raise"):
+        low, high = enclosure.ulp_errors(x, got, binary32)
+    assert low.tolist() == high.tolist() == [0.0, *[math.inf] * 6]
+
+
 def test_one_ball_is_judged_at_many_numbers() -> None:
     low, high = enclosure.ulp_errors(enclosure.exact(1.0), [[1.0, 1.5], [2.0, math.nan]], binary16)
     np.testing.assert_allclose(low, [[0, 512], [1024, math.inf]], rtol=1e-12)
