@@ -65,10 +65,21 @@ def balls(fmt: Format) -> tuple[Enclosure, list[Fraction]]:
     fields, places = [], []
     for k, x in enumerate(landmarks(fmt)):
         q = fmt.quantum(x) if x >= Fraction(fmt.smallest_subnormal) / 8 or x == 0 else x
-        for away in (0, *(side * Fraction(1, 2**s) for s in (200, 55, 20, 2) for side in (1, -1))):
+        for away in (0, *(side * Fraction(k) for k in (2**-200, 2**-55, 2**-20, 0.25, 0.375) for side in (1, -1))):
             reach = abs(away) * q
             close = (1 - Fraction(1, 2**30), 1, 1 + Fraction(1, 2**51), 1 + Fraction(1, 2**30))
-            radii = (0, *(reach * k for k in close), q / 2**50, q / 5, 3 * q / 10, 3 * q / 5, x * 9 / 20, x * 4 / 5, 3 * x)
+            radii = (
+                0,
+                *(reach * k for k in close),
+                q / 2**50,
+                q / 5,
+                3 * q / 10,
+                3 * q / 5,
+                x / 4,
+                x * 9 / 20,
+                x * 4 / 5,
+                3 * x,
+            )
             for j, radius in enumerate(radii):
                 sign = 1 if (j + k) % 2 else -1
                 fields.append(held(sign * (x + away * q), radius))
@@ -183,7 +194,7 @@ def brackets(fmt: Format) -> tuple[Floats, list[tuple[Ends, Ends]]]:
     for i in range(x.size):
         centre, radius = centre_and_radius(x, i)
         inner, outer = (bracket(centre, r, float(got[i]), fmt) for r in (radius, radius * (1 + SPARE)))
-        narrow = radius <= max(abs(centre) / 4, Fraction(fmt.smallest_normal) / 8)
+        narrow = x.radius[i] <= 0.125 or radius <= Fraction(fmt.smallest_normal) / 8
         spare = outer[1] * SPARE / 64 if narrow else outer[1] + TOO_MANY
         low, high = min(outer[0] - spare, TOO_MANY), max(outer[1] + spare, OUT_OF_SIGHT)
         found.append((inner, (low if low > OUT_OF_SIGHT else Fraction(0), high)))
