@@ -39,7 +39,7 @@ class Enclosure:
     """Balls: |x - (head + tail) * 2**exponent| <= radius * 2**exponent for the real number x, elementwise.
 
     head, tail, radius: float64; exponent: int64; all of one shape. head = RN(head + tail); the larger
-    of |head| and radius is in [1/2, 1] unless both are 0. A NaN head says that x is NaN, an infinite head that x is
+    of |head| and radius is in [1/2, 1) unless both are 0. A NaN head says that x is NaN, an infinite head that x is
     that infinity; tail, exponent and radius are then 0.
     """
 

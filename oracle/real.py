@@ -206,7 +206,7 @@ class Real:
         """
         constant_top = _top(self.constant)
         floors = [_top(c) + exponent_bounds(t)[0] - 1 for _, t, c in self.terms]
-        anchor = max([*floors, constant_top] if self.constant else floors, default=constant_top)
+        anchor = max([*floors, constant_top] if self.constant else floors)
         evaluated: list[tuple[Fraction, Dyadic, Dyadic]] = []
         negligible: list[Fraction] = []
         for kind, argument, coefficient in self.terms:
@@ -215,7 +215,7 @@ class Real:
             else:
                 evaluated.append((coefficient, *enclose(kind, argument, bits + 8)))
         tops = [_top(c) + high.top for c, _, high in evaluated] + ([constant_top] if self.constant else [])
-        unit = max(tops, default=0) - bits
+        unit = max(tops) - bits
         low = _scaled_floor(self.constant, Dyadic(1, 0), unit)
         high = -_scaled_floor(-self.constant, Dyadic(1, 0), unit)
         for coefficient, below, above in evaluated:

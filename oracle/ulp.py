@@ -24,8 +24,9 @@ def ulp_error(got: float, exact: Real, fmt: Format) -> float:
     if exact.special is not None or math.isnan(got):
         return _special_error(got, exact)
     beyond = Fraction(2) ** (fmt.emax + 1)
-    if abs(exact.round(fmt)) == math.inf:
-        if math.isinf(got) and (got > 0) == (exact.sign > 0):
+    rounded = exact.round(fmt)
+    if math.isinf(rounded):
+        if got == rounded:
             return 0.0
         exact = Real.rational(beyond * exact.sign)
     place = Fraction(got) if math.isfinite(got) else beyond * (1 if got > 0 else -1)

@@ -66,6 +66,6 @@ def at_most(x: Real, fmt: Format) -> float:
         return math.inf
     nearest = x.round(fmt)
     if math.isinf(nearest):
-        return math.copysign(fmt.largest, nearest) if nearest > 0 else nearest
+        return min(nearest, fmt.largest)
     above = (x - Fraction(nearest)).sign < 0
     return float(fmt.neighbours(nearest)[0]) if above else nearest

@@ -81,8 +81,11 @@ def test_names_and_formats_name_themselves(fmt: Format) -> None:
     assert str(fmt) == fmt.name
 
 
+KNOWN = ["binary16", "bfloat16", "binary32", "binary64", "float16", "half", "float32", "single", "float64", "double"]
+
+
 def test_unknown_format_says_what_is_known() -> None:
-    with pytest.raises(UnknownFormat, match=r"format = 'float8'.*binary16.*bfloat16.*float64"):
+    with pytest.raises(UnknownFormat, match="^format = 'float8': one of " + ", ".join(KNOWN) + "$"):
         get("float8")
 
 
@@ -236,6 +239,32 @@ def test_special_values_pass_through(fmt: Format) -> None:
     assert np.isnan(got[0])
     assert got[1:].tolist() == [math.inf, -math.inf, 0.0]
     assert math.copysign(1, got[3]) == -1
+
+
+@each_format
+def test_the_exact_0_and_the_place_of_0_have_no_sign(fmt: Format) -> None:
+    assert same(fmt.round_exact(0), 0.0)
+    assert same(float(fmt.from_ordinals(0)), 0.0)
+
+
+@each_format
+def test_any_kind_of_number_is_taken_as_what_it_is(fmt: Format) -> None:
+    assert fmt.encode([Fraction(1, 2), 1]).tolist() == fmt.encode([0.5, 1.0]).tolist()
+    assert fmt.round_array([Fraction(1, 2), 1]).tolist() == [0.5, 1.0]
+    assert fmt.from_ordinals(np.array([0, 1], dtype=np.uint8)).tolist() == [0.0, fmt.smallest_subnormal]
+
+
+@each_format
+def test_what_numpy_is_told_to_do_about_errors_makes_no_difference(fmt: Format) -> None:
+    signalling = np.array([0x7FF0000000000001], dtype=np.uint64).view(np.float64)
+    with np.errstate(all="raise"):
+        assert fmt.round_array([1e300, 1e-300, 5e-324, math.inf]).tolist()[-1] == math.inf
+        assert fmt.encode(signalling) == fmt.encode(math.nan)
+        assert np.isnan(fmt.round_array(signalling)).all()
+        assert np.isnan(fmt.decode(fmt.encode(math.inf) + 1))
+        if fmt is not binary64:
+            with pytest.raises(NotRepresentable):
+                fmt.encode([1e300])
 
 
 @each_format

@@ -60,7 +60,7 @@ def test_an_infinity_is_accepted_where_the_bound_reaches_the_overflow_threshold(
 
 def test_an_exact_value_that_is_not_finite_has_no_ends():
     infinite = Pairs(*np.array([[-math.inf], [0.0], [0.0], [0.0]]), 1.0, 0.0)
-    with pytest.raises(Undecided, match="not finite"):
+    with pytest.raises(Undecided, match=r"^an exact value that is not finite has no acceptance interval$"):
         bounds.accepted_numbers(bounds.loss(infinite, binary32))
 
 
@@ -72,12 +72,32 @@ def test_a_zero_accepted_by_flushing_alone_is_no_end():
     assert [float(end[0]) for end in bounds.accepted_numbers(acceptance)] == [eta, 9 * eta]
 
 
-@pytest.mark.parametrize(("everywhere", "said"), [(0.0, "farther"), (2.0, "no number")])
+@pytest.mark.parametrize(
+    ("everywhere", "said"),
+    [
+        (0.0, "^an acceptance interval reaches farther than its end$"),
+        (2.0, "^an acceptance interval holds no number of the format near its end$"),
+    ],
+)
 def test_an_end_that_rho_does_not_know_is_undecided(monkeypatch, everywhere, said):
     acceptance = bounds.loss(pairs(0.1, 0.0), binary32)
     monkeypatch.setattr(bounds.Acceptance, "rho", lambda _, got: np.full_like(got, everywhere))
     with pytest.raises(Undecided, match=said):
         bounds.accepted_numbers(acceptance)
+
+
+def test_a_number_three_places_from_an_end_is_not_near_it(monkeypatch):
+    eta = binary16.smallest_subnormal
+    acceptance = bounds.Acceptance(*(point(np.array([k * eta])) for k in (5, 1, 9)), np.array([False]), binary16)
+    for last, decided in ((7, True), (6, False)):
+        monkeypatch.setattr(
+            bounds.Acceptance, "rho", lambda _, got, last=last: np.where((got >= 3 * eta) & (got <= last * eta), 0, 2)
+        )
+        if decided:
+            assert [float(end[0]) for end in bounds.accepted_numbers(acceptance)] == [3 * eta, 7 * eta]
+        else:
+            with pytest.raises(Undecided, match="no number"):
+                bounds.accepted_numbers(acceptance)
 
 
 @pytest.mark.parametrize("fmt", NARROW, ids=str)

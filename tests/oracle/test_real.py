@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 import oracle
-from oracle import BadArgument, Dyadic, Interval, MixedKinds, Real, bfloat16, binary16, binary32, binary64
+from oracle import BadArgument, Dyadic, Format, Interval, MixedKinds, Real, bfloat16, binary16, binary32, binary64
 from oracle.atoms import Kind, enclose, exponent_bounds
 from oracle.real import total
 
@@ -221,6 +221,24 @@ def test_enclosures_are_narrow_and_hold_the_truth_strictly(
         assert mp.mpf(low.numerator) / low.denominator + slack < truth < mp.mpf(high.numerator) / high.denominator - slack
 
 
+@pytest.mark.parametrize("precision", [1, 10, 40])
+@pytest.mark.parametrize("base", [Real.rational(1), Real.sigmoid(Fraction(-3)), Real.sigmoid(Fraction(-3)) + Fraction(1, 7)])
+def test_an_addend_of_about_one_unit_of_the_grid_is_not_left_out(base: Real, precision: int) -> None:
+    """Of 1 + 2**-50, say, in 48 bits: what is not evaluated is below one unit."""
+    for t in range(1, 120):
+        tail, first = Real.sigmoid(Fraction(-t, 2)), base.enclose(300)
+        with mp.workdps(100):
+            y = 1 / (1 + mp.exp(mp.mpf(t) / 2))
+            size = Fraction(int(mp.floor(mp.ldexp(y, 400))), 2**400)
+        for sign in (1, -1):
+            if base == tail and sign == -1:
+                continue
+            interval = (base + sign * tail).enclose(precision)
+            truth = first.low.fraction() + sign * size
+            assert interval.low.fraction() < truth < interval.high.fraction()
+            assert interval.high.fraction() - interval.low.fraction() <= abs(truth) / 2**precision
+
+
 @pytest.mark.parametrize("value", [Fraction(0), Fraction(3, 8), Fraction(-(2**100) - 1), Fraction(1, 2**200)])
 def test_a_dyadic_is_enclosed_by_itself(value: Fraction) -> None:
     interval = Real.rational(value).enclose(4)
@@ -372,6 +390,28 @@ def test_round_is_the_rounding_of_many_digits(build: Callable[[Fraction], Real],
     assert real.round(fmt) == oracle.get_format(fmt).round_exact(near, lean=lean)
 
 
+def crumb(bits: int) -> Real:
+    """A positive number that is known to be one only from so many bits of a softplus on: below 2**-bits, irrational."""
+    x = Real.softplus(Half)
+    return (x - x.enclose(bits).low.fraction()) * Fraction(1, 4)
+
+
+@pytest.mark.parametrize("fmt", [binary16, bfloat16, binary32, binary64], ids=str)
+@pytest.mark.parametrize("bits", [10, 20, 60, 200])
+def test_a_sum_that_is_open_at_first_is_rounded_to_its_own_side_of_a_midpoint(fmt: Format, bits: int) -> None:
+    tiny, middle = crumb(fmt.precision + bits), 1 + Fraction(1, 2**fmt.precision)
+    above = 1 + 2.0 ** (1 - fmt.precision)
+    assert ((middle + tiny).round(fmt), (middle - tiny).round(fmt)) == (above, 1.0)
+    assert ((-middle - tiny).round(fmt), (tiny - middle).round(fmt)) == (-above, -1.0)
+
+
+@pytest.mark.parametrize("bits", [10, 40, 200])
+def test_what_rounds_to_0_has_the_sign_of_the_number(bits: int) -> None:
+    tiny = crumb(bits) / 2**1200
+    assert [math.copysign(1, x.round("binary64")) for x in (tiny, -tiny)] == [1, -1]
+    assert [x.sign for x in (tiny, -tiny)] == [1, -1]
+
+
 def test_a_tiny_negative_number_rounds_to_minus_zero() -> None:
     assert math.copysign(1, (-Real.sigmoid(Fraction(-2000))).round("binary64")) == -1
     assert math.copysign(1, Real.sigmoid(Fraction(-2000)).round("binary64")) == 1
@@ -401,6 +441,7 @@ def test_infinities_add_and_scale_as_in_ieee_754() -> None:
     assert (one - INF) == -INF
     assert math.isnan((INF - INF).round("binary64"))
     assert (INF * -2) == -INF
+    assert (INF * 2) == (INF * Half) == (-INF * -2) == INF
     assert (INF / Fraction(-(10**400))) == -INF  # beyond any float
     assert math.isnan((INF * 0).round("binary64"))
     assert math.isnan((NAN + one).round("binary32"))
@@ -416,7 +457,8 @@ def test_special_values_round_print_and_have_a_sign() -> None:
     with pytest.raises(BadArgument, match="NaN has no sign"):
         _ = NAN.sign
     for special in (NAN, INF):
-        with pytest.raises(BadArgument, match="have no interval"):
+        said = f"^x = {special.special}: a finite number; NaN and infinities have no interval$"
+        with pytest.raises(BadArgument, match=said):
             special.enclose(10)
 
 
