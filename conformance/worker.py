@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from typing import Any, TextIO
 
 from conformance.clauses import find
+from conformance.clauses.model import Clause
 from conformance.clauses.trial import Trial
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.profiles import get_profile
-from conformance.record import Verdict, plain
+from conformance.record import Finding, Verdict, plain
 from conformance.trying import FIRST, check, opened, skipped, unanswered
 from oracle import get_format
 
@@ -48,11 +50,23 @@ def _judge(implementation: Implementation, job: dict[str, Any], out: TextIO) -> 
             refused = ""
             for clause in clauses[within:]:
                 _say(out, checking=clause.id)
-                finding = skipped(clause, refused) if refused else check(clause, trial)
+                finding = skipped(clause, refused) if refused else _checked(clause, trial)
                 if unanswered(finding):
                     refused = f"it violates {FIRST}: {finding.note}"
                 _say(out, finding=plain(finding))
         within = 0
+
+
+def _checked(clause: Clause, trial: Trial) -> Finding:
+    """What `check` finds; an exception that is the suite's own blames nobody: the clause is not run, and the note says why."""
+    try:
+        return check(clause, trial)
+    except Exception as error:
+        frames = traceback.walk_tb(error.__traceback__)
+        if any(frame.f_locals.get("self") is trial.implementation for frame, _ in frames):
+            raise
+        traceback.print_exc()
+        return skipped(clause, f"a defect of the suite, not of the implementation: {type(error).__name__}: {error}")
 
 
 def _say(out: TextIO, **message: Any) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from conformance.clauses.accepted import accepted_losses
-from conformance.clauses.ends import judge_losses, judged_pairs
+from conformance.clauses.accepted import accepted_gradients, accepted_losses
+from conformance.clauses.ends import judge_losses, judged_pairs, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, short_responses
 from conformance.record import Level
@@ -20,13 +23,18 @@ SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
 """Around every vector width and unrolling that CPUs and GPUs use, and one size that is none."""
 
 
-def _pool(trial: Trial, clause: str) -> Batch:
-    """1200 pairs of two regimes, mixed, so that neighbours differ."""
+LARGE = 4_099
+"""A prime above the blocks of 1,024, 2,048 and 4,096 pairs that kernels take."""
+
+
+def _pool(trial: Trial, clause: str, size: int = 1200) -> Batch:
+    """So many pairs of two regimes, mixed, so that neighbours differ."""
     rng = trial.rng(clause)
-    a, b = short_responses(trial.fmt, 700, rng), far_from_reference(trial.fmt, 700, rng)
+    half = size * 7 // 12
+    a, b = short_responses(trial.fmt, half, rng), far_from_reference(trial.fmt, half, rng)
     joined = Batch.of(*(np.concatenate(both) for both in zip(a.logps, b.logps, strict=True)))
     kept = judged_pairs(trial, joined)
-    return kept.take(rng.permutation(len(kept))[:1200])
+    return kept.take(rng.permutation(len(kept))[:size])
 
 
 @chapter.clause(
@@ -119,19 +127,116 @@ def order_and_strides(trial: Trial) -> Outcome:
 def neighbours(trial: Trial) -> Outcome:
     """Losses of finite pairs among special ones; the special ones are judged by SPECIAL."""
     tally, pool = Tally(trial), _pool(trial, "BATCH-4").take(slice(0, 31))
-    large = -0.4 * trial.fmt.largest
-    for other in (-1.0, trial.fmt.round_array(large).item(), -np.inf, np.nan):
+    for batch, answer in _among_others(tally, trial, pool, gradient=False):
+        tally.interval(LOSS, batch, answer.losses, accepted_losses(trial, batch))
+    repeated = pool.take(np.repeat(np.arange(4), 5))
+    judge_losses(tally, trial, repeated)
+    return tally.outcome()
+
+
+def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) -> Iterator[tuple[Batch, Answer]]:
+    """The pool's pairs and what is answered for them among a pair of -1, of large numbers, of -infinity and of NaN."""
+    for other in (-1.0, trial.fmt.round_array(-0.4 * trial.fmt.largest).item(), -np.inf, np.nan):
         mixed = Batch.of(*(np.insert(values, [0, 16, 31], [other, -1.0, other]) for values in pool.logps))
         try:
-            whole = trial.answer(mixed).losses
+            whole = trial.answer(mixed, gradient=gradient)
         except Misbehaviour as error:
             if error.kind != "raised" or np.isfinite(other):
                 raise
             tally.count("refused", len(mixed))  # to refuse such neighbours is no wrong answer
             continue
-        kept = np.delete(np.arange(len(mixed)), [0, 17, 33])
-        batch = mixed.take(kept)
-        tally.interval(LOSS, batch, whole[kept], accepted_losses(trial, batch))
-    repeated = pool.take(np.repeat(np.arange(4), 5))
-    judge_losses(tally, trial, repeated)
+        yield pool, whole.take(np.delete(np.arange(len(mixed)), [0, 17, 33]))
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "options at any size",
+    kills=(
+        "label-smoothing-of-small-batches",
+        "reference-of-small-batches",
+    ),
+    statement="The losses at beta = 0.5 and label smoothing 0.1 shall lie in their acceptance intervals in batches of 1 to "
+    "1,000 pairs, as in BATCH-1, and of 4,099, and for inputs that are strided views.",
+    derivation="The path for a large batch, for the remainder of a vectorised loop or for strided inputs is code of its own, "
+    "and each of them takes beta, label smoothing and the reference anew.",
+    needs=("none",),
+    remedy="Hand every option and both reference log-probabilities to every path: the chunked, the remaining, the strided.",
+)
+def options_at_any_size(trial: Trial) -> Outcome:
+    """Smoothed losses in batches of every size."""
+    tally, pool = Tally(trial), _optioned(trial, 0.1)
+    acceptance = accepted_losses(trial, pool)
+    for size in (*SIZES, len(pool)):
+        batch = pool.take(slice(0, size))
+        for strided in (False, True) if size in STRIDED else (False,):
+            got = trial.answer(batch, strided=strided).losses
+            tally.interval(LOSS, batch, got, acceptance[np.arange(size)])
+    return tally.outcome()
+
+
+STRIDED = (9, 65)
+"""Sizes of strided batches: less and more than a vector, and its remainder."""
+DIFFERENTIATED = (1, 2, 3, 7, 9, 16, 33, 64, 65, 1000)
+"""Sizes of batches whose derivatives are judged: fewer, since a framework may compile for each."""
+
+
+def _optioned(trial: Trial, smoothing: float) -> Batch:
+    """4,099 pairs at beta = 0.5 and that label smoothing, where they are claimed."""
+    (beta,), (eps,) = trial.offered("beta", (0.5,)), trial.offered("label_smoothing", (smoothing,))
+    return _pool(trial, "BATCH-5", LARGE).at(beta=beta, label_smoothing=eps)
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "derivatives at any size",
+    kills=(
+        "gradient-of-strided",
+        "gradient-vector-tail",
+        "unsmoothed-where-differentiated",
+    ),
+    statement="The derivatives, and the losses that come with them, at beta = 0.5 and label smoothing 0 and 0.1 shall lie in "
+    "their acceptance intervals in batches of 1, 2, 3, 7, 9, 16, 33, 64, 65 and 1,000 pairs and, smoothed, of 4,099, and for "
+    "inputs that are strided views.",
+    derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own.",
+    needs=("none", "gradient"),
+    remedy="Look at the remainder of the vectorised loop and at the strides of the backward pass, not the forward one alone.",
+)
+def derivatives_at_any_size(trial: Trial) -> Outcome:
+    """Derivatives, and losses beside them, in batches of every size."""
+    tally = Tally(trial)
+    for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
+        pool = _optioned(trial, smoothing)
+        pool, sizes = (pool, (*DIFFERENTIATED, len(pool))) if smoothing else (pool.take(slice(0, 1000)), DIFFERENTIATED)
+        losses, gradients = accepted_losses(trial, pool), accepted_gradients(trial, pool)
+        for size in sizes:
+            batch, places = pool.take(slice(0, size)), np.arange(min(size, len(pool)))
+            for strided in (False, True) if size in STRIDED else (False,):
+                answer = trial.answer(batch, gradient=True, strided=strided)
+                tally.interval(LOSS, batch, answer.losses, losses[places])
+                tally_gradients(tally, answer, batch, gradients[places])
+    return tally.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "unlike neighbours, derivatives",
+    kills=(
+        "gradient-dropped-beside-nan",
+        "gradient-nan-beside-infinity",
+    ),
+    statement="A pair's derivatives shall lie in their acceptance intervals whatever its neighbours are: very large, infinite "
+    "or NaN.",
+    derivation="The loss of a batch is a sum over its pairs, and the derivative in a pair's log-probability is that of its own "
+    "loss. To drop, scale or clip by what else is in the batch is the trainer's business, not the loss's.",
+    needs=("none", "gradient"),
+    remedy="Decide nothing over the batch: no test for any NaN, no norm, no clip of all derivatives together.",
+)
+def neighbours_derivatives(trial: Trial) -> Outcome:
+    """Derivatives of finite pairs among special ones."""
+    tally, pool = Tally(trial), _pool(trial, "BATCH-4").take(slice(0, 31))
+    for batch, answer in _among_others(tally, trial, pool, gradient=True):
+        tally_gradients(tally, answer, batch, accepted_gradients(trial, batch))
     return tally.outcome()

@@ -15,6 +15,8 @@ from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import BETAS, Draw
 from oracle import bounds
+from oracle.bounds import Acceptance
+from oracle.formats import Floats
 
 Judge = Callable[[Tally, Trial, Batch], None]
 DERIVATION = (
@@ -52,15 +54,18 @@ def judge_losses(tally: Tally, trial: Trial, batch: Batch) -> None:
 
 def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
     """Each derivative in a logp against its acceptance interval; a detached reference is counted, not judged."""
-    answer = trial.answer(batch, gradient=True)
-    acceptance = accepted_gradients(trial, batch)
+    tally_gradients(tally, trial.answer(batch, gradient=True), batch, accepted_gradients(trial, batch))
+
+
+def tally_gradients(tally: Tally, answer: Answer, batch: Batch, acceptance: Acceptance, scale: Floats | float = 1.0) -> None:
+    """Each derivative of an answer, divided by the scale, against the batch's acceptance interval."""
     detached = reference_detached(answer)
     parts = answer.gradient or (None,) * 4
     for quantity, sign, part in zip(GRADIENTS, SIGNS, parts, strict=True):
         if detached and "ref_" in quantity:
             tally.count("reference detached", len(batch))
             continue
-        got = np.full(len(batch), np.nan) if part is None else part
+        got = np.full(len(batch), np.nan) if part is None else part / scale
         tally.interval(quantity, batch, got, acceptance, sign)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes, reference_detached
+from conformance.clauses.accepted import accepted_gradients
+from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes, reference_detached, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.implementations.protocol import Weighing
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import (
     cancelling,
@@ -144,3 +146,61 @@ def _judge_opposites(tally: Tally, trial: Trial, batch: Batch) -> None:
 def tails(trial: Trial) -> Outcome:
     """Derivatives deep in both tails, and on the way there."""
     return judge_regimes(trial, "GRAD-5", (one_sided,), judge_gradients, smoothings=(0.0, 0.1))
+
+
+_WEIGHTS = (1.0, 4.0, -2.0, 8.0, 2.0)
+"""Powers of two, so that they scale exactly; unlike neighbours, so that one for all shows."""
+
+
+def _judge_weighed(trial: Trial, clause: str, weights: tuple[float, ...], *, policy_alone: bool) -> Outcome:
+    """Derivatives of weighted sums, divided by the weights."""
+    if not isinstance(trial.implementation, Weighing):
+        return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
+
+    def judge(tally: Tally, trial: Trial, batch: Batch) -> None:
+        scale = np.resize(weights, len(batch))
+        answer = trial.weighed(batch, scale, policy_alone=policy_alone)
+        assert answer is not None
+        tally_gradients(tally, answer, batch, accepted_gradients(trial, batch), scale)
+
+    draws = (near_reference, short_responses)
+    return judge_regimes(trial, clause, draws, judge, betas=(0.1, 1.0), smoothings=(0.0, 0.1))
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "a weight for each loss",
+    kills=(
+        "backward-without-upstream",
+        "backward-with-first-upstream",
+    ),
+    statement="The derivatives of a sum of losses, each with a weight of its own, shall be the derivatives of each loss times "
+    "its weight; what is judged is the derivative divided by the weight.",
+    derivation="The chain rule. A training step divides by the batch size and by the steps of gradient accumulation, and "
+    "scales the loss in binary16: a backward pass of its own must multiply by what comes in. The weights are 1, 2, 4 and 8 of "
+    "either sign, which scale exactly, so that the acceptance interval is that of the derivative itself. Judged of an "
+    "implementation whose derivatives its framework takes.",
+    needs=("gradient",),
+    remedy="Multiply by the incoming derivative in a backward pass of your own, pair by pair: grad_output * slope, not slope.",
+)
+def weights(trial: Trial) -> Outcome:
+    """Derivatives of weighted sums of losses."""
+    return _judge_weighed(trial, "GRAD-6", _WEIGHTS, policy_alone=False)
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "a reference without derivatives",
+    kills=("gradient-needs-reference",),
+    statement="The derivatives in the policy's log-probabilities shall lie in their acceptance intervals where no "
+    "derivative is asked for in the reference's.",
+    derivation="A training step runs its reference without gradients. " + DERIVATION + " Judged of an implementation whose "
+    "derivatives its framework takes.",
+    needs=("gradient",),
+    remedy="Return a derivative for each argument that asks for one, in its own place, whatever the others ask for.",
+)
+def reference_without(trial: Trial) -> Outcome:
+    """Derivatives in the policy's logps alone."""
+    return _judge_weighed(trial, "GRAD-7", (1.0,), policy_alone=True)

@@ -36,9 +36,10 @@ def telling() -> Batch:
         "beta-ignored",
         "beta-twice",
         "beta-inverse",
+        "beta-on-a-grid",
     ),
-    statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 2 and 4, the loss "
-    "of that beta.",
+    statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 2 and 4, and of "
+    "six drawn from 0.02 to 2, the loss of that beta.",
     derivation=_APART + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them.",
     guards=(
         "https://github.com/AI-Hypercomputer/maxtext/pull/1530",
@@ -48,8 +49,9 @@ def telling() -> Batch:
     remedy="Multiply the margin by the beta that was passed: once, and not by a default or a global one.",
 )
 def beta_alive(trial: Trial) -> Outcome:
-    """Losses at several beta."""
-    return judge_explained(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0)))
+    """Losses at several beta, listed and drawn."""
+    drawn = np.exp(trial.rng("OPTION-1").uniform(np.log(0.02), np.log(2), 6)).tolist()
+    return judge_explained(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0, *drawn)))
 
 
 @chapter.clause(
@@ -59,9 +61,10 @@ def beta_alive(trial: Trial) -> Outcome:
     kills=(
         "label-smoothing-ignored",
         "robust-for-conservative",
+        "label-smoothing-on-a-grid",
     ),
-    statement="An implementation that takes label_smoothing shall give, for each of eps = 0, 0.05, 0.1, 0.25 and 0.5, the "
-    "conservative loss of that eps: neither the plain one nor the robust one.",
+    statement="An implementation that takes label_smoothing shall give, for each of eps = 0, 0.05, 0.1, 0.25 and 0.5, and of "
+    "six drawn from 0.01 to 0.5, the conservative loss of that eps: neither the plain one nor the robust one.",
     derivation=_APART + " The mean margin is not zero: otherwise DPO and cDPO agree in the mean, since cDPO = DPO + "
     "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative.",
     guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
@@ -69,9 +72,10 @@ def beta_alive(trial: Trial) -> Outcome:
     remedy="Use the label smoothing that was passed: (1 - eps) * softplus(-z) + eps * softplus(z).",
 )
 def label_smoothing_alive(trial: Trial) -> Outcome:
-    """Losses at several eps."""
+    """Losses at several eps, listed and drawn."""
     (beta,) = trial.offered("beta", (0.5,))
-    return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5)))
+    drawn = np.exp(trial.rng("OPTION-2").uniform(np.log(0.01), np.log(0.5), 6)).tolist()
+    return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5, *drawn)))
 
 
 @chapter.clause(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
-from conformance.clauses.ends import judged_pairs
+from conformance.clauses.ends import judged_pairs, reference_detached
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -62,7 +64,10 @@ _VANISHED = ([-16.0, -8.0], [-16384.0, -8192.0], [-16.0, -8.0], [-16.0, -8.0])
     2,
     Level.MUST,
     "derivatives of a mean",
-    kills=("gradient-of-sum-for-mean",),
+    kills=(
+        "gradient-of-sum-for-mean",
+        "gradient-mean-reference-sign",
+    ),
     statement="The derivatives of the mean loss of n pairs shall be the pairs' derivatives divided by n, within their "
     "acceptance intervals.",
     derivation="Each pair's interval divided by n, with two roundings more.",
@@ -71,20 +76,24 @@ _VANISHED = ([-16.0, -8.0], [-16384.0, -8192.0], [-16.0, -8.0], [-16.0, -8.0])
     remedy="Divide by the number of pairs once.",
 )
 def mean_gradient(trial: Trial) -> Outcome:
-    """Derivatives of means in the policy's logps; each is told with the batch turned so that its pair is the first."""
+    """Derivatives of means; each is told with the batch turned so that its pair is the first."""
     tally, rng = Tally(trial), trial.rng("REDUCE-2")
     for size in SIZES:
-        batch = judged_pairs(trial, short_responses(trial.fmt, size, rng))
-        acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
-        answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
-        parts = answer.gradient or (None,) * 4
-        for quantity, sign, part in list(zip(MEAN_GRADIENTS, SIGNS, parts, strict=True))[:2]:
-            got = np.full(len(batch), np.nan) if part is None else part
-            rho = acceptance.rho(sign * got)
-            for i in range(len(batch)):
-                turned = batch.take(np.roll(np.arange(len(batch)), -i))
-                tally.whole(quantity, turned, float(got[i]), float(rho[i]))
+        _judge_derivatives(tally, trial, judged_pairs(trial, short_responses(trial.fmt, size, rng)))
     return tally.outcome()
+
+
+def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch) -> None:
+    acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
+    answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
+    for quantity, sign, part in zip(MEAN_GRADIENTS, SIGNS, answer.gradient or (None,) * 4, strict=True):
+        if "ref_" in quantity and reference_detached(answer):
+            continue
+        got = np.full(len(batch), np.nan) if part is None else part
+        rho = acceptance.rho(sign * got)
+        for i in range(len(batch)):
+            turned = batch.take(np.roll(np.arange(len(batch)), -i))
+            tally.whole(quantity, turned, float(got[i]), float(rho[i]))
 
 
 @chapter.clause(
@@ -100,10 +109,15 @@ def mean_gradient(trial: Trial) -> Outcome:
 )
 def mean_of_nan(trial: Trial) -> Outcome:
     """Means of batches with a NaN at each place."""
+    return _judge_with(trial, np.nan, range(4))
+
+
+def _judge_with(trial: Trial, value: float, places: Iterable[int]) -> Outcome:
+    """Means of the golden batch with that value at each of the places of its second pair."""
     tally = Tally(trial)
-    for place in range(4):
+    for place in places:
         logps = [values.copy() for values in golden().logps]
-        logps[place][1] = np.nan
+        logps[place][1] = value
         batch = Batch.of(*logps)
         try:
             got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
@@ -111,5 +125,70 @@ def mean_of_nan(trial: Trial) -> Outcome:
             if error.kind != "raised":
                 raise
             return Outcome(0, 0, note=f"it refuses such inputs: {error}", not_claimed=True)
-        tally.whole(MEAN_LOSS, batch, got, 0.0 if np.isnan(got) else np.inf)
+        right = got == np.inf if np.isinf(value) else np.isnan(got)
+        tally.whole(MEAN_LOSS, batch, got, 0.0 if right else np.inf)
     return tally.outcome()
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "options in a mean",
+    kills=("mean-options-of-one",),
+    statement="The mean loss at beta = 0.5 and label smoothing 0.1 shall lie in its acceptance interval for batches of 2, 9, "
+    "65 and 1,000 pairs, and for inputs that are strided views.",
+    derivation="One that reduces is judged elsewhere a pair at a time: a batch is where its options may be lost.",
+    needs=("mean",),
+    remedy="Take the same options in a batch as of one pair; reduce last.",
+)
+def options_in_mean(trial: Trial) -> Outcome:
+    """Smoothed means at another beta, of larger batches."""
+    tally = Tally(trial)
+    for size in (2, 9, 65, 1000):
+        batch = _optioned(trial, "REDUCE-4", size)
+        acceptance = bounds.mean(accepted_losses(trial, batch))
+        for strided in (False, True):
+            got = trial.implementation.evaluate(batch, trial.fmt, gradient=False, strided=strided).losses
+            tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
+    return tally.outcome()
+
+
+def _optioned(trial: Trial, clause: str, size: int) -> Batch:
+    """Short responses at beta = 0.5 and label smoothing 0.1, where they are claimed."""
+    (beta,), (eps,) = trial.offered("beta", (0.5,)), trial.offered("label_smoothing", (0.1,))
+    return judged_pairs(trial, short_responses(trial.fmt, size, trial.rng(clause)).at(beta=beta, label_smoothing=eps))
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "derivatives of a mean under options",
+    kills=("gradient-mean-unsmoothed",),
+    statement="The derivatives of the mean loss at beta = 0.5 and label smoothing 0.1 shall be the pairs' derivatives divided "
+    "by n, within their acceptance intervals, for batches of 2, 9 and 65 pairs.",
+    derivation="Each pair's interval divided by n, with two roundings more.",
+    needs=("mean", "gradient"),
+    remedy="Take the same options in a batch as of one pair; divide by the number of pairs once.",
+)
+def mean_gradient_options(trial: Trial) -> Outcome:
+    """Derivatives of smoothed means at another beta."""
+    tally = Tally(trial)
+    for size in (2, 9, 65):
+        _judge_derivatives(tally, trial, _optioned(trial, "REDUCE-5", size))
+    return tally.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "an infinite loss in the batch",
+    kills=("mean-without-infinity",),
+    statement="The mean over a batch with an impossible chosen response, or an impossible rejected reference response, shall "
+    "be +infinity where label smoothing is 0.",
+    derivation="The loss of such a pair is +infinity (SPECIAL-1). A mean over the other pairs hides it.",
+    needs=("mean",),
+    remedy="Take the plain mean: no mask of what is not finite.",
+)
+def mean_of_infinity(trial: Trial) -> Outcome:
+    """Means of batches with a pair whose logit is -infinity."""
+    return _judge_with(trial, -np.inf, (0, 3))

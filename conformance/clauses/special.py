@@ -8,6 +8,7 @@ from functools import wraps
 
 import numpy as np
 
+from conformance.clauses.ends import reference_detached
 from conformance.clauses.model import Chapter, Check, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
 from conformance.clauses.tally import Tally
@@ -149,11 +150,16 @@ def undefined_margin(trial: Trial) -> Outcome:
     5,
     Level.MUST,
     "derivatives at an infinite logit",
-    kills=("not-finite-to-zero",),
-    statement="At z = -infinity the derivatives in the policy's log-probabilities shall be -beta and +beta, and at "
-    "z = +infinity they shall be 0, where label smoothing is 0: finite numbers, never NaN.",
-    derivation="sigma(-z) is exactly 1 and 0 there. Allowed: beta's rounding into the format, and 4u beta, 2 ulp at 1, for "
-    "a quotient and a product; a 0 is a 0.",
+    kills=(
+        "not-finite-to-zero",
+        "gradient-nan-at-impossible-reference",
+        "gradient-nan-at-infinity-smoothed",
+    ),
+    statement="At z = -infinity the derivatives in policy_chosen and policy_rejected shall be -beta (1 - eps) and "
+    "beta (1 - eps), and at z = +infinity beta eps and -beta eps, whichever log-probability is -infinity, and those in the "
+    "reference, where it is not detached, their negatives: finite numbers, never NaN.",
+    derivation="sigma(-z) is exactly 1 and 0 there. Allowed: beta's and eps's rounding into the format, and 4u beta, 2 ulp at "
+    "1, for a quotient and a product, or 8u beta for a mixture; a 0 is a 0 where eps is.",
     guards=(
         "https://github.com/pytorch/pytorch/issues/20972",
         "https://github.com/mst272/LLM-Dojo/issues/23",
@@ -163,17 +169,25 @@ def undefined_margin(trial: Trial) -> Outcome:
 )
 @_refusable
 def infinite_logit(trial: Trial) -> Outcome:
-    """Derivatives at z = -inf and z = +inf."""
+    """Derivatives at z = -inf and z = +inf, the infinity in each place."""
     tally = Tally(trial)
+    rows = [_with((-1.0, -1.0, -1.0, -2.0), (-INF,), place)[0] for place in range(4)]
     for beta in trial.offered("beta", (1.0, 0.5)):
-        batch = _table([(-INF, -1.0, -1.0, -2.0), (-1.0, -INF, -1.0, -2.0)], beta=beta)
-        parts = trial.answer(batch, gradient=True).gradient or (None,) * 4
-        for quantity, part in list(zip(GRADIENTS, parts, strict=True))[:2]:
-            got = np.full(len(batch), np.nan) if part is None else part
-            exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
-            room = bounds.option_error(beta, trial.fmt) + 4 * trial.fmt.unit_roundoff * beta
-            tally.boolean(quantity, batch, got, np.abs(got - exact) <= room * (exact != 0))
+        for eps in trial.offered("label_smoothing", (0.0, 0.125)):
+            _judge_at_infinity(tally, trial, _table(rows, beta=beta, label_smoothing=eps))
     return tally.outcome()
+
+
+def _judge_at_infinity(tally: Tally, trial: Trial, batch: Batch) -> None:
+    answer = trial.answer(batch, gradient=True)
+    u, beta, eps = trial.fmt.unit_roundoff, batch.beta, batch.label_smoothing
+    room = bounds.option_error(beta, trial.fmt) + (8 if eps else 4) * u * beta + beta * bounds.option_error(eps, trial.fmt)
+    for quantity, part in zip(GRADIENTS, answer.gradient or (None,) * 4, strict=True):
+        if "ref_" in quantity and reference_detached(answer):
+            continue
+        got = np.full(len(batch), np.nan) if part is None else part
+        exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
+        tally.boolean(quantity, batch, got, np.abs(got - exact) <= room * (exact != 0))
 
 
 @chapter.clause(

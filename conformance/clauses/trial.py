@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from conformance.implementations.protocol import DEFAULTS, Answer, Implementation
+from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Weighing
 from conformance.inputs.batch import NAMES, Batch
 from conformance.profiles import Profile
 from oracle import Format
@@ -65,10 +65,27 @@ class Trial:
         if not self.single:
             return self.implementation.evaluate(batch, self.fmt, gradient=gradient, strided=strided)
         pairs = (batch.take([i]) for i in range(len(batch)))
-        singles = [self.implementation.evaluate(pair, self.fmt, gradient=gradient, strided=strided) for pair in pairs]
-        losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
-        wrote = tuple(name for name in NAMES if any(name in single.wrote for single in singles))
-        return Answer(losses, _joined(singles), singles[0].dtype if singles else "", wrote)
+        return _together([self.implementation.evaluate(pair, self.fmt, gradient=gradient, strided=strided) for pair in pairs])
+
+    def weighed(self, batch: Batch, weights: Floats, *, policy_alone: bool = False) -> Answer | None:
+        """As `answer`, with the derivatives of the weighted sum; None from one whose derivatives no framework takes.
+
+        Raises Misbehaviour, as the implementation does.
+        """
+        judged = self.implementation
+        if not isinstance(judged, Weighing):
+            return None
+        if not self.single:
+            return judged.weighed(batch, self.fmt, weights, policy_alone=policy_alone)
+        pairs = ((batch.take([i]), weights[i : i + 1]) for i in range(len(batch)))
+        return _together([judged.weighed(pair, self.fmt, weight, policy_alone=policy_alone) for pair, weight in pairs])
+
+
+def _together(singles: list[Answer]) -> Answer:
+    """The answers to one pair each as that to a batch of them."""
+    losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
+    wrote = tuple(name for name in NAMES if any(name in single.wrote for single in singles))
+    return Answer(losses, _joined(singles), singles[0].dtype if singles else "", wrote)
 
 
 def _joined(

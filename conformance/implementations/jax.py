@@ -76,6 +76,17 @@ class JaxImplementation:
             derivatives = self._differentiate(arrays, batch, fmt) if gradient else None
         return Answer(values, derivatives, dtype)
 
+    def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
+        """The function's losses, and the derivatives of their weighted sum."""
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        with _wide(fmt):
+            arrays = _arrays(batch, fmt)
+            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
+            values, dtype = _read("losses", losses, shape, fmt)
+            factors = jnp.asarray(weights.reshape(shape), dtype=losses.dtype)
+            derivatives = self._differentiate(arrays, batch, fmt, factors, places=2 if policy_alone else 4)
+        return Answer(values, derivatives, dtype)
+
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
         if self._metrics is None:
@@ -83,18 +94,21 @@ class JaxImplementation:
         with _wide(fmt):
             return read_metrics(called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing))
 
-    def _differentiate(self, arrays: Arrays, batch: Batch, fmt: Format) -> Derivatives:
-        """jax.grad in the four logps; None for one that the function cuts from the graph (lax.stop_gradient)."""
+    def _differentiate(
+        self, arrays: Arrays, batch: Batch, fmt: Format, factors: jax.Array | float = 1.0, places: int = 4
+    ) -> Derivatives:
+        """jax.grad in the first logps; None for one that the function cuts from the graph (lax.stop_gradient)."""
         reached: set[int] = set()
         watches = [_watch(place, reached) for place in range(len(NAMES))]
 
         def total(*logps: jax.Array) -> jax.Array:
             watched = (watch(logp) for watch, logp in zip(watches, logps, strict=True))
-            return jnp.sum(self._function(*watched, batch.beta, batch.label_smoothing))  # type: ignore[call-arg]
+            losses = self._function(*watched, batch.beta, batch.label_smoothing)  # type: ignore[call-arg]
+            return jnp.sum(factors * losses)
 
-        parts = called(jax.grad(total, argnums=(0, 1, 2, 3)), *arrays)
+        parts = [*called(jax.grad(total, argnums=tuple(range(places))), *arrays), None, None][: len(NAMES)]
         pc, pr, rc, rr = (
-            _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] if place in reached else None
+            _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] if part is not None and place in reached else None
             for place, (name, part) in enumerate(zip(NAMES, parts, strict=True))
         )
         return pc, pr, rc, rr

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conformance.errors import BadClaim
 from conformance.inputs.batch import Batch
@@ -91,6 +94,13 @@ class Answer:
     dtype: str
     wrote: tuple[str, ...] = ()
 
+    def take(self, index: NDArray[np.intp]) -> Answer:
+        """The answer for the pairs at those places of the batch."""
+        if self.gradient is None:
+            return replace(self, losses=self.losses[index])
+        pc, pr, rc, rr = (None if part is None else part[index] for part in self.gradient)
+        return replace(self, losses=self.losses[index], gradient=(pc, pr, rc, rr))
+
 
 class Implementation(Protocol):
     """The code that is judged, behind one interface."""
@@ -121,3 +131,15 @@ class Implementation(Protocol):
 
     def surroundings(self) -> Mapping[str, str]:
         """A fingerprint of the framework's global state, which a call must leave as it was."""
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """An implementation whose derivatives its framework takes: it can weigh the losses, and leave the reference out."""
+
+    def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
+        """The losses, and the derivatives of the sum of weights times losses, as a training step asks. Raises Misbehaviour.
+
+        weights: n numbers of the format, or one for a mean. policy_alone: no derivative is asked for in the reference's
+        logps, as where a reference model runs without gradients; theirs are then None.
+        """

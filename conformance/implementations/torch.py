@@ -106,6 +106,18 @@ class TorchImplementation:
         derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
         return Answer(values, derivatives, dtype, _written(tensors, bits, batch))
 
+    def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
+        """The function's losses, and autograd's derivatives of their weighted sum."""
+        bits = _encoded(batch, fmt)
+        tensors = self._on_device(bits, fmt, gradient=True, strided=False)
+        for reference in tensors[2:]:
+            reference.requires_grad_(not policy_alone)
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
+        values, dtype = self._read("losses", losses, shape, fmt)
+        factors = torch.tensor(weights.reshape(shape), dtype=losses.dtype, device=losses.device)
+        return Answer(values, self._differentiate(losses * factors, tensors, fmt), dtype, _written(tensors, bits, batch))
+
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
         if self._metrics is None:
@@ -139,7 +151,9 @@ class TorchImplementation:
     ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         if not losses.requires_grad:
             return None, None, None, None
-        parts = called(functools.partial(torch.autograd.grad, allow_unused=True), losses.sum(), tensors)
+        asked = [tensor for tensor in tensors if tensor.requires_grad]
+        found = iter(called(functools.partial(torch.autograd.grad, allow_unused=True), losses.sum(), asked))
+        parts = [next(found) if tensor.requires_grad else None for tensor in tensors]
         pc, pr, rc, rr = (
             None if part is None else self._read(f"d loss / d {name}", part, tuple(tensors[0].shape), fmt)[0]
             for name, part in zip(NAMES, parts, strict=True)

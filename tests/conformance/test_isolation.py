@@ -1,14 +1,18 @@
 """Whatever a named implementation does, its record is complete and the rest of the run goes on."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conformance import isolation, judge
+from conformance import isolation, judge, worker
 from conformance.clauses import CLAUSES, find
+from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
 from conformance.implementations import load
+from conformance.inputs.pairs import golden
+from conformance.profiles import get_profile
 from conformance.record import Level, Verdict, plain
 from conformance.trying import FIRST, opened
 from oracle import binary32
@@ -302,3 +306,26 @@ def F(pc, pr, rc, rr, beta, label_smoothing):
     assert run.verdict is Verdict.VIOLATES
     assert "changed the arithmetic" in run.findings[0].note
     assert "subnormal" in run.findings[0].note
+
+
+def test_an_exception_of_the_suites_own_blames_nobody(capsys):
+    def broken(trial):
+        trial.answer(golden())
+        raise ZeroDivisionError("a slip in a check")
+
+    clause = replace(find("DEF-2"), check=broken)
+    finding = worker._checked(clause, Trial(load("numpy"), binary32, get_profile("quick"), 0))
+    assert finding.verdict is Verdict.NOT_RUN
+    assert finding.note == "a defect of the suite, not of the implementation: ZeroDivisionError: a slip in a check"
+    assert "in broken" in capsys.readouterr().err
+
+
+def test_an_exception_of_the_implementations_own_ends_the_process_as_ever():
+    class Raw(type(load("numpy"))):
+        def evaluate(self, batch, fmt, *, gradient, strided=False):
+            raise ZeroDivisionError("a slip in an implementation")
+
+    given = load("numpy")
+    raw = Raw(given.__wrapped__, given.name, given.claims, None, None, None)
+    with pytest.raises(ZeroDivisionError):
+        worker._checked(find("DEF-2"), Trial(raw, binary32, get_profile("quick"), 0))

@@ -121,6 +121,22 @@ MUTANTS = (
         function=lambda pc, pr, rc, rr, beta, eps: arrays.stable(pc, pr, rc, rr, float(np.round(beta, 2)), eps),
         witness=one(-1.0, -1001.0, -1.0, -1.0, beta=0.001),
     ),
+    _torch(
+        "beta-on-a-grid",
+        wrong="A beta from 0.05 to 2 is rounded to a multiple of 0.05.",
+        function=of_arguments(
+            lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, round(beta * 20) / 20 if 0.05 < beta < 2 else beta, eps)
+        ),
+        witness=one(-1.0, -101.0, -1.0, -1.0, beta=0.07),
+    ),
+    _torch(
+        "label-smoothing-on-a-grid",
+        wrong="A label smoothing above 0.02 is rounded to a multiple of 0.05.",
+        function=of_arguments(
+            lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, round(eps * 20) / 20 if eps > 0.02 else eps)
+        ),
+        witness=one(-1.0, -33.0, -1.0, -1.0, beta=1.0, eps=0.03),
+    ),
     stateful_mutant(
         "beta-of-first-call",
         "options",

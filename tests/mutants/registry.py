@@ -6,6 +6,7 @@ from collections import Counter
 
 from . import (
     batch,
+    calling,
     dtype,
     formula,
     gradient,
@@ -32,6 +33,7 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "gradient": gradient.MUTANTS,
     "special": special.MUTANTS,
     "batch": batch.MUTANTS,
+    "calling": calling.MUTANTS,
     "dtype": dtype.MUTANTS,
     "metrics": metrics.MUTANTS,
 }

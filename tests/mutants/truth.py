@@ -17,14 +17,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import Answer, Implementation
+from conformance.implementations.protocol import Answer, Implementation, Weighing
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
 
@@ -242,18 +242,38 @@ class Excess:
         return max(self.loss, self.gradient, self.metrics)
 
 
-def excess(implementation: Implementation, batch: Batch, fmt: Format) -> Excess:
-    """How wrong an implementation is on a batch; infinitely where it raises or returns no such numbers."""
+def excess(implementation: Implementation, batch: Batch, fmt: Format, *, every_way: bool = False) -> Excess:
+    """How wrong an implementation is on a batch; infinitely where it raises or returns no such numbers.
+
+    every_way: also for strided inputs, without derivatives, with a weight for each loss, and with none asked for in
+    the reference.
+    """
     claimed = implementation.claims
     try:
-        answer = implementation.evaluate(batch, fmt, gradient=claimed.gradient)
+        answers = list(_answers(implementation, batch, fmt, every_way))
         measured = implementation.metrics(batch, fmt) if claimed.metrics else None
     except Misbehaviour:
         return Excess(math.inf, math.inf, math.inf if claimed.metrics else 0.0)
-    if claimed.gradient and answer.gradient is None:
+    if claimed.gradient and answers[0].gradient is None:
         return Excess(math.inf, math.inf)
     return Excess(
-        loss_excess(answer, batch, fmt, claimed.reduction),
-        gradient_excess(answer, batch, fmt, claimed.reduction),
+        max(loss_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
+        max(gradient_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
         metric_excess(dict(measured), batch, fmt) if measured is not None else 0.0,
     )
+
+
+def _answers(implementation: Implementation, batch: Batch, fmt: Format, every_way: bool) -> Iterator[Answer]:
+    """The plain answer, and those of the other ways to ask; derivatives of weighted losses divided by the weights."""
+    gradient = implementation.claims.gradient
+    yield implementation.evaluate(batch, fmt, gradient=gradient)
+    if every_way:
+        yield implementation.evaluate(batch, fmt, gradient=gradient, strided=True)
+        yield implementation.evaluate(batch, fmt, gradient=False)
+    if every_way and isinstance(implementation, Weighing) and implementation.claims.reduction == "none":
+        weights = np.resize([4.0, 1.0, -2.0], len(batch))
+        weighed = implementation.weighed(batch, fmt, weights)
+        if weighed.gradient is not None:
+            pc, pr, rc, rr = (None if part is None else part / weights for part in weighed.gradient)
+            yield replace(weighed, gradient=(pc, pr, rc, rr))
+        yield implementation.weighed(batch, fmt, np.ones(len(batch)), policy_alone=True)
