@@ -12,6 +12,7 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.implementations.numpy import STABLE
+from conformance.implementations.protocol import Weighing
 from conformance.implementations.torch import DTYPES
 from conformance.implementations.torch_spellings import CPU as SHIPPED_TORCH
 from conformance.inputs.batch import NAMES, Batch
@@ -318,6 +319,36 @@ def test_a_detached_reference_has_no_derivative():
     ]
     by_hand = numpy_implementation(plain, gradient=lambda pc, *_: (pc, pc, None, None))
     assert [part is None for part in by_hand.evaluate(golden(), binary32, gradient=True).gradient] == [False, False, True, True]
+
+
+def test_weights_multiply_each_pairs_derivatives():
+    torch_loss = torch_implementation(right)
+    plain_answer = torch_loss.evaluate(golden(), binary64, gradient=True)
+    weights = np.array([4.0, -2.0, 0.5])
+    weighed = torch_loss.weighed(golden(), binary64, weights)
+    assert np.array_equal(weighed.losses, plain_answer.losses)
+    assert np.array_equal(np.array(weighed.gradient), weights * np.array(plain_answer.gradient))
+    assert isinstance(torch_loss, Weighing)
+    assert not isinstance(STABLE, Weighing)
+
+
+def test_a_mean_takes_one_weight():
+    mean = torch_implementation(lambda *arguments: right(*arguments).mean(), reduction="mean")
+    plain_answer = mean.evaluate(golden(), binary64, gradient=True)
+    weighed = mean.weighed(golden(), binary64, np.array([4.0]))
+    assert np.array_equal(np.array(weighed.gradient), 4 * np.array(plain_answer.gradient))
+
+
+def test_no_derivative_is_asked_for_in_the_reference_of_the_policy_alone():
+    asked = []
+
+    def function(pc, pr, rc, rr, beta, eps):
+        asked.append([x.requires_grad for x in (pc, pr, rc, rr)])
+        return right(pc, pr, rc, rr, beta, eps)
+
+    answer = torch_implementation(function).weighed(golden(), binary32, np.ones(3), policy_alone=True)
+    assert asked == [[True, True, False, False]]
+    assert [part is None for part in answer.gradient] == [False, False, True, True]
 
 
 def test_losses_without_a_graph_have_no_derivative():

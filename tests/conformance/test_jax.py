@@ -112,3 +112,16 @@ def test_metrics_claims_and_surroundings():
         after = implementation.surroundings()
     assert [name for name in before if before[name] != after[name]] == ["jax_debug_nans"]
     assert jax_implementation(name="x")(right).name == "x"
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_weights_multiply_each_pairs_derivatives_and_the_reference_may_be_left_out(jit):
+    loss = jax_implementation(right, jit=jit)
+    plain = loss.evaluate(golden(), binary32, gradient=True)
+    weights = np.array([4.0, -2.0, 0.5])
+    weighed = loss.weighed(golden(), binary32, weights)
+    assert np.array_equal(weighed.losses, plain.losses)
+    assert np.array_equal(np.array(weighed.gradient), weights * np.array(plain.gradient))
+    alone = loss.weighed(golden(), binary32, np.ones(N), policy_alone=True).gradient
+    assert np.array_equal(np.array(alone[:2]), np.array(plain.gradient[:2]))
+    assert alone[2:] == (None, None)
