@@ -135,13 +135,14 @@ def neighbours(trial: Trial) -> Outcome:
 
 
 def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) -> Iterator[tuple[Batch, Answer]]:
-    """The pool's pairs and what is answered for them among a pair of -1, of large numbers, of -infinity and of NaN."""
-    for other in (-1.0, trial.fmt.round_array(-0.4 * trial.fmt.largest).item(), -np.inf, np.nan):
-        mixed = Batch.of(*(np.insert(values, [0, 16, 31], [other, -1.0, other]) for values in pool.logps))
+    """The pool's pairs and what is answered for them among ordinary, very large, infinite, undefined and NaN pairs."""
+    large = trial.fmt.round_array(-0.4 * trial.fmt.largest).item()
+    for other in ([-1.0] * 4, [large] * 4, [-np.inf, -1.0, -1.0, -1.0], [-np.inf] * 4, [np.nan] * 4):
+        mixed = Batch.of(*(np.insert(x, [0, 16, 31], [at, -1.0, at]) for x, at in zip(pool.logps, other, strict=True)))
         try:
             whole = trial.answer(mixed, gradient=gradient)
         except Misbehaviour as error:
-            if error.kind != "raised" or np.isfinite(other):
+            if error.kind != "raised" or np.isfinite(other).all():
                 raise
             tally.count("refused", len(mixed))  # to refuse such neighbours is no wrong answer
             continue
