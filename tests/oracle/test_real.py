@@ -329,6 +329,10 @@ def test_digits_beside_a_decimal_midpoint() -> None:
     """softplus(t) is above t: with t = 1000.5 four digits round up, and 1 - tail rounds down."""
     assert at_once(lambda: Real.softplus(Fraction(2001, 2)).digits(4)) == "1001"
     assert at_once(lambda: (Real.sigmoid(Fraction(2000)) + Fraction(1999, 2)).digits(4)) == "1000"
+    tail = Real.softplus(Fraction(-(10**12)))  # too small for any number of bits
+    assert at_once(lambda: (tail + Fraction(2001, 2)).digits(4)) == "1001"
+    assert at_once(lambda: (Fraction(2001, 2) - tail).digits(4)) == "1000"
+    assert at_once(lambda: (tail - Fraction(2001, 2)).digits(4)) == "-1000"
 
 
 def test_digits_of_huge_exponents() -> None:
