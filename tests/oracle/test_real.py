@@ -17,6 +17,7 @@ from mpmath import mp
 import oracle
 from oracle import BadArgument, Dyadic, Format, Interval, MixedKinds, Real, bfloat16, binary16, binary32, binary64
 from oracle.atoms import Kind, enclose, exponent_bounds
+from oracle.decimal import _without_exponent as without_exponent
 from oracle.real import total
 
 Half = Fraction(1, 2)
@@ -239,6 +240,15 @@ def test_an_addend_of_about_one_unit_of_the_grid_is_not_left_out(base: Real, pre
             assert interval.high.fraction() - interval.low.fraction() <= abs(truth) / 2**precision
 
 
+@pytest.mark.parametrize("factor", [1, -1, Fraction(-5, 3)])
+def test_a_narrower_interval_lies_within_a_wider_one(factor: Fraction) -> None:
+    """An end on the wrong side of the number would show where the number is within 2**-8 of a unit of the grid."""
+    for k in range(1, 1500):
+        x = Real.sigmoid(Fraction(-k, 97)) * factor
+        wide, narrow = x.enclose(2), x.enclose(60)
+        assert wide.low.compare(narrow.low) <= 0 <= wide.high.compare(narrow.high)
+
+
 @pytest.mark.parametrize("value", [Fraction(0), Fraction(3, 8), Fraction(-(2**100) - 1), Fraction(1, 2**200)])
 def test_a_dyadic_is_enclosed_by_itself(value: Fraction) -> None:
     interval = Real.rational(value).enclose(4)
@@ -357,6 +367,23 @@ def test_more_digits_than_python_turns_into_text_at_once() -> None:
         value = sum((mp.mpf(part) / mp.mpf(10) ** (1000 * (k + 1)) for k, part in enumerate(parts)), mp.mpf(0))
         assert abs(value - mp.log(2)) <= mp.mpf(10) ** -6000 / 2
     assert len(text) == 6002
+
+
+def test_a_number_of_thousands_of_digits_keeps_its_zeros() -> None:
+    assert Real.rational(10**5999 + 7).digits(6000) == "1" + "0" * 5998 + "7"
+    assert Real.rational(-(10**12345) - 10**6000).digits(12346) == "-1" + "0" * 6344 + "1" + "0" * 6000
+
+
+@pytest.mark.parametrize("exponent", [20_001, -20_001, 60_000, -60_000])
+@pytest.mark.parametrize("bits", [40, 200])
+def test_the_power_of_ten_that_stands_for_a_huge_exponent_is_enclosed(exponent: int, bits: int) -> None:
+    """With 2**-(bits + 4) on both sides: far more than mpmath errs by, far less than the interval is wide."""
+    low, high = Dyadic(10**6 + 1, exponent), Dyadic(4 * 10**6 + 9, exponent - 2)
+    k, a, b = without_exponent(low, high, bits)
+    ten = Fraction(10) ** k
+    for slack in (low.fraction() - a * ten) / low.fraction(), (b * ten - high.fraction()) / high.fraction():
+        assert 0.99 < slack * 2 ** (bits + 4) < 1.01
+    assert 1 <= abs(b) < 10**9
 
 
 @pytest.mark.parametrize("n", [0, -1])
