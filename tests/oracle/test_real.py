@@ -18,6 +18,7 @@ import oracle
 from oracle import BadArgument, Dyadic, Format, Interval, MixedKinds, Real, bfloat16, binary16, binary32, binary64
 from oracle.atoms import Kind, enclose, exponent_bounds
 from oracle.decimal import _without_exponent as without_exponent
+from oracle.real import _top as top
 from oracle.real import total
 
 Half = Fraction(1, 2)
@@ -81,6 +82,20 @@ def test_one_minus_a_negligible_tail_is_below_a_midpoint() -> None:
     middle = 1 + Fraction(1, 2**8)  # between 1 and 1 + 2**-7 in bfloat16
     assert at_once(lambda: (Real.sigmoid(Fraction(400)) + middle - 1).round("bfloat16")) == 1.0
     assert at_once(lambda: (middle + Real.sigmoid(Fraction(-400))).round("bfloat16")) == 1 + 2.0**-7
+
+
+@pytest.mark.parametrize("part", [Fraction(1, 3), Fraction(1), Fraction(7, 2)])
+def test_a_part_of_a_negligible_tail_decides_a_midpoint(part: Fraction) -> None:
+    tail, middle = Real.softplus(Fraction(-(10**12))) * part, 1 + Fraction(1, 2**8)
+    rounded = [at_once(lambda x=x: x.round("bfloat16")) for x in (middle + tail, middle - tail, tail - middle, -middle - tail)]
+    assert rounded == [1 + 2.0**-7, 1.0, -1.0, -1 - 2.0**-7]
+
+
+@pytest.mark.parametrize(
+    "value", [Fraction(1), Fraction(3, 7), Fraction(-1, 10**300), Fraction(10**300, 7), Fraction(2**53 + 1, 2**60)]
+)
+def test_the_top_of_a_rational_is_its_binade_or_the_next(value: Fraction) -> None:
+    assert Fraction(2) ** (top(value) - 1) < abs(value) < Fraction(2) ** (top(value) + 1)
 
 
 def test_overflow_is_decided_by_the_tail() -> None:
@@ -287,6 +302,31 @@ def test_exponent_bounds_hold(kind: Kind, t: Fraction) -> None:
     assert Dyadic(1, floor).compare(low) < 0
     assert high.compare(Dyadic(1, ceiling)) < 0 or (high.top == ceiling and ceiling <= 0)
     assert low.compare(high) < 0
+
+
+@pytest.mark.parametrize("t", [Fraction(0), Half, Fraction(1), Fraction(1000), Fraction(10**12 + 1, 7), Fraction(10**400)])
+def test_exponent_bounds_are_integers_and_a_thousandth_apart(t: Fraction) -> None:
+    floor, ceiling = exponent_bounds(t)
+    assert isinstance(floor, int) and isinstance(ceiling, int)
+    assert 0 < ceiling - floor < t / 1000 + 5
+    with mp.workdps(450):
+        power = -mp.mpf(t.numerator) / t.denominator / mp.log(2)
+        assert floor <= power - 2 and power <= ceiling
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("precision", [1, 64, 150])
+@pytest.mark.parametrize("t", [Fraction(0), Fraction(1, 10**30), Fraction(2, 3), Fraction(1000, 7), Fraction(10**9, 3)])
+def test_the_slack_around_an_atom_is_a_quarter_and_far_more_than_mpmath_errs_by(
+    kind: Kind, precision: int, t: Fraction
+) -> None:
+    """Which of its digits mpmath gets wrong does not matter: they are 36 bits below the slack, and are looked at here."""
+    low, high = enclose(kind, t, precision)
+    near, _ = enclose(kind, t, precision + 200)
+    scale = near.exponent
+    a, b, truth = (x.scaled(-scale).fraction() for x in (low, high, near))
+    assert abs((a + b) / 2 - truth) * 2 ** (precision + 36) < truth
+    assert Fraction(1, 2) <= (b - a) / truth * 2**precision < Fraction(1, 2) + Fraction(1, 31)
 
 
 # -- digits ------------------------------------------------------------------------------------------------------------
