@@ -284,6 +284,16 @@ def test_enclose_of_a_huge_argument_needs_no_huge_integers() -> None:
     assert abs(interval.low.top + 1.4426950408889634 * 1e300) < 1e285
 
 
+def test_tails_of_nearly_the_same_huge_argument_need_no_huge_integers() -> None:
+    """Neither is so small beside the other that it is left out unseen, and the lesser is 2**(6 * 10**11) times as small."""
+    t = Fraction(10**15)
+    x = Real.softplus(-t) + Real.softplus(-t * Fraction(10004, 10000))
+    interval = at_once(lambda: x.enclose(8))
+    assert isinstance(interval, Interval)
+    assert interval.low.sign == 1
+    assert interval.low.top == Real.softplus(-t).enclose(8).low.top
+
+
 @pytest.mark.parametrize("precision", [0, -5])
 def test_enclose_refuses_less_than_one_bit(precision: int) -> None:
     with pytest.raises(BadArgument, match=f"precision = {precision}: a number of bits"):
