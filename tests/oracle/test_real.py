@@ -191,7 +191,7 @@ def test_arithmetic_with_rationals(build: Callable[[Fraction], Real]) -> None:
 def test_losses_and_derivatives_do_not_mix() -> None:
     loss, slope, curve = Real.softplus(Half), Real.sigmoid(Half), Real.sigmoid_slope(Half)
     for derivative in (slope, curve):
-        with pytest.raises(MixedKinds, match="^a loss and a derivative cannot be added: sum losses apart from gradients$"):
+        with pytest.raises(MixedKinds, match=r"^a loss and a derivative cannot be added: sum losses apart from gradients$"):
             loss + derivative
     assert (slope + curve).digits(10)
     assert (loss + Real.sigmoid(Fraction(0))).digits(10)  # the rational 1/2 mixes with everything
