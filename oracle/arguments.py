@@ -61,11 +61,9 @@ def _read_text(argument: str, text: str) -> Extended:
 
 def _read_hexadecimal(text: str) -> Fraction:
     """[-]0xh.hhhp[+-]d, exactly, however many digits it has."""
-    mantissa, _, exponent = text.replace("0x", "").partition("p")
+    mantissa, _, exponent = text.partition("p")
     whole, _, fraction = mantissa.partition(".")
-    sign = -1 if mantissa.startswith("-") else 1
-    scale = Fraction(2) ** (int(exponent or "0") - 4 * len(fraction))
-    return sign * int((whole + fraction).lstrip("+-"), 16) * scale
+    return int(whole + fraction, 16) * Fraction(2) ** (int(exponent or "0") - 4 * len(fraction))
 
 
 def read_beta(value: object) -> Fraction:

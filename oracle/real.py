@@ -237,7 +237,7 @@ def _scaled_floor(factor: Fraction, value: Dyadic, unit: int) -> int:
     numerator = factor.numerator * value.mantissa
     shift = value.exponent - unit
     if shift >= 0:
-        return (numerator << shift) // factor.denominator if numerator else 0
+        return (numerator << shift) // factor.denominator
     if numerator.bit_length() < -shift:  # less than one unit: no huge shift
         return -1 if numerator < 0 else 0
     return numerator // (factor.denominator << -shift)

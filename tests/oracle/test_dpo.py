@@ -88,6 +88,14 @@ def test_the_default_beta_is_the_float_and_smoothing_is_off() -> None:
     assert oracle.loss(-1.0, -3.0, -2.0, -1.0) != loss(-1.0, -3.0, -2.0, -1.0, "0.1", 0)
 
 
+def test_the_defaults_are_those_of_every_definition() -> None:
+    logps = (-1.0, -3.0, -2.0, -1.0)
+    for definition in (oracle.logit, oracle.loss, oracle.second_derivative):
+        assert definition(*logps) == definition(*logps, beta=0.1) == definition(*logps, beta=0.1, label_smoothing=0)
+    by_default = oracle.gradient(*logps)
+    assert [getattr(by_default, field) for field in FIELDS] == gradient(*logps, 0.1, 0)
+
+
 # -- the definitions ---------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +281,14 @@ def test_limits_at_infinite_logits(z: float, eps: float, value: float, slope: fl
     assert equal(partials[4], by_beta)
     assert equal(partials[5], z)
     assert equal(one(oracle.second_derivative(z, 0, 0, 0)), NAN if math.isnan(z) else 0.0)
+
+
+@pytest.mark.parametrize("huge", [10**400, "-1e9999", Fraction(-(10**400), 3)])
+def test_a_number_beyond_every_float_beside_an_infinity_is_finite(huge: Any) -> None:
+    assert one(oracle.chosen_logratio(huge, 0, INF, 0)) == -INF
+    assert one(oracle.chosen_logratio(INF, 0, huge, 0)) == INF
+    assert one(oracle.margin(huge, -INF, 0, huge)) == INF
+    assert math.isnan(one(oracle.margin(NAN, huge, huge, huge)))
 
 
 def test_zero_times_infinity_is_nan() -> None:

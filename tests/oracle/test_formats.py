@@ -408,6 +408,21 @@ def test_compare_is_the_order_of_the_fractions(a: Dyadic, b: Dyadic) -> None:
     assert a.scaled(7).fraction() == 128 * x
 
 
+def test_compare_of_numbers_of_one_binade_and_different_exponents() -> None:
+    """5, 5.125 and 5.25, as 5 * 2**0, 41 * 2**-3 and 21 * 2**-2."""
+    rising = [Dyadic(5, 0), Dyadic(41, -3), Dyadic(21, -2), Dyadic(11, -1)]
+    for i, a in enumerate(rising):
+        for j, b in enumerate(rising):
+            assert a.compare(b) == (-b).compare(-a) == (i > j) - (i < j)
+
+
+@pytest.mark.parametrize("x", [Fraction(2**200 + 1), Fraction(2**200 + 1, 8), Fraction(-(2**200) - 1, 2**300), Fraction(0)])
+def test_truncate_leaves_a_dyadic_as_it_is(x: Fraction) -> None:
+    kept, inexact = truncate(x, 2)
+    assert kept.fraction() == x
+    assert not inexact
+
+
 def test_compare_needs_no_huge_integers() -> None:
     assert Dyadic(3, 10**40).compare(Dyadic(5, -(10**40))) == 1
     assert Dyadic(-3, 10**40).compare(Dyadic(-5, -(10**40))) == -1

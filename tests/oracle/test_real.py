@@ -17,6 +17,8 @@ from mpmath import mp
 import oracle
 from oracle import BadArgument, Dyadic, Format, Interval, MixedKinds, Real, bfloat16, binary16, binary32, binary64
 from oracle.atoms import Kind, enclose, exponent_bounds
+from oracle.decimal import _without_exponent as without_exponent
+from oracle.real import _top as top
 from oracle.real import total
 
 Half = Fraction(1, 2)
@@ -80,6 +82,20 @@ def test_one_minus_a_negligible_tail_is_below_a_midpoint() -> None:
     middle = 1 + Fraction(1, 2**8)  # between 1 and 1 + 2**-7 in bfloat16
     assert at_once(lambda: (Real.sigmoid(Fraction(400)) + middle - 1).round("bfloat16")) == 1.0
     assert at_once(lambda: (middle + Real.sigmoid(Fraction(-400))).round("bfloat16")) == 1 + 2.0**-7
+
+
+@pytest.mark.parametrize("part", [Fraction(1, 3), Fraction(1), Fraction(7, 2)])
+def test_a_part_of_a_negligible_tail_decides_a_midpoint(part: Fraction) -> None:
+    tail, middle = Real.softplus(Fraction(-(10**12))) * part, 1 + Fraction(1, 2**8)
+    rounded = [at_once(lambda x=x: x.round("bfloat16")) for x in (middle + tail, middle - tail, tail - middle, -middle - tail)]
+    assert rounded == [1 + 2.0**-7, 1.0, -1.0, -1 - 2.0**-7]
+
+
+@pytest.mark.parametrize(
+    "value", [Fraction(1), Fraction(3, 7), Fraction(-1, 10**300), Fraction(10**300, 7), Fraction(2**53 + 1, 2**60)]
+)
+def test_the_top_of_a_rational_is_its_binade_or_the_next(value: Fraction) -> None:
+    assert Fraction(2) ** (top(value) - 1) < abs(value) < Fraction(2) ** (top(value) + 1)
 
 
 def test_overflow_is_decided_by_the_tail() -> None:
@@ -166,6 +182,7 @@ def test_arithmetic_with_rationals(build: Callable[[Fraction], Real]) -> None:
     assert x / 2 + x / 2 == x
     assert 1 - x == -(x - 1)
     assert Half + x == x + Half
+    assert x + build(Half) == build(Half) + x
     assert (x * 0).exact == 0
     assert x * 0.5 == x / 2  # a float factor is the rational that it holds
     assert x / 3 != x * 0.3333333333333333
@@ -174,7 +191,7 @@ def test_arithmetic_with_rationals(build: Callable[[Fraction], Real]) -> None:
 def test_losses_and_derivatives_do_not_mix() -> None:
     loss, slope, curve = Real.softplus(Half), Real.sigmoid(Half), Real.sigmoid_slope(Half)
     for derivative in (slope, curve):
-        with pytest.raises(MixedKinds, match="loss and a derivative"):
+        with pytest.raises(MixedKinds, match=r"^a loss and a derivative cannot be added: sum losses apart from gradients$"):
             loss + derivative
     assert (slope + curve).digits(10)
     assert (loss + Real.sigmoid(Fraction(0))).digits(10)  # the rational 1/2 mixes with everything
@@ -239,6 +256,15 @@ def test_an_addend_of_about_one_unit_of_the_grid_is_not_left_out(base: Real, pre
             assert interval.high.fraction() - interval.low.fraction() <= abs(truth) / 2**precision
 
 
+@pytest.mark.parametrize("factor", [1, -1, Fraction(-5, 3)])
+def test_a_narrower_interval_lies_within_a_wider_one(factor: Fraction) -> None:
+    """An end on the wrong side of the number would show where the number is within 2**-8 of a unit of the grid."""
+    for k in range(1, 1500):
+        x = Real.sigmoid(Fraction(-k, 97)) * factor
+        wide, narrow = x.enclose(2), x.enclose(60)
+        assert wide.low.compare(narrow.low) <= 0 <= wide.high.compare(narrow.high)
+
+
 @pytest.mark.parametrize("value", [Fraction(0), Fraction(3, 8), Fraction(-(2**100) - 1), Fraction(1, 2**200)])
 def test_a_dyadic_is_enclosed_by_itself(value: Fraction) -> None:
     interval = Real.rational(value).enclose(4)
@@ -259,6 +285,16 @@ def test_enclose_of_a_huge_argument_needs_no_huge_integers() -> None:
     assert abs(interval.low.top + 1.4426950408889634 * 1e300) < 1e285
 
 
+def test_tails_of_nearly_the_same_huge_argument_need_no_huge_integers() -> None:
+    """Neither is so small beside the other that it is left out unseen, and the lesser is 2**(6 * 10**11) times as small."""
+    t = Fraction(10**15)
+    x = Real.softplus(-t) + Real.softplus(-t * Fraction(10004, 10000))
+    interval = at_once(lambda: x.enclose(8))
+    assert isinstance(interval, Interval)
+    assert interval.low.sign == 1
+    assert interval.low.top == Real.softplus(-t).enclose(8).low.top
+
+
 @pytest.mark.parametrize("precision", [0, -5])
 def test_enclose_refuses_less_than_one_bit(precision: int) -> None:
     with pytest.raises(BadArgument, match=f"precision = {precision}: a number of bits"):
@@ -277,6 +313,31 @@ def test_exponent_bounds_hold(kind: Kind, t: Fraction) -> None:
     assert Dyadic(1, floor).compare(low) < 0
     assert high.compare(Dyadic(1, ceiling)) < 0 or (high.top == ceiling and ceiling <= 0)
     assert low.compare(high) < 0
+
+
+@pytest.mark.parametrize("t", [Fraction(0), Half, Fraction(1), Fraction(1000), Fraction(10**12 + 1, 7), Fraction(10**400)])
+def test_exponent_bounds_are_integers_and_a_thousandth_apart(t: Fraction) -> None:
+    floor, ceiling = exponent_bounds(t)
+    assert isinstance(floor, int) and isinstance(ceiling, int)
+    assert 0 < ceiling - floor < t / 1000 + 5
+    with mp.workdps(450):
+        power = -mp.mpf(t.numerator) / t.denominator / mp.log(2)
+        assert floor <= power - 2 and power <= ceiling
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("precision", [1, 64, 150])
+@pytest.mark.parametrize("t", [Fraction(0), Fraction(1, 10**30), Fraction(2, 3), Fraction(1000, 7), Fraction(10**9, 3)])
+def test_the_slack_around_an_atom_is_a_quarter_and_far_more_than_mpmath_errs_by(
+    kind: Kind, precision: int, t: Fraction
+) -> None:
+    """Which of its digits mpmath gets wrong does not matter: they are 36 bits below the slack, and are looked at here."""
+    low, high = enclose(kind, t, precision)
+    near, _ = enclose(kind, t, precision + 200)
+    scale = near.exponent
+    a, b, truth = (x.scaled(-scale).fraction() for x in (low, high, near))
+    assert abs((a + b) / 2 - truth) * 2 ** (precision + 36) < truth
+    assert Fraction(1, 2) <= (b - a) / truth * 2**precision < Fraction(1, 2) + Fraction(1, 31)
 
 
 # -- digits ------------------------------------------------------------------------------------------------------------
@@ -329,6 +390,10 @@ def test_digits_beside_a_decimal_midpoint() -> None:
     """softplus(t) is above t: with t = 1000.5 four digits round up, and 1 - tail rounds down."""
     assert at_once(lambda: Real.softplus(Fraction(2001, 2)).digits(4)) == "1001"
     assert at_once(lambda: (Real.sigmoid(Fraction(2000)) + Fraction(1999, 2)).digits(4)) == "1000"
+    tail = Real.softplus(Fraction(-(10**12)))  # too small for any number of bits
+    assert at_once(lambda: (tail + Fraction(2001, 2)).digits(4)) == "1001"
+    assert at_once(lambda: (Fraction(2001, 2) - tail).digits(4)) == "1000"
+    assert at_once(lambda: (tail - Fraction(2001, 2)).digits(4)) == "-1000"
 
 
 def test_digits_of_huge_exponents() -> None:
@@ -353,6 +418,23 @@ def test_more_digits_than_python_turns_into_text_at_once() -> None:
         value = sum((mp.mpf(part) / mp.mpf(10) ** (1000 * (k + 1)) for k, part in enumerate(parts)), mp.mpf(0))
         assert abs(value - mp.log(2)) <= mp.mpf(10) ** -6000 / 2
     assert len(text) == 6002
+
+
+def test_a_number_of_thousands_of_digits_keeps_its_zeros() -> None:
+    assert Real.rational(10**5999 + 7).digits(6000) == "1" + "0" * 5998 + "7"
+    assert Real.rational(-(10**12345) - 10**6000).digits(12346) == "-1" + "0" * 6344 + "1" + "0" * 6000
+
+
+@pytest.mark.parametrize("exponent", [20_001, -20_001, 60_000, -60_000])
+@pytest.mark.parametrize("bits", [40, 200])
+def test_the_power_of_ten_that_stands_for_a_huge_exponent_is_enclosed(exponent: int, bits: int) -> None:
+    """With 2**-(bits + 4) on both sides: far more than mpmath errs by, far less than the interval is wide."""
+    low, high = Dyadic(10**6 + 1, exponent), Dyadic(4 * 10**6 + 9, exponent - 2)
+    k, a, b = without_exponent(low, high, bits)
+    ten = Fraction(10) ** k
+    for slack in (low.fraction() - a * ten) / low.fraction(), (b * ten - high.fraction()) / high.fraction():
+        assert 0.99 < slack * 2 ** (bits + 4) < 1.01
+    assert 1 <= abs(b) < 10**9
 
 
 @pytest.mark.parametrize("n", [0, -1])
