@@ -333,6 +333,22 @@ def test_what_double_double_knows_less_well_than_stated_goes_to_real(
             assert judged.wrong[0] and not judged.subnormal[0]
 
 
+@both
+def test_real_tells_what_is_subnormal_where_double_double_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, _, truth = FUNCTIONS[name]
+    attribute = {"f": "_LOSS", "s": "_SLOPE"}[name]
+    function = getattr(judging, attribute)
+    wide = replace(function, second=lambda x: function.second(x).widen(relative=0.25))
+    monkeypatch.setattr(judging, attribute, wide)
+    edge = -math.log(binary64.smallest_normal)
+    z = np.array([3.0, edge - 0.1, edge + 0.1, 720.0, 800.0])
+    got = np.array([truth(Fraction(float(x))).round(binary64) for x in z])
+    judged = judge(z, got, binary64)
+    assert judged.subnormal.tolist() == [False, False, True, True, True]
+    assert judged.escalated[1] >= 4
+    assert (judged.errors <= 0.5).all() and not judged.wrong.any()
+
+
 def test_a_result_beyond_the_format_is_wrong_and_is_no_warning() -> None:
     judged = judging.losses(np.array([1.0, 1.0]), np.array([1e300, -1e300]), binary32)
     assert judged.wrong.all()
