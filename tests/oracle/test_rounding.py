@@ -149,6 +149,7 @@ def test_results_of_many_numbers_have_the_types_of_few() -> None:
     for some, all_ in zip(few, many, strict=True):
         assert some.dtype == all_.dtype and (all_ == some[0]).all()
     assert many[0].dtype == np.int8 and many[1].dtype == np.bool_
+    assert enclosure.softplus_minus(np.ones(20_000)).exponent.dtype == np.int64
 
 
 def test_compare_is_right_where_it_decides_and_decides_what_is_clear() -> None:
