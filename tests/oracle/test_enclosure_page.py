@@ -201,7 +201,6 @@ def test_margins_of_the_largest_numbers() -> None:
     for logps in (
         (largest, -largest, -largest, largest),
         (2.0**1023, -(2.0**30), 0.0, 0.0),
-        (2.0**1023, 0.0, -(2.0**-1074), 0.0),
     ):
         x = enclosure.margin(*([v] for v in logps))
         a, b, c, d = map(Fraction, logps)
