@@ -265,8 +265,6 @@ def in_blocks(function: Callable[..., tuple[Operand, ...]], *operands: Operand) 
     shape = np.broadcast_shapes(*(operand.shape for operand in operands))
     size = int(np.prod(shape))
     flat = [_flat(operand, shape) if operand.size != 1 else operand.reshape(1) for operand in operands]
-    if size != 1 and all(operand.size == 1 for operand in flat):
-        flat[0] = _flat(operands[0], shape)
     results: tuple[Operand, ...] = ()
     for start in range(0, max(size, 1), BLOCK):
         chunk = slice(start, start + BLOCK)

@@ -172,7 +172,7 @@ def _raised(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Ju
     side, known = compare(ball, np.full(at.size, fmt.smallest_normal))
     judged.subnormal[at] = side > 0
     decided &= known | np.isnan(ball.head)
-    tight = (high == low) | (high - np.where(np.isinf(low), 0.0, low) <= np.maximum(2.0**-16, high * 2.0**-20))
+    tight = (high == low) | (high - low <= np.maximum(2.0**-16, high * 2.0**-20))
     last = np.flatnonzero(~(decided & tight))
     for i in last:
         exact = function.exact(Fraction(float(z[at[i]])))

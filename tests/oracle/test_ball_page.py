@@ -49,13 +49,26 @@ def test_an_addend_600_orders_below_the_other_goes_into_the_radius(apart: int, w
     large, small = exact([0.75, -0.5, 0.75]), exact([0.5, 0.625, -0.5])
     if wide:
         small = small.widen(relative=0.5)
-    small = Enclosure(small.head, small.tail, small.exponent - apart, small.radius)
+    small = Enclosure(small.head, small.head * 2.0**-60, small.exponent - apart, small.radius)
     for result in (large + small, small + large):
         for i in range(3):
             gone = middle(result, i) == middle(large, i)
             assert gone == (int(large.exponent[i]) - int(small.exponent[i]) >= 600)
             lost = Fraction(1, 2**598) * unit(large, i) if gone else radius(small, i)
             assert_radius(result, i, lost + SUM * head(result, i))
+
+
+def test_the_smallest_radii_are_not_lost_where_centres_cancel() -> None:
+    """Alone, and beside numbers of an array that are shifted."""
+    one, other = exact([1.0, -0.7, 1e-30]), exact([1.0, -0.7, 2e90])
+    narrow = one.widen(relative=5e-324)
+    assert (narrow.radius < 2.0**-998).all()
+    for places in (slice(2), slice(3)):
+        for x, y in ((narrow[places], other[places]), (other[places], narrow[places])):
+            result = x - y
+            for i in range(2):
+                assert middle(result, i) == 0
+                assert_radius(result, i, radius(narrow, i), room=3 * LEAST * unit(narrow, i))
 
 
 def test_an_exact_0_of_any_exponent_leaves_a_sum_as_it_is() -> None:

@@ -12,7 +12,7 @@ from page import s as sigma_minus
 from radii import ENTRY, KERNEL, LEAST, PRODUCT, SUM, U, assert_normal, assert_radius, head, middle, radius, unit
 
 from oracle import enclosure
-from oracle.ball import Enclosure, exact, where
+from oracle.ball import Enclosure, exact, joined, where
 
 RNG = np.random.default_rng(8)
 
@@ -59,6 +59,43 @@ def test_the_radii_of_the_loss_and_of_the_slope(width: float) -> None:
         of_f, of_s = stated_kernel(middle(z, i), d)
         assert_radius(f, i, of_f)
         assert_radius(s, i, of_s)
+
+
+def double_doubles() -> Enclosure:
+    """Logits with a tail, of both signs, as products have."""
+    z = exact(logits()) * (1 / 3)
+    assert (z.tail != 0).mean() > 0.9
+    return z
+
+
+def test_the_tail_of_a_logit_counts_on_either_side_of_0() -> None:
+    z = double_doubles()
+    for some in (z[z.head > 0], z[z.head < 0]):
+        f, s = enclosure.kernel(some)
+        for i in range(some.size):
+            c = real(middle(some, i))
+            for ball, function in ((f, softplus_minus), (s, sigma_minus)):
+                proved = fraction(function(abs(c))) / 2**72 + fraction(function(c)) / 2**100
+                assert abs(middle(ball, i) - fraction(function(c))) <= proved
+
+
+def test_a_ball_does_not_depend_on_its_neighbours() -> None:
+    z = double_doubles()
+    odd = exact([np.inf, -np.inf, np.nan, 1e30, -1e30])
+    for beside in (odd, exact([3.0]).widen(absolute=5.0)):
+        alone, together = enclosure.kernel(z), enclosure.kernel(joined(z, beside))
+        for x, y in zip(alone, together, strict=True):
+            for field in ("head", "tail", "exponent", "radius"):
+                assert (getattr(x, field) == getattr(y, field)[: z.size]).all()
+
+
+def test_an_exact_0_of_any_exponent_is_a_logit() -> None:
+    zero = np.zeros(3)
+    z = Enclosure(zero, zero, np.array([-2000, 20, 2000]), zero)
+    f, s = enclosure.kernel(z)
+    expected = enclosure.kernel(0.0)
+    for x, y in ((f, expected[0]), (s, expected[1])):
+        assert (x.head == y.head).all() and (x.tail == y.tail).all() and (x.radius == y.radius).all()
 
 
 def wide_by(z: Enclosure, width: float) -> Enclosure:
@@ -147,6 +184,27 @@ def test_the_radius_of_a_margin_is_what_head_and_tail_leave() -> None:
         left = abs(Fraction(a) - Fraction(b) - Fraction(c) + Fraction(d) - middle(balls, i))
         assert left <= radius(balls, i) <= left * (1 + 64 * U) + 4 * LEAST * unit(balls, i)
         assert (radius(balls, i) == 0) == (left == 0)
+
+
+def test_margins_of_the_largest_numbers() -> None:
+    """Each argument at its largest, alone and against another; a sum of more than 1000 bits that head and tail hold."""
+    largest = 1.7e308
+    for place, sign in enumerate((1, -1, -1, 1)):
+        for value in (largest, -largest, np.inf, -np.inf):
+            logps = [0.0] * 4
+            logps[place] = value
+            x = enclosure.margin(*([v] for v in logps))
+            if np.isinf(value):
+                assert x.head[0] == sign * value
+            else:
+                assert middle(x, 0) == sign * Fraction(value) and x.radius[0] == 0
+    for logps in (
+        (largest, -largest, -largest, largest),
+        (2.0**1023, -(2.0**30), 0.0, 0.0),
+    ):
+        x = enclosure.margin(*([v] for v in logps))
+        a, b, c, d = map(Fraction, logps)
+        assert middle(x, 0) == a - b - c + d and x.radius[0] == 0
 
 
 @pytest.mark.parametrize("beta", [0.1, -3.0, 1e300, 5e-324])

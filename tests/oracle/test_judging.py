@@ -322,8 +322,10 @@ def test_what_double_double_knows_less_well_than_stated_goes_to_real(
     errors = np.array([ulp_error(float(y), x, binary64) for y, x in zip(got, exact, strict=True)])
     allowed = np.maximum(2.0**-16, errors * 2.0**-20)
     ulps = np.ldexp(np.frexp(right)[0], 53)  # in the value
+    rounding_is_clear = np.abs(np.abs(errors - far) - 0.5) > 2 * allowed
+    assert rounding_is_clear.sum() > 40
     for share, certain in ((0.9, True), (1.1, False), (2.0**18, False)):
-        for some in range(z.size):
+        for some in np.flatnonzero(rounding_is_clear):
             relative = share * allowed[some] / ulps[some] / 2 - RELATIVE_ERROR
             wider = lambda x, relative=relative: function.second(x).widen(relative=relative)  # noqa: E731
             monkeypatch.setattr(judging, attribute, replace(function, second=wider))
@@ -331,6 +333,22 @@ def test_what_double_double_knows_less_well_than_stated_goes_to_real(
             assert judged.escalated == (1, 0 if certain else 1)
             assert errors[some] * (1 - 2.0**-50) <= judged.errors[0] <= errors[some] + allowed[some]
             assert judged.wrong[0] and not judged.subnormal[0]
+
+
+@both
+def test_real_tells_what_is_subnormal_where_double_double_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, _, truth = FUNCTIONS[name]
+    attribute = {"f": "_LOSS", "s": "_SLOPE"}[name]
+    function = getattr(judging, attribute)
+    wide = replace(function, second=lambda x: function.second(x).widen(relative=0.25))
+    monkeypatch.setattr(judging, attribute, wide)
+    edge = -math.log(binary64.smallest_normal)
+    z = np.array([3.0, edge - 0.1, edge + 0.1, 720.0, 800.0])
+    got = np.array([truth(Fraction(float(x))).round(binary64) for x in z])
+    judged = judge(z, got, binary64)
+    assert judged.subnormal.tolist() == [False, False, True, True, True]
+    assert judged.escalated[1] >= 4
+    assert (judged.errors <= 0.5).all() and not judged.wrong.any()
 
 
 def test_a_result_beyond_the_format_is_wrong_and_is_no_warning() -> None:

@@ -32,11 +32,14 @@ def assert_same(got: Enclosure, want: Enclosure) -> None:
 def test_balls() -> None:
     x, y = enclosure.exact(A), enclosure.exact(B)
     wide = x.widen(relative=1e-300, absolute=5e-324).widen(relative=0.5)
+    narrow, exact_large = enclosure.exact(B).widen(relative=1e-300), enclosure.exact(1e160)
     for operation in (
         lambda: x + y,
         lambda: x - wide,
         lambda: x * y,
         lambda: wide.divided_by(2**53),
+        lambda: narrow.divided_by(2**53),
+        lambda: narrow + exact_large,
         lambda: enclosure.margin(A, B, 0.3, B[::-1]),
         lambda: enclosure.logit(A, B, 0.0, 1e-310, 5e-324),
         lambda: enclosure.loss(A, B, 0.0, B, 0.1, 0.1),

@@ -84,7 +84,7 @@ def test_quotients_hold_every_point(n: int) -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2**53 + 1])
 def test_other_divisors_are_refused(n: int) -> None:
-    with pytest.raises(OutOfRange, match=rf"^n .*{n}.*an integer from 1 to 2\*\*53"):
+    with pytest.raises(OutOfRange, match=rf"^n = {n}: an integer from 1 to 2\*\*53$"):
         balls(3).divided_by(n)
 
 
@@ -108,8 +108,9 @@ def test_infinities_and_nan_follow_ieee() -> None:
     x, y = enclosure.exact([inf, inf, 0.0, nan, 1.0]), enclosure.exact([1.0, -inf, inf, 1.0, -inf])
     np.testing.assert_array_equal((x + y).head, [inf, nan, inf, nan, -inf])
     np.testing.assert_array_equal((x * y).head, [inf, -inf, nan, nan, -inf])
+    refusal = "^factor = 'a ball that holds 0 and other numbers': an infinite factor needs one of known sign$"
     for factors in ((wide(1.0), inf), (enclosure.exact(-inf), wide(1.0)), (wide(-1.5), inf)):
-        with pytest.raises(OutOfRange, match=r"^factor .*a ball that holds 0 and other numbers.*needs one of known sign"):
+        with pytest.raises(OutOfRange, match=refusal):
             factors[0] * factors[1]
     assert (wide(0.999) * inf).head == inf and (wide(-0.999) * -inf).head == inf
     assert np.isnan((enclosure.exact(0.0) * inf).head)
@@ -148,6 +149,7 @@ def test_results_of_many_numbers_have_the_types_of_few() -> None:
     for some, all_ in zip(few, many, strict=True):
         assert some.dtype == all_.dtype and (all_ == some[0]).all()
     assert many[0].dtype == np.int8 and many[1].dtype == np.bool_
+    assert enclosure.softplus_minus(np.ones(20_000)).exponent.dtype == np.int64
 
 
 def test_compare_is_right_where_it_decides_and_decides_what_is_clear() -> None:
