@@ -130,9 +130,7 @@ BEFORE = (
     Before("docs/pytest.md", "pytest --dpo-implementation mine.py:loss --dpo-dtype", (mine,), "the reader's own function"),
 )
 ELSEWHERE = (
-    Elsewhere(
-        "docs/matrix.md", "what docs/matrix/snippets print: test_snippets.py runs those; `matrix` puts it there"
-    ),
+    Elsewhere("docs/matrix.md", "what docs/matrix/snippets print: test_snippets.py runs those; `matrix` puts it there"),
 )
 RENDERED = {
     "{toctree}": "a directive of Sphinx, which .ci/run builds the site with",
