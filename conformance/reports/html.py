@@ -13,6 +13,8 @@ from conformance.reports import words
 
 FOLDER = "reports/page"
 """Where the templates, the style and the script lie, within the package."""
+LISTED = 4
+"""So many records are told of one by one at the top of the page; more are folded up."""
 
 
 def render(record: Record) -> str:
@@ -36,6 +38,8 @@ def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> s
         .render(
             records=records,
             many=len(records) > 1,
+            folded=len(records) > LISTED,
+            labelled=len(records) > 1 and any(one.label != one.run.implementation for one in runs),
             runs=runs,
             formats=[name for name in html_facts.FORMAT_ORDER if any(one.run.format == name for one in runs)],
             levels=list(Level),

@@ -325,6 +325,16 @@ def test_records_whose_files_share_a_name_are_told_apart_by_their_paths(tmp_path
     assert [said(b) for b in page.all("header")[0].iter("b")] == [str(path) for path in paths]
 
 
+@pytest.mark.parametrize(("count", "folded"), [(html.LISTED, False), (html.LISTED + 1, True)])
+def test_many_records_are_folded_up_and_a_label_that_is_the_name_is_not_repeated(count, folded):
+    named = [(f"torch-{i}", record(run(f"torch-{i}"))) for i in range(count)]
+    page = checked(Page(html.page(named)))
+    assert len(list(page.all("header")[0].iter("details"))) == folded
+    assert [said(b) for b in page.all("header")[0].iter("b")] == [label for label, _ in named]
+    assert "record" not in {said(th) for th in page.all("th")}
+    assert "record" in {said(th) for th in checked(Page(html.page([("before", named[0][1]), named[1]]))).all("th")}
+
+
 def test_what_the_command_refuses(tmp_path):
     path, bad = tmp_path / "a.json", tmp_path / "bad.json"
     record().write(path)
