@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,9 +13,6 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GENERATED = {"clauses", "schemas", "generated", "_build"}
 """Folders of docs/ that a build of the site writes."""
-EXTENSIONS = str(DOCS / "_ext")
-if EXTENSIONS not in sys.path:
-    sys.path.append(EXTENSIONS)
 
 
 @dataclass(frozen=True)
