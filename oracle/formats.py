@@ -106,7 +106,7 @@ class Format:
             return floats.copy()
         _, exponents = np.frexp(floats)
         quantum = np.maximum(exponents - 1, self.emin) - self.precision + 1
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             rounded = np.ldexp(np.rint(np.ldexp(floats, -quantum)), quantum)
         rounded = np.where(np.isfinite(floats), rounded, floats)
         return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded)
