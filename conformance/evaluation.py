@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from conformance.errors import BadRequest
 from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
+from conformance.implementations.protocol import Weighing
 from conformance.inputs.batch import Batch
 from oracle import Format, get_format
 
@@ -22,11 +25,15 @@ def evaluate(
     *,
     beta: float = 0.1,
     label_smoothing: float = 0.0,
+    weights: ArrayLike | None = None,
+    policy_alone: bool = False,
 ) -> Answer:
     """The losses and derivatives that an implementation returns for those pairs, as exact float64 values.
 
+    weights: the derivatives are those of the sum of weights times losses, n numbers, or one for a mean. policy_alone: no
+    derivative is asked for in the reference's logps. Both are for implementations whose derivatives a framework takes.
     The logps must be numbers of the format: NotRepresentable names the first that is not. Raises what `load` raises,
-    UnknownFormat, and Misbehaviour.
+    UnknownFormat, BadRequest for weights of an implementation that cannot be asked so, and Misbehaviour.
     """
     batch = Batch.of(
         policy_chosen_logps,
@@ -38,4 +45,10 @@ def evaluate(
     )
     fmt = get_format(dtype)
     with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
-        return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
+        if weights is None and not policy_alone:
+            return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
+        if not isinstance(judged, Weighing):
+            raise BadRequest(f"{judged.name}: no framework takes its derivatives, so that it takes no weights")
+        n = 1 if judged.claims.reduction == "mean" else len(batch)
+        upstream = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+        return judged.weighed(batch, fmt, upstream, policy_alone=policy_alone)

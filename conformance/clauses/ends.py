@@ -57,11 +57,18 @@ def judge_gradients(tally: Tally, trial: Trial, batch: Batch) -> None:
     tally_gradients(tally, trial.answer(batch, gradient=True), batch, accepted_gradients(trial, batch))
 
 
-def tally_gradients(tally: Tally, answer: Answer, batch: Batch, acceptance: Acceptance, scale: Floats | float = 1.0) -> None:
+def tally_gradients(
+    tally: Tally,
+    answer: Answer,
+    batch: Batch,
+    acceptance: Acceptance,
+    scale: Floats | float = 1.0,
+    quantities: Sequence[str] = GRADIENTS,
+) -> None:
     """Each derivative of an answer, divided by the scale, against the batch's acceptance interval."""
     detached = reference_detached(answer)
     parts = answer.gradient or (None,) * 4
-    for quantity, sign, part in zip(GRADIENTS, SIGNS, parts, strict=True):
+    for quantity, sign, part in zip(quantities, SIGNS, parts, strict=True):
         if detached and "ref_" in quantity:
             tally.count("reference detached", len(batch))
             continue

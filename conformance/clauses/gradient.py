@@ -7,7 +7,7 @@ import numpy as np
 from conformance.clauses.accepted import accepted_gradients
 from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes, reference_detached, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.quantities import GRADIENTS
+from conformance.clauses.quantities import GRADIENTS, POLICY_ALONE, WEIGHED, WEIGHTS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.implementations.protocol import Weighing
@@ -148,20 +148,17 @@ def tails(trial: Trial) -> Outcome:
     return judge_regimes(trial, "GRAD-5", (one_sided,), judge_gradients, smoothings=(0.0, 0.1))
 
 
-_WEIGHTS = (1.0, 4.0, -2.0, 8.0, 2.0)
-"""Powers of two, so that they scale exactly; unlike neighbours, so that one for all shows."""
-
-
-def _judge_weighed(trial: Trial, clause: str, weights: tuple[float, ...], *, policy_alone: bool) -> Outcome:
-    """Derivatives of weighted sums, divided by the weights."""
+def _judge_weighed(trial: Trial, clause: str, *, policy_alone: bool) -> Outcome:
+    """Derivatives of weighted sums, divided by the weights; the policy's alone, of plain sums."""
+    quantities = POLICY_ALONE if policy_alone else WEIGHED
     if not isinstance(trial.implementation, Weighing):
         return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
 
     def judge(tally: Tally, trial: Trial, batch: Batch) -> None:
-        scale = np.resize(weights, len(batch))
+        scale = np.ones(len(batch)) if policy_alone else np.resize(WEIGHTS, len(batch))
         answer = trial.weighed(batch, scale, policy_alone=policy_alone)
         assert answer is not None
-        tally_gradients(tally, answer, batch, accepted_gradients(trial, batch), scale)
+        tally_gradients(tally, answer, batch, accepted_gradients(trial, batch), scale, quantities)
 
     draws = (near_reference, short_responses)
     return judge_regimes(trial, clause, draws, judge, betas=(0.1, 1.0), smoothings=(0.0, 0.1))
@@ -186,7 +183,7 @@ def _judge_weighed(trial: Trial, clause: str, weights: tuple[float, ...], *, pol
 )
 def weights(trial: Trial) -> Outcome:
     """Derivatives of weighted sums of losses."""
-    return _judge_weighed(trial, "GRAD-6", _WEIGHTS, policy_alone=False)
+    return _judge_weighed(trial, "GRAD-6", policy_alone=False)
 
 
 @chapter.clause(
@@ -203,4 +200,4 @@ def weights(trial: Trial) -> Outcome:
 )
 def reference_without(trial: Trial) -> Outcome:
     """Derivatives in the policy's logps alone."""
-    return _judge_weighed(trial, "GRAD-7", (1.0,), policy_alone=True)
+    return _judge_weighed(trial, "GRAD-7", policy_alone=True)

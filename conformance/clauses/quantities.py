@@ -12,6 +12,12 @@ from oracle.dpo import Reals
 LOSS = "loss"
 GRADIENTS = tuple(f"d loss / d {name}" for name in NAMES)
 """The derivatives, in the order of the signature."""
+WEIGHED = tuple(f"d weighted loss / d {name}" for name in NAMES)
+"""The derivatives of a weighted sum of losses, each divided by its weight."""
+WEIGHTS = (4.0, 1.0, -2.0, 8.0, 2.0)
+"""Powers of two, so that they scale exactly; unlike neighbours, so that one for all shows."""
+POLICY_ALONE = tuple(f"{name}, the reference without derivatives" for name in GRADIENTS)
+"""The derivatives where none is asked for in the reference."""
 SIGNS = (-1.0, 1.0, 1.0, -1.0)
 """The sign of each derivative relative to beta * (sigma(-z) - eps)."""
 MEAN_LOSS = "mean loss"
@@ -61,7 +67,9 @@ _VALUES: dict[str, Callable[[Batch], Real]] = {
     LOSS: lambda batch: _one(_loss(batch)),
     MEAN_LOSS: lambda batch: oracle.mean(_loss(batch)),
     ANTISYMMETRY: lambda batch: -_one(_logit(batch)),
-    **{name: _derivative(place, mean=False) for place, name in enumerate(GRADIENTS)},
+    **{
+        name: _derivative(place, mean=False) for names in (GRADIENTS, WEIGHED, POLICY_ALONE) for place, name in enumerate(names)
+    },
     **{name: _derivative(place, mean=True) for place, name in enumerate(MEAN_GRADIENTS)},
     **{quantity: _metric(name) for name, quantity in METRICS.items()},
 }

@@ -156,7 +156,23 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
         place, n = LOGPS.index(quantity.removeprefix("d mean loss / d ")), len(worst.inputs[LOGPS[0]])
         first = "" if n == 1 else f"[0] / {n}"
         return [], f"{call}.gradient[{place}][0]", f"{gradient}.by_logps[{place}]{first}"
+    if quantity.startswith("d weighted loss / d "):
+        return _weighed(run, LOGPS.index(quantity.removeprefix("d weighted loss / d ")))
+    if quantity.endswith(", the reference without derivatives"):
+        call = call.replace("**options", "**options, policy_alone=True")
     return [], call, f"{loss}, {gradient}"
+
+
+def _weighed(run: Run, place: int) -> tuple[list[str], str, str]:
+    """A derivative by each of the weights: of one pair after the other where a mean is returned, else of a batch of copies."""
+    from conformance.clauses.quantities import WEIGHTS  # noqa: PLC0415 - as in clause()
+
+    prefix, call = [f"weights = {list(WEIGHTS)}"], f'evaluate(implementation, "{run.format}", *pairs, **options, weights='
+    exact = f"oracle.gradient(*pairs, **options).by_logps[{place}]"
+    if run.claims.get("reduction") == "mean":
+        return prefix, f"[{call}[w]).gradient[{place}][0] / w for w in weights]", exact
+    prefix.append("pairs = [[x] * len(weights) for x in pairs]")
+    return prefix, f"{call}weights).gradient[{place}] / weights", f"{exact}[0]"
 
 
 def inputs(worst: Worst) -> str:

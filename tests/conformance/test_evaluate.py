@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conformance import evaluate
-from conformance.errors import CannotLoad, Misbehaviour, UnknownImplementation
+from conformance.errors import BadRequest, CannotLoad, Misbehaviour, UnknownImplementation
 from conformance.implementations import numpy_implementation
 from conformance.inputs.pairs import golden
 from oracle import FORMATS, NotRepresentable, UnknownFormat
@@ -67,3 +67,14 @@ def test_a_name_that_the_package_does_not_have():
 
     with pytest.raises(AttributeError, match="no attribute 'juge'"):
         conformance.juge  # noqa: B018
+
+
+def test_weights_are_for_implementations_whose_derivatives_a_framework_takes():
+    weighed = evaluate("torch", "float32", *PAIRS, weights=[2.0] * len(PAIRS[0]))
+    plain = evaluate("torch", "float32", *PAIRS)
+    assert np.array_equal(np.array(weighed.gradient), 2 * np.array(plain.gradient))
+    alone = evaluate("torch", "float32", *PAIRS, policy_alone=True).gradient
+    assert alone[2:] == (None, None)
+    assert np.array_equal(np.array(alone[:2]), np.array(plain.gradient[:2]))
+    with pytest.raises(BadRequest, match="numpy: no framework takes its derivatives"):
+        evaluate("numpy", "float32", *PAIRS, policy_alone=True)

@@ -267,6 +267,45 @@ def test_every_snippet_shows_the_same_numbers_again(which, request, monkeypatch)
         assert "loss(z) - loss(-z)" in kinds
 
 
+BACKWARD = """
+import torch
+from conformance.implementations import torch_implementation
+
+class Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return torch.nn.functional.softplus(-z)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return -torch.sigmoid(-ctx.saved_tensors[0]) {scaled}
+
+def F(pc, pr, rc, rr, beta, label_smoothing):
+    if pc.requires_grad and not rc.requires_grad:
+        pc = pc.detach()
+    losses = Wrong.apply(beta * ((pc - rc) - (pr - rr)))
+    return losses{reduced}
+
+F = torch_implementation(F, options=("beta",), reduction="{reduction}")
+"""
+
+
+@pytest.mark.parametrize(("reduction", "scaled", "reduced"), [("none", "", ""), ("mean", "/ len(upstream)", ".mean()")])
+def test_the_snippet_of_a_weight_and_of_a_reference_without_derivatives(judged, file, monkeypatch, reduction, scaled, reduced):
+    """A backward pass that leaves the incoming derivative out, and one that needs the reference's."""
+    source = file(BACKWARD.format(reduction=reduction, scaled=scaled, reduced=reduced))
+    run = judged(load(source), "binary32", source=source, clauses=[find("GRAD-6"), find("GRAD-7")])
+    weighed, alone = violations(run)
+    (got,), (exact,) = executed(code_of(run, weighed.worst), monkeypatch)
+    assert weighed.worst.got in {float(x).hex() for x in got}
+    assert exact.digits(20) == weighed.worst.exact
+    (answer,), (_, gradient) = executed(code_of(run, alone.worst), monkeypatch)
+    place = LOGPS.index(alone.worst.quantity.removeprefix("d loss / d ").partition(",")[0])
+    assert answer.gradient[place] is None
+    assert gradient.by_logps[place].digits(20) == alone.worst.exact
+
+
 @pytest.mark.parametrize("values", [(-math.inf, math.nan, -0.0, -5e-324), (-1.5, -2.0, -3.0, -4.0)])
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_snippet_of_any_numbers_is_python(monkeypatch, values, n):
