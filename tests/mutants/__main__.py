@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,24 @@ FIGURES, KILLS = HERE / "figures.json", HERE / "kills.json"
     help="Of every other honest one.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="These mutants or honest ones alone; repeatable.")
+@click.option("--clause", "clauses", multiple=True, metavar="ID", help="Judge by these clauses alone; repeatable.")
 @click.option("--mutants/--no-mutants", default=True, help="Judge the mutants.")
 @click.option("--every-clause", is_flag=True, help="Go on after the first MUST that rejects a mutant.")
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--write", is_flag=True, help="Write figures.json, with --every-clause kills.json, and docs/power.md.")
-def main(profile: str, seeds: int, only: Sequence[str], mutants: bool, every_clause: bool, workers: int, write: bool) -> None:
+def main(
+    profile: str,
+    seeds: int,
+    only: Sequence[str],
+    clauses: Sequence[str],
+    mutants: bool,
+    every_clause: bool,
+    workers: int,
+    write: bool,
+) -> None:
     """Judge every mutant in every format it claims, and every honest implementation over SEEDS seeds."""
-    trials = [trial for trial in _trials(profile, seeds, mutants, every_clause) if not only or trial.name in only]
+    every = _trials(profile, seeds, mutants, every_clause)
+    trials = [replace(trial, clauses=tuple(clauses)) for trial in every if not only or trial.name in only]
     console = Console(highlight=False)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = pool.map(judged, trials, chunksize=8)
@@ -59,7 +70,8 @@ def main(profile: str, seeds: int, only: Sequence[str], mutants: bool, every_cla
         options = (
             f"--profile {profile}" + " --every-clause" * every_clause + " --no-mutants" * (not mutants) + f" --seeds {seeds}"
         )
-        _write(options, figures, kills(results) if every_clause and mutants else None)
+        options += "".join(f" --clause {identity}" for identity in clauses)
+        _write(options, figures, kills(results) if every_clause and mutants and not clauses else None)
     sys.exit(0 if figures.clean else 1)
 
 

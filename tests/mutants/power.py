@@ -27,7 +27,7 @@ COST = {"CALL": 0, "OPTION": 1, "SPECIAL": 2, "DEF": 3, "METRIC": 4, "REDUCE": 5
 class Trial:
     """One mutant or honest implementation in one format, under one profile and seed.
 
-    every_clause: go on after the first MUST that rejects a mutant.
+    every_clause: go on after the first MUST that rejects a mutant. clauses: these alone; empty for all.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Trial:
     profile: str
     seed: int
     every_clause: bool = True
+    clauses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def judged(trial: Trial) -> Result:
     built = (mutant(trial.name) if trial.is_mutant else honest(trial.name)).build()
     fmt, profile = get_format(trial.format), get_profile(trial.profile)
     if not trial.every_clause:
-        return Result(trial, _first_rejection(Held(built, fmt, profile, trial.seed)), (), math.inf)
+        return Result(trial, _first_rejection(Held(built, fmt, profile, trial.seed), _asked(trial)), (), math.inf)
     found = run(built, fmt, profile, trial.seed, _clauses(trial, fmt))
     violated = [f for f in found.findings if f.verdict is Verdict.VIOLATES]
     return Result(
@@ -90,15 +91,19 @@ def judged(trial: Trial) -> Result:
 
 
 def _clauses(trial: Trial, fmt: Format) -> Sequence[Clause]:
-    """All clauses; past the first seed, those that draw: the KERNEL chapter feeds every pattern of a 16-bit format."""
+    """What is asked; past the first seed, what draws: the KERNEL chapter feeds every pattern of a 16-bit format."""
     if trial.is_mutant or not trial.seed or fmt.width > 16:
-        return CLAUSES
-    return [clause for clause in CLAUSES if clause.chapter != "KERNEL"]
+        return _asked(trial)
+    return [clause for clause in _asked(trial) if clause.chapter != "KERNEL"]
 
 
-def _first_rejection(held: Held) -> tuple[str, ...]:
+def _asked(trial: Trial) -> Sequence[Clause]:
+    return [clause for clause in CLAUSES if not trial.clauses or clause.id in trial.clauses]
+
+
+def _first_rejection(held: Held, clauses: Sequence[Clause]) -> tuple[str, ...]:
     """The first MUST that rejects the implementation, the cheapest tried first; empty if none does."""
-    musts = (clause for clause in CLAUSES if clause.level is Level.MUST)
+    musts = (clause for clause in clauses if clause.level is Level.MUST)
     for clause in sorted(musts, key=lambda clause: COST.get(clause.chapter, 8)):
         if check(clause, held).verdict is Verdict.VIOLATES:
             return (clause.id,)
