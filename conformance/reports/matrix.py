@@ -28,7 +28,7 @@ wrapper states to need, judges it there, and shows its defects by the library al
 PIP_CONSTRAINT=$PWD/constraints.txt dpo-conformance matrix --isolated --installer pip
 ```
 
-The compiled spellings of PyTorch need a C++ compiler. The environments take tens of gigabytes in `$DPO_CONFORMANCE_CACHE`, or
+The compiled spellings of PyTorch need a C++ compiler. The environments take many gigabytes in `$DPO_CONFORMANCE_CACHE`, or
 else `~/.cache/dpo-conformance`; what cannot be installed is named, and its row is that of its earlier record.
 
 - **value, gradient**: the worst error of the log-sigmoid kernel and of its derivative in ulps, and the grade that it earns.
