@@ -40,6 +40,6 @@ def assert_radius(x: Enclosure, i: int, stated: Fraction, charged: int = 1, room
 
 def assert_normal(x: Enclosure) -> None:
     size = np.maximum(np.abs(x.head), x.radius)
-    assert (((size >= 0.5) & (size <= 1)) | (size == 0)).all()
+    assert (((size >= 0.5) & (size < 1)) | (size == 0)).all()
     assert ((x.radius == 0) | (x.radius >= 2.0**-1000)).all()
     assert (np.abs(x.tail) <= np.abs(x.head) * 2.0**-53).all()

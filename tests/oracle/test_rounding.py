@@ -109,7 +109,9 @@ def test_infinities_and_nan_follow_ieee() -> None:
     np.testing.assert_array_equal((x + y).head, [inf, nan, inf, nan, -inf])
     np.testing.assert_array_equal((x * y).head, [inf, -inf, nan, nan, -inf])
     refusal = "^factor = 'a ball that holds 0 and other numbers': an infinite factor needs one of known sign$"
-    for factors in ((wide(1.0), inf), (enclosure.exact(-inf), wide(1.0)), (wide(-1.5), inf)):
+    half = np.array([0.5])
+    touching = Enclosure(half, 0 * half, np.array([1]), half)  # [0, 2]
+    for factors in ((touching, inf), (wide(1.0), inf), (enclosure.exact(-inf), wide(1.0)), (wide(-1.5), inf)):
         with pytest.raises(OutOfRange, match=refusal):
             factors[0] * factors[1]
     assert (wide(0.999) * inf).head == inf and (wide(-0.999) * -inf).head == inf
