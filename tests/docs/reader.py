@@ -109,8 +109,7 @@ class Reader:
                 self._printed = self._python(fence)
         elif fence.language == "bash":
             printed = "".join(self.line(line, fence.place) for line in lines(fence))
-            if self._follows(fence).language == "text":
-                self._printed = printed
+            self._printed = printed if self._is_stated(fence) else None
         elif fence.language == "text":
             self._text(fence, before)
             return
@@ -120,9 +119,10 @@ class Reader:
             assert table.rendered(fence), f"{fence.place}: nothing says what to do with {fence.info}"
         assert not before, f"{fence.page}: what is above line {fence.line} prints what the page does not state\n{before}"
 
-    def _follows(self, fence: Fence) -> Fence:
-        found = fences(self.page)
-        return [*found[found.index(fence) + 1 :], fence][0]
+    def _is_stated(self, fence: Fence) -> bool:
+        """Whether a text block stands right beneath, with no sentence between."""
+        end = fence.line + fence.content.count("\n") + 1
+        return any(other.language == "text" and 0 < other.line - end <= 2 for other in fences(self.page))
 
     def write(self, fence: Fence) -> None:
         """The fence as the file that it names."""

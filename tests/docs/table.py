@@ -93,6 +93,7 @@ EXCUSED = (
     Excused("README.md", "pytest -n 2", "is what runs this test"),
     Excused("README.md", "dpo-conformance run --isolated", "installs a library into an environment of its own"),
     Excused("README.md", "sphinx-build", "a step of .ci/run, which has the docs extra"),
+    Excused("docs/matrix.md", "dpo-conformance matrix", "makes an environment for each library: an hour, tens of gigabytes"),
     Excused("docs/cuda.md", "dpo-conformance run torch-cuda", "needs a CUDA device: test_cuda_placement.py"),
     Excused("docs/sweep.md", "dask", "starts a server: test_sweep_cluster.py makes a cluster"),
     Excused("docs/sweep.md", "dpo-conformance sweep torch --dtype float32 --scheduler", "needs that server, likewise"),
@@ -102,6 +103,10 @@ EXCUSED = (
     Excused("docs/mutation-testing.md", "mutmut", "takes hours, and a tool that no extra installs"),
 )
 INSTEAD = (
+    Instead(
+        "README.md", "dpo-conformance run numpy torch", "dpo-conformance run numpy torch --dtype float32", "run whole below it"
+    ),
+    Instead("README.md", "torch --profile standard", "torch --profile standard --dtype float32", "four formats: 20 s"),
     Instead("README.md", "gap --plot", "gap numpy-naive --dtype bfloat16 --plot", "four implementations, four formats: 7 s"),
     Instead("README.md", "--dtype float32 --resume", "--dtype float32 --from 16 --to 17 --resume", "every float32: 100 s"),
     Instead(
