@@ -67,7 +67,7 @@ def test_every_clause_in_every_claimed_format_is_an_item(project):
         (["--dpo-dtype", "bfloat16", "-k", "KERNEL-1"], ["KERNEL-1"]),
         (["--dpo-dtype", "bfloat16", "-k", "KERNEL-1 or DEF-2"], ["DEF-2", "KERNEL-1"]),
         (["-k", "kernel and float32 and binary32"], []),
-        (["-k", "binary32 and REDUCE"], ["REDUCE-1", "REDUCE-2", "REDUCE-3"]),
+        (["-k", "binary32 and REDUCE"], [clause.id for clause in CLAUSES if clause.chapter == "REDUCE"]),
         (["--dpo-dtype", "float32", "-m", "dpo"], [clause.id for clause in CLAUSES]),
         (["--dpo-dtype", "float32", "-m", "should"], [clause.id for clause in CLAUSES if clause.level == "SHOULD"]),
         (["--dpo-dtype", "float32", "-m", "must and dpo"], [clause.id for clause in CLAUSES if clause.level == "MUST"]),
