@@ -129,7 +129,7 @@ def _cuda(choose: Choice) -> tuple[Loss, Partials]:
 
 def _cuda_model(name: str, why: str, choose: Choice) -> Honest:
     loss, partials = _cuda(choose)
-    return numpy_honest(name, f"CUDA's published maximum errors of exp and log1p, {why}", loss, gradient=partials)
+    return numpy_honest(name, f"an exp and a log1p that err by up to an ulp, as on a device: {why}", loss, gradient=partials)
 
 
 HONEST: tuple[Honest, ...] = (
