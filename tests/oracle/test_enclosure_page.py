@@ -205,6 +205,8 @@ def test_margins_of_the_largest_numbers() -> None:
         x = enclosure.margin(*([v] for v in logps))
         a, b, c, d = map(Fraction, logps)
         assert middle(x, 0) == a - b - c + d and x.radius[0] == 0
+    lost = enclosure.margin([2.0**1023], [-(2.0**20)], 0.0, 0.0)
+    assert 0 < Fraction(2) ** 1023 + 2**20 - middle(lost, 0) <= radius(lost, 0) <= 8 * LEAST * unit(lost, 0)
 
 
 @pytest.mark.parametrize("beta", [0.1, -3.0, 1e300, 5e-324])
