@@ -3,7 +3,8 @@
 # ///
 """PyTorch, binary_cross_entropy_with_logits compiled: its derivative cancels, and an infinite z gives NaN.
 
-KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2; SPECIAL-1, SPECIAL-2 and SPECIAL-9.
+KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, GRAD-6, GRAD-7, BATCH-6, BATCH-7, EXTREME-2, SMOOTH-2 and PROPERTY-2;
+SPECIAL-1, SPECIAL-2 and SPECIAL-9.
 The 16-bit formats are computed in float32: in float16 the derivative of one term is right, since its numbers end before it
 cancels; where two terms are mixed, the sigmoid is kept in float16 for the backward pass, and cancels there (SMOOTH-2).
 """
