@@ -98,25 +98,34 @@ class TorchImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and autograd's derivatives of their sum in each of the four logps."""
-        bits = _encoded(batch, fmt)
-        tensors = self._on_device(bits, fmt, gradient=gradient, strided=strided)
-        shape = (len(batch),) if self.claims.reduction == "none" else ()
-        losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
-        values, dtype = self._read("losses", losses, shape, fmt)
-        derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
-        return Answer(values, derivatives, dtype, _written(tensors, bits, batch))
+        return self._answer(batch, fmt, gradient=gradient, strided=strided)
 
     def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
         """The function's losses, and autograd's derivatives of their weighted sum."""
+        return self._answer(batch, fmt, gradient=True, weights=weights, policy_alone=policy_alone)
+
+    def _answer(
+        self,
+        batch: Batch,
+        fmt: Format,
+        *,
+        gradient: bool,
+        strided: bool = False,
+        weights: Floats | None = None,
+        policy_alone: bool = False,
+    ) -> Answer:
         bits = _encoded(batch, fmt)
-        tensors = self._on_device(bits, fmt, gradient=True, strided=False)
-        for reference in tensors[2:]:
-            reference.requires_grad_(not policy_alone)
+        tensors = self._on_device(bits, fmt, gradient=gradient, strided=strided)
+        if policy_alone:
+            for reference in tensors[2:]:
+                reference.requires_grad_(False)
         shape = (len(batch),) if self.claims.reduction == "none" else ()
         losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
         values, dtype = self._read("losses", losses, shape, fmt)
-        factors = torch.tensor(weights.reshape(shape), dtype=losses.dtype, device=losses.device)
-        return Answer(values, self._differentiate(losses * factors, tensors, fmt), dtype, _written(tensors, bits, batch))
+        if weights is not None:
+            losses = losses * torch.tensor(weights.reshape(shape), dtype=losses.dtype, device=losses.device)
+        derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
+        return Answer(values, derivatives, dtype, _written(tensors, bits, batch))
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
