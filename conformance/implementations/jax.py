@@ -68,23 +68,20 @@ class JaxImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and the derivatives of their sum; JAX arrays have no strides and cannot be written."""
-        shape = (len(batch),) if self.claims.reduction == "none" else ()
-        with _wide(fmt):
-            arrays = _arrays(batch, fmt)
-            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
-            values, dtype = _read("losses", losses, shape, fmt)
-            derivatives = self._differentiate(arrays, batch, fmt) if gradient else None
-        return Answer(values, derivatives, dtype)
+        return self._answer(batch, fmt, gradient=gradient)
 
     def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
         """The function's losses, and the derivatives of their weighted sum."""
+        return self._answer(batch, fmt, gradient=True, weights=weights, places=2 if policy_alone else 4)
+
+    def _answer(self, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None, places: int = 4) -> Answer:
         shape = (len(batch),) if self.claims.reduction == "none" else ()
         with _wide(fmt):
             arrays = _arrays(batch, fmt)
             losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
             values, dtype = _read("losses", losses, shape, fmt)
-            factors = jnp.asarray(weights.reshape(shape), dtype=losses.dtype)
-            derivatives = self._differentiate(arrays, batch, fmt, factors, places=2 if policy_alone else 4)
+            factors = 1.0 if weights is None else jnp.asarray(weights.reshape(shape), dtype=losses.dtype)
+            derivatives = self._differentiate(arrays, batch, fmt, factors, places) if gradient else None
         return Answer(values, derivatives, dtype)
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
@@ -94,9 +91,7 @@ class JaxImplementation:
         with _wide(fmt):
             return read_metrics(called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing))
 
-    def _differentiate(
-        self, arrays: Arrays, batch: Batch, fmt: Format, factors: jax.Array | float = 1.0, places: int = 4
-    ) -> Derivatives:
+    def _differentiate(self, arrays: Arrays, batch: Batch, fmt: Format, factors: jax.Array | float, places: int) -> Derivatives:
         """jax.grad in the first logps; None for one that the function cuts from the graph (lax.stop_gradient)."""
         reached: set[int] = set()
         watches = [_watch(place, reached) for place in range(len(NAMES))]
