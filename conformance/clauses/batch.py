@@ -184,8 +184,7 @@ DIFFERENTIATED = (1, 2, 3, 7, 9, 16, 33, 64, 65, 1000)
 
 def _optioned(trial: Trial, smoothing: float) -> Batch:
     """4,099 pairs at beta = 0.5 and that label smoothing, where they are claimed."""
-    (beta,), (eps,) = trial.offered("beta", (0.5,)), trial.offered("label_smoothing", (smoothing,))
-    return _pool(trial, "BATCH-5", LARGE).at(beta=beta, label_smoothing=eps)
+    return trial.optioned(_pool(trial, "BATCH-5", LARGE), beta=0.5, label_smoothing=smoothing)
 
 
 @chapter.clause(

@@ -36,7 +36,8 @@ DTYPES = {"binary16": "float16", "bfloat16": "bfloat16", "binary32": "float32", 
     "the losses of the very first call shall lie in their acceptance intervals.",
     derivation="A result of another shape, of an integer type, of a narrower type or of no array type at all is no loss "
     "of these pairs. A wider result is admitted: a framework that computes 16-bit losses in binary32 may return them so.",
-    remedy="Return one floating-point loss a pair, as an array of the framework, in the dtype of the inputs or a wider one.",
+    remedy="Return one floating-point loss a pair, as an array of the framework, in the dtype of the inputs or a wider one. "
+    "Where it does not take a format, leave that out of its dtypes=: it is then not claimed, and not judged.",
 )
 def answers(trial: Trial) -> Outcome:
     """One ordinary call; the implementation's wrapper raises Misbehaviour for whatever is no answer."""

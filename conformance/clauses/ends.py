@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -66,14 +66,20 @@ def tally_gradients(
     quantities: Sequence[str] = GRADIENTS,
 ) -> None:
     """Each derivative of an answer, divided by the scale, against the batch's acceptance interval."""
+    for quantity, sign, got in derivatives(tally, answer, batch, quantities):
+        tally.interval(quantity, batch, got / scale, acceptance, sign)
+
+
+def derivatives(
+    tally: Tally, answer: Answer, batch: Batch, quantities: Sequence[str] = GRADIENTS
+) -> Iterator[tuple[str, float, Floats]]:
+    """(quantity, sign, got) of each derivative to be judged: NaN where it is absent; a detached reference is counted."""
     detached = reference_detached(answer)
-    parts = answer.gradient or (None,) * 4
-    for quantity, sign, part in zip(quantities, SIGNS, parts, strict=True):
+    for quantity, sign, part in zip(quantities, SIGNS, answer.gradient or (None,) * 4, strict=True):
         if detached and "ref_" in quantity:
             tally.count("reference detached", len(batch))
             continue
-        got = np.full(len(batch), np.nan) if part is None else part / scale
-        tally.interval(quantity, batch, got, acceptance, sign)
+        yield quantity, sign, np.full(len(batch), np.nan) if part is None else part
 
 
 def judged_pairs(trial: Trial, batch: Batch) -> Batch:

@@ -151,13 +151,13 @@ def tails(trial: Trial) -> Outcome:
 def _judge_weighed(trial: Trial, clause: str, *, policy_alone: bool) -> Outcome:
     """Derivatives of weighted sums, divided by the weights; the policy's alone, of plain sums."""
     quantities = POLICY_ALONE if policy_alone else WEIGHED
-    if not isinstance(trial.implementation, Weighing):
+    judged = trial.implementation
+    if not isinstance(judged, Weighing):
         return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
 
     def judge(tally: Tally, trial: Trial, batch: Batch) -> None:
         scale = np.ones(len(batch)) if policy_alone else np.resize(WEIGHTS, len(batch))
-        answer = trial.weighed(batch, scale, policy_alone=policy_alone)
-        assert answer is not None
+        answer = trial.weighed(judged, batch, scale, policy_alone=policy_alone)
         tally_gradients(tally, answer, batch, accepted_gradients(trial, batch), scale, quantities)
 
     draws = (near_reference, short_responses)

@@ -53,7 +53,8 @@ def realistic(trial: Trial) -> Outcome:
     statement="The loss of pairs whose four log-probabilities lie within a few ulps of each other shall lie in its "
     "acceptance interval.",
     derivation=DERIVATION + " Differences of neighbours are exact (Sterbenz), so nothing is lost here by right code.",
-    remedy="Take the differences before the product with beta, and in no narrower format than the inputs'.",
+    remedy="Take the differences before the product with beta, and in no narrower format than the inputs'. Compiled code: "
+    "build it without -ffast-math and -Ofast, which let the compiler sum the four in any order.",
 )
 def cancellation(trial: Trial) -> Outcome:
     """Losses where nearly all of the margin cancels."""

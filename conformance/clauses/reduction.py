@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
-from conformance.clauses.ends import judged_pairs, reference_detached
+from conformance.clauses.ends import derivatives, judged_pairs
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS, SIGNS
+from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
@@ -86,10 +86,7 @@ def mean_gradient(trial: Trial) -> Outcome:
 def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch) -> None:
     acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
     answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
-    for quantity, sign, part in zip(MEAN_GRADIENTS, SIGNS, answer.gradient or (None,) * 4, strict=True):
-        if "ref_" in quantity and reference_detached(answer):
-            continue
-        got = np.full(len(batch), np.nan) if part is None else part
+    for quantity, sign, got in derivatives(tally, answer, batch, MEAN_GRADIENTS):
         rho = acceptance.rho(sign * got)
         for i in range(len(batch)):
             turned = batch.take(np.roll(np.arange(len(batch)), -i))
@@ -155,8 +152,8 @@ def options_in_mean(trial: Trial) -> Outcome:
 
 def _optioned(trial: Trial, clause: str, size: int) -> Batch:
     """Short responses at beta = 0.5 and label smoothing 0.1, where they are claimed."""
-    (beta,), (eps,) = trial.offered("beta", (0.5,)), trial.offered("label_smoothing", (0.1,))
-    return judged_pairs(trial, short_responses(trial.fmt, size, trial.rng(clause)).at(beta=beta, label_smoothing=eps))
+    drawn = short_responses(trial.fmt, size, trial.rng(clause))
+    return judged_pairs(trial, trial.optioned(drawn, beta=0.5, label_smoothing=0.1))
 
 
 @chapter.clause(

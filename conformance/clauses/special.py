@@ -8,7 +8,7 @@ from functools import wraps
 
 import numpy as np
 
-from conformance.clauses.ends import reference_detached
+from conformance.clauses.ends import derivatives
 from conformance.clauses.model import Chapter, Check, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
 from conformance.clauses.tally import Tally
@@ -182,10 +182,7 @@ def _judge_at_infinity(tally: Tally, trial: Trial, batch: Batch) -> None:
     answer = trial.answer(batch, gradient=True)
     u, beta, eps = trial.fmt.unit_roundoff, batch.beta, batch.label_smoothing
     room = bounds.option_error(beta, trial.fmt) + (8 if eps else 4) * u * beta + beta * bounds.option_error(eps, trial.fmt)
-    for quantity, part in zip(GRADIENTS, answer.gradient or (None,) * 4, strict=True):
-        if "ref_" in quantity and reference_detached(answer):
-            continue
-        got = np.full(len(batch), np.nan) if part is None else part
+    for quantity, _, got in derivatives(tally, answer, batch):
         exact = np.array([float(exact_value(quantity, batch.take([i]))) for i in range(len(batch))])
         tally.boolean(quantity, batch, got, np.abs(got - exact) <= room * (exact != 0))
 

@@ -57,28 +57,34 @@ class Trial:
             return tuple(values)
         return (DEFAULTS[option],)
 
+    def optioned(self, batch: Batch, *, beta: float, label_smoothing: float) -> Batch:
+        """The pairs at that beta and that label smoothing, each where it is claimed."""
+        (beta,), (eps,) = self.offered("beta", (beta,)), self.offered("label_smoothing", (label_smoothing,))
+        return batch.at(beta=beta, label_smoothing=eps)
+
     def answer(self, batch: Batch, *, gradient: bool = False, strided: bool = False) -> Answer:
         """Per-pair losses, and derivatives; one that reduces to the mean is asked for one pair at a time.
 
         Raises Misbehaviour, as the implementation does.
         """
-        if not self.single:
-            return self.implementation.evaluate(batch, self.fmt, gradient=gradient, strided=strided)
-        pairs = (batch.take([i]) for i in range(len(batch)))
-        return _together([self.implementation.evaluate(pair, self.fmt, gradient=gradient, strided=strided) for pair in pairs])
+        return self._asked(
+            batch, lambda pairs, _: self.implementation.evaluate(pairs, self.fmt, gradient=gradient, strided=strided)
+        )
 
-    def weighed(self, batch: Batch, weights: Floats, *, policy_alone: bool = False) -> Answer | None:
-        """As `answer`, with the derivatives of the weighted sum; None from one whose derivatives no framework takes.
+    def weighed(self, judged: Weighing, batch: Batch, weights: Floats, *, policy_alone: bool = False) -> Answer:
+        """As `answer`, with the derivatives of the weighted sum. judged is the implementation on trial.
 
         Raises Misbehaviour, as the implementation does.
         """
-        judged = self.implementation
-        if not isinstance(judged, Weighing):
-            return None
+        return self._asked(
+            batch, lambda pairs, these: judged.weighed(pairs, self.fmt, weights[these], policy_alone=policy_alone)
+        )
+
+    def _asked(self, batch: Batch, call: Callable[[Batch, slice], Answer]) -> Answer:
+        """What the call answers, of the batch or of each of its pairs; the slice says where these lie in the batch."""
         if not self.single:
-            return judged.weighed(batch, self.fmt, weights, policy_alone=policy_alone)
-        pairs = ((batch.take([i]), weights[i : i + 1]) for i in range(len(batch)))
-        return _together([judged.weighed(pair, self.fmt, weight, policy_alone=policy_alone) for pair, weight in pairs])
+            return call(batch, slice(None))
+        return _together([call(batch.take([i]), slice(i, i + 1)) for i in range(len(batch))])
 
 
 def _together(singles: list[Answer]) -> Answer:
