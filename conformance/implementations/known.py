@@ -13,13 +13,18 @@ _ON_SMOOTHING = (
     "DEF-2",
     "GRAD-3",
     "GRAD-5",
+    "GRAD-6",
+    "GRAD-7",
     "OPTION-2",
     "PROPERTY-1",
     "PROPERTY-2",
     "REDUCE-1",
+    "REDUCE-4",
+    "REDUCE-5",
     "SMOOTH-1",
     "SMOOTH-2",
     "SMOOTH-3",
+    "SPECIAL-5",
     "SPECIAL-9",
 )
 

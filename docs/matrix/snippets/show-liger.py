@@ -6,9 +6,9 @@
 # ///
 """Liger-Kernel 0.8.5: loss_type="sigmoid" takes label_smoothing and does not use it.
 
-OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, PROPERTY-1, PROPERTY-2, REDUCE-1, SMOOTH-1, SMOOTH-2,
-SMOOTH-3 and SPECIAL-9, whose inputs are smoothed. First the loss alone, for one pair with margin 2 and beta 0.1; then the
-fused loss, and that it is the same function of its log-probabilities.
+OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, GRAD-6, GRAD-7, PROPERTY-1, PROPERTY-2, REDUCE-1,
+REDUCE-4, REDUCE-5, SMOOTH-1, SMOOTH-2, SMOOTH-3, SPECIAL-5 and SPECIAL-9, whose inputs are smoothed. First the loss alone,
+for one pair with margin 2 and beta 0.1; then the fused loss, and that it is the same function of its log-probabilities.
 """
 
 import math
@@ -32,8 +32,10 @@ for eps in (0.0, 0.1, 0.3, 0.5):
     exact = (1 - eps) * math.log1p(math.exp(-z)) + eps * math.log1p(math.exp(z))
     exact_slope = -0.1 * (1 / (1 + math.exp(z)) - eps)
     print(f"label_smoothing {eps}: loss {value.item():.9f}, exact {exact:.9f}; d/d pc {slope:.9f}, exact {exact_slope:.9f}")
-impossible = [torch.tensor([x]) for x in (-12.0, -math.inf, -11.0, -14.0)]
-print("SPECIAL-9: at z = +inf, label_smoothing 0.1:", loss(impossible, 0.1).item(), "where inf is exact")
+impossible = [torch.tensor([x], requires_grad=True) for x in (-12.0, -math.inf, -11.0, -14.0)]
+value = loss(impossible, 0.1)
+slope = torch.autograd.grad(value, impossible[0])[0].item()
+print(f"SPECIAL-9, SPECIAL-5: z = +inf, label_smoothing 0.1: loss {value}, exact inf; d/d pc {slope:.9f}, exact 0.01")
 
 torch.manual_seed(0)
 weight, reference = torch.randn(7, 4), torch.randn(7, 4)

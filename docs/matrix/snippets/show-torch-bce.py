@@ -3,7 +3,8 @@
 # ///
 """PyTorch, binary_cross_entropy_with_logits: its derivative cancels, and an infinite z gives NaN.
 
-KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2; SPECIAL-1, SPECIAL-2 and SPECIAL-9.
+KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, GRAD-6, GRAD-7, BATCH-6, BATCH-7, EXTREME-2, SMOOTH-2 and PROPERTY-2;
+SPECIAL-1, SPECIAL-2 and SPECIAL-9.
 """
 
 import math

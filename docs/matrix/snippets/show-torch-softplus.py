@@ -3,8 +3,8 @@
 # ///
 """PyTorch: softplus in float64 is the identity beyond its threshold 20, and its derivative 1.
 
-KERNEL-1, LOSS-1, LOSS-3, EXTREME-1, SMOOTH-1, BATCH-1, BATCH-3, BATCH-4 and PROPERTY-1 by its value; KERNEL-2, GRAD-1,
-GRAD-2, GRAD-5, EXTREME-2, SMOOTH-2 and PROPERTY-2 by its derivative.
+KERNEL-1, LOSS-1, LOSS-3, EXTREME-1, SMOOTH-1, BATCH-1, BATCH-3, BATCH-4, BATCH-5 and PROPERTY-1 by its value; KERNEL-2,
+GRAD-1, GRAD-2, GRAD-5, GRAD-6, GRAD-7, BATCH-6, BATCH-7, EXTREME-2, SMOOTH-2 and PROPERTY-2 by its derivative.
 """
 
 import math

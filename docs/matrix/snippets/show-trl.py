@@ -3,9 +3,9 @@
 # ///
 """TRL 1.16.0: loss_type="sigmoid" takes label_smoothing and does not use it.
 
-OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, PROPERTY-1, PROPERTY-2, REDUCE-1, SMOOTH-1, SMOOTH-2,
-SMOOTH-3 and SPECIAL-9, whose inputs are smoothed. One pair with margin 2 and beta 0.1; the model is a stub with one
-completion token.
+OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, GRAD-6, GRAD-7, PROPERTY-1, PROPERTY-2, REDUCE-1,
+REDUCE-4, REDUCE-5, SMOOTH-1, SMOOTH-2, SMOOTH-3, SPECIAL-5 and SPECIAL-9, whose inputs are smoothed. One pair with margin 2
+and beta 0.1; the model is a stub with one completion token.
 """
 
 import math
@@ -45,5 +45,6 @@ for eps in (0.0, 0.1, 0.3, 0.5):
     exact = (1 - eps) * math.log1p(math.exp(-z)) + eps * math.log1p(math.exp(z))
     exact_slope = -0.1 * (1 / (1 + math.exp(z)) - eps)
     print(f"label_smoothing {eps}: loss {value:.9f}, exact {exact:.9f}; d/d pc {slope:.9f}, exact {exact_slope:.9f}")
-print("SPECIAL-9: at z = +inf, label_smoothing 0.1:", loss((-12.0, -math.inf, -11.0, -14.0), 0.1, 0.1)[0], "where inf is exact")
+value, slope = loss((-12.0, -math.inf, -11.0, -14.0), 0.1, 0.1)
+print(f"SPECIAL-9, SPECIAL-5: z = +inf, label_smoothing 0.1: loss {value}, exact inf; d/d pc {slope:.9f}, exact 0.01")
 print("DPOConfig:", DPOConfig.__dataclass_fields__["label_smoothing"].metadata["help"].partition(". ")[0] + ".")
