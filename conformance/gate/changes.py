@@ -67,9 +67,3 @@ class Change:
     before: Finding | None = None
     now: Finding | None = None
     run: Run | None = None
-
-    @property
-    def subject(self) -> str:
-        """What changed: the clause, the implementation and the format."""
-        where = f"{self.implementation} in {self.format}" if self.format else self.implementation
-        return f"{self.clause} {where}" if self.clause else where

@@ -129,6 +129,36 @@ def test_an_ignored_option_is_named_where_it_looks_like_state(judged):
     assert (finding.verdict, finding.note) == (Verdict.VIOLATES, expected)
 
 
+def refusing(pc, pr, rc, rr, beta, eps):
+    """Right, and it raises where an input is not finite."""
+    if not all(np.isfinite(x).all() for x in (pc, pr, rc, rr)):
+        raise ValueError("log-probabilities are finite")
+    return STABLE(pc, pr, rc, rr, beta, eps)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_a_refusal_of_what_is_not_finite_violates_no_must(judged, reduction):
+    plain = refusing if reduction == "none" else lambda *given: refusing(*given).mean(dtype=given[0].dtype)
+    run = judged(numpy_implementation(plain, reduction=reduction), "binary32")
+    assert [finding.clause for finding in run.violated] == []
+    refused = {finding.clause for finding in run.findings if "log-probabilities are finite" in finding.note}
+    assert refused == {"SPECIAL-1", "SPECIAL-2", "SPECIAL-3", "SPECIAL-4", "SPECIAL-7", "SPECIAL-9"} | (
+        {"REDUCE-3", "REDUCE-6"} if reduction == "mean" else set()
+    )
+    assert {f.verdict for f in run.findings if f.clause in refused} == {Verdict.NOT_CLAIMED}
+
+
+def test_one_that_is_wrong_now_and_then_is_told_so(small):
+    calls = iter(range(10**9))
+
+    def wrong_once(*given):
+        losses = STABLE(*given)
+        return losses + 1 if next(calls) == 0 else losses
+
+    finding = check(find("PROPERTY-1"), Trial(numpy_implementation(wrong_once), binary32, small, 0))
+    assert (finding.verdict, finding.note) == (Verdict.VIOLATES, "it did not give the same answer twice")
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_findings_are_the_same_in_the_reverse_order(judged, forwards, name):
     assert found(judged(SUBJECTS[name], "binary32", clauses=CLAUSES[::-1])) == forwards[name]

@@ -26,6 +26,7 @@ from .hostile import HOSTILE
 from .kinds import Honest, Mutant
 from .power import COST
 
+pytestmark = pytest.mark.no_cover  # hours of clauses that other tests cover
 KILLS: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("kills.json").read_text(encoding="utf-8"))
 WRONG = [(mutant, fmt) for mutant in registry.MUTANTS for fmt in mutant.wrong_in]
 FAIR = [(entry, get_format(name)) for entry in registry.HONEST if not entry.slow for name in entry.formats]

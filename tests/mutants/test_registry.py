@@ -17,6 +17,7 @@ from .kinds import Honest, Mutant
 from .truth import Excess, excess
 from .witnesses import batch_of, both, infinite, logits, nan, options, pairs, tails
 
+pytestmark = pytest.mark.no_cover  # it asks nothing of the judge
 FAR = 4.0
 """A mutant's error on its witness is at least this many times what the generous bound of `truth` allows."""
 WRONG = [(mutant, fmt) for mutant in registry.MUTANTS for fmt in mutant.wrong_in]

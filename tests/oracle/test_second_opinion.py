@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 import oracle
 
+pytestmark = pytest.mark.no_cover  # millions of times through lines that other tests cover
+
 Rows = NDArray[np.float64]
 """Shape (n, 6): policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta, label_smoothing."""
 
