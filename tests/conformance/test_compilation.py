@@ -37,7 +37,7 @@ def answers(implementation, *formats):
                     yield fmt, smoothed, implementation.evaluate(smoothed, fmt, gradient=gradient)
 
 
-@pytest.mark.no_cover  # torch's compiler is Python too, and takes thrice as long where lines are counted
+@pytest.mark.no_cover  # torch's compiler is Python too: to count lines is slow there
 def test_every_call_is_of_compiled_code_and_computes_the_loss():
     implementation = torch_implementation(never_eager, compile=True)
     for fmt, batch, got in answers(implementation, bfloat16, binary32):
