@@ -10,9 +10,9 @@ from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import derivatives, judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS
+from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
-from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
 from conformance.record import Level
@@ -104,6 +104,7 @@ def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch) -> None:
     needs=("mean",),
     remedy="Take the plain mean: no nanmean, no mask of what is not finite.",
 )
+@refusable
 def mean_of_nan(trial: Trial) -> Outcome:
     """Means of batches with a NaN at each place."""
     return _judge_with(trial, np.nan, range(4))
@@ -116,12 +117,7 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int]) -> Outcome:
         logps = [values.copy() for values in golden().logps]
         logps[place][1] = value
         batch = Batch.of(*logps)
-        try:
-            got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
-        except Misbehaviour as error:
-            if error.kind != "raised":
-                raise
-            return Outcome(0, 0, note=f"it refuses such inputs: {error}", not_claimed=True)
+        got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
         right = got == np.inf if np.isinf(value) else np.isnan(got)
         tally.whole(MEAN_LOSS, batch, got, 0.0 if right else np.inf)
     return tally.outcome()
@@ -186,6 +182,7 @@ def mean_gradient_options(trial: Trial) -> Outcome:
     needs=("mean",),
     remedy="Take the plain mean: no mask of what is not finite.",
 )
+@refusable
 def mean_of_infinity(trial: Trial) -> Outcome:
     """Means of batches with a pair whose logit is -infinity."""
     return _judge_with(trial, -np.inf, (0, 3))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import wraps
 
 import numpy as np
 
 from conformance.clauses.ends import derivatives
-from conformance.clauses.model import Chapter, Check, Outcome
+from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
+from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
-from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.record import Level
 from oracle import bounds, enclosure, rounding
@@ -21,21 +20,6 @@ from oracle.formats import Floats
 
 chapter = Chapter("SPECIAL")
 INF, NAN = math.inf, math.nan
-
-
-def _refusable(check: Check) -> Check:
-    """A refusal of non-finite logps, by an exception, is no wrong answer: the clause is then not claimed."""
-
-    @wraps(check)
-    def checked(trial: Trial) -> Outcome:
-        try:
-            return check(trial)
-        except Misbehaviour as error:
-            if error.kind != "raised":
-                raise
-            return Outcome(0, 0, note=f"it refuses such inputs: {error}", not_claimed=True)
-
-    return checked
 
 
 def _judge(tally: Tally, quantity: str, batch: Batch, got: Floats) -> None:
@@ -75,7 +59,7 @@ _ROWS = [(-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0), (0.0, 0.0, 0.0,
     guards=("https://github.com/pytorch/pytorch/issues/20972",),
     remedy="Let the infinity through: no clamp, no mask, no nan_to_num; a stable log-sigmoid gives +infinity.",
 )
-@_refusable
+@refusable
 def impossible_chosen(trial: Trial) -> Outcome:
     """Losses at z = -inf."""
     rows = [new for row in _ROWS for place in (0, 3) for new in _with(row, (-INF,), place)]
@@ -97,7 +81,7 @@ def impossible_chosen(trial: Trial) -> Outcome:
     guards=("https://github.com/huggingface/trl/issues/1199",),
     remedy="Leave the term of label smoothing out where it is 0: 0 * infinity is NaN.",
 )
-@_refusable
+@refusable
 def impossible_rejected(trial: Trial) -> Outcome:
     """Losses at z = +inf."""
     rows = [new for row in _ROWS for place in (1, 2) for new in _with(row, (-INF,), place)]
@@ -120,7 +104,7 @@ def impossible_rejected(trial: Trial) -> Outcome:
     ),
     remedy="Let the NaN through: no nan_to_num, no mask, no maximum that drops it.",
 )
-@_refusable
+@refusable
 def nan_in(trial: Trial) -> Outcome:
     """Losses with a NaN in each place."""
     rows = [new for row in _ROWS for place in range(4) for new in _with(row, (NAN,), place)]
@@ -138,7 +122,7 @@ def nan_in(trial: Trial) -> Outcome:
     guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
     remedy="Let the NaN of infinity - infinity through: no nan_to_num, no mask.",
 )
-@_refusable
+@refusable
 def undefined_margin(trial: Trial) -> Outcome:
     """Losses where policy and reference, or chosen and rejected, are both -inf."""
     pairs = ((0, 2), (1, 3), (0, 1), (2, 3))
@@ -167,7 +151,7 @@ def undefined_margin(trial: Trial) -> Outcome:
     needs=("gradient",),
     remedy="Differentiate a stable log-sigmoid; a quotient or a product of an infinity and a 0 on the way is NaN.",
 )
-@_refusable
+@refusable
 def infinite_logit(trial: Trial) -> Outcome:
     """Derivatives at z = -inf and z = +inf, the infinity in each place."""
     tally = Tally(trial)
@@ -221,7 +205,7 @@ def beta_zero(trial: Trial) -> Outcome:
     "right at every finite logit, gives infinity - infinity; so this is no MUST.",
     needs=("label_smoothing",),
 )
-@_refusable
+@refusable
 def smoothed_impossible_chosen(trial: Trial) -> Outcome:
     """Smoothed losses at z = -inf."""
     rows = [new for row in _ROWS for place in (0, 3) for new in _with(row, (-INF,), place)]
@@ -238,7 +222,7 @@ def smoothed_impossible_chosen(trial: Trial) -> Outcome:
     "is never an ulp figure: -0 equals +0.",
     needs=("beta",),
 )
-@_refusable
+@refusable
 def sign_of_zero(trial: Trial) -> Outcome:
     """Signs of losses that underflow, and losses at logps of -0."""
     tally = Tally(trial)
@@ -261,7 +245,7 @@ def sign_of_zero(trial: Trial) -> Outcome:
     needs=("label_smoothing",),
     remedy="Mix both terms where label smoothing is above 0: eps * softplus(z) is infinite there.",
 )
-@_refusable
+@refusable
 def smoothed_impossible_rejected(trial: Trial) -> Outcome:
     """Smoothed losses at z = +inf."""
     rows = [new for row in _ROWS for place in (1, 2) for new in _with(row, (-INF,), place)]

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 from click.testing import CliRunner
 from recorded import CLAIMS, MACHINE, changed, finding, record, run, with_run, without, worst
+from refusing import assert_refused
 
 from conformance.cli import main
 from conformance.gate import RULES, Acceptance, Effect, Growth, NotComparable, Rule, compare
@@ -43,15 +44,6 @@ def gate(tmp_path):
         return CliRunner().invoke(main, ["gate", *map(str, arguments)])
 
     return gate
-
-
-def refused(result, *said):
-    """Wrong usage, in words and without a traceback."""
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    text = re.sub(r"\s+", " ", result.stderr)
-    for part in said:
-        assert part in text
 
 
 # -- a canary for every rule -------------------------------------------------------------------------------------------
@@ -162,7 +154,9 @@ def test_every_output_exits_with_0_where_nothing_is_worse(gate, tmp_path, output
 def test_every_output_exits_with_2_where_nothing_can_be_compared(gate, tmp_path, outputs):
     files = {option: tmp_path / f"out{option}" for option in outputs if option in {"--markdown", "--junit"}}
     now = replace(BASE, seed=1)
-    refused(gate(now, *itertools.chain(*([o, files[o]] if o in files else [o] for o in outputs))), "seed 0 before and 1 now")
+    assert_refused(
+        gate(now, *itertools.chain(*([o, files[o]] if o in files else [o] for o in outputs))), "seed 0 before and 1 now"
+    )
     assert not any(path.exists() for path in files.values())
     assert read(tmp_path / "baseline.json") == BASE
 
@@ -310,7 +304,7 @@ def test_an_update_makes_the_record_the_baseline_where_the_gate_passes(gate, tmp
 
 
 def test_an_update_makes_a_baseline_where_there_is_none(gate, tmp_path):
-    refused(gate(BASE, baseline=None), "baseline.json: no such file; with --update this record becomes the baseline")
+    assert_refused(gate(BASE, baseline=None), "baseline.json: no such file; with --update this record becomes the baseline")
     assert not (tmp_path / "baseline.json").exists()
     result = gate(BASE, "--update", baseline=None)
     assert result.exit_code == 0
@@ -319,7 +313,7 @@ def test_an_update_makes_a_baseline_where_there_is_none(gate, tmp_path):
 
 def test_no_baseline_is_made_of_a_record_that_judged_nothing(gate, tmp_path):
     nothing = record(run(verdict=NOT_RUN, findings=(), reason="no device"))
-    refused(gate(nothing, "--update", baseline=None), "the baseline judged nothing")
+    assert_refused(gate(nothing, "--update", baseline=None), "the baseline judged nothing")
     assert not (tmp_path / "baseline.json").exists()
 
 
@@ -345,7 +339,7 @@ INCOMPARABLE = [
 
 @pytest.mark.parametrize(("now", "said"), INCOMPARABLE)
 def test_what_cannot_be_compared_is_an_error_and_no_pass(gate, now, said):
-    refused(gate(now), said)
+    assert_refused(gate(now), said)
 
 
 @pytest.mark.parametrize(
@@ -357,12 +351,12 @@ def test_other_machines_can_be_compared_if_that_is_asked_for(gate, now):
 
 def test_an_unknown_version_is_no_version(gate):
     unknown = replace(BASE, suite={**BASE.suite, "version": "unknown"})
-    refused(gate(unknown, baseline=unknown), "the suite's version is unknown: install dpo-conformance")
+    assert_refused(gate(unknown, baseline=unknown), "the suite's version is unknown: install dpo-conformance")
 
 
 def test_a_baseline_that_judged_nothing_compares_with_nothing(gate):
     nothing = record(run(verdict=NOT_RUN, findings=(), reason="no device"))
-    refused(gate(BASE, baseline=nothing), "the baseline judged nothing")
+    assert_refused(gate(BASE, baseline=nothing), "the baseline judged nothing")
 
 
 @pytest.mark.parametrize("which", ["record.json", "baseline.json"])
@@ -385,7 +379,7 @@ def test_a_damaged_record_is_refused_with_the_place(gate, tmp_path, which, damag
     path = tmp_path / which
     path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
     arguments = ["gate", tmp_path / "record.json", "--baseline", tmp_path / "baseline.json", "--update"]
-    refused(CliRunner().invoke(main, [str(argument) for argument in arguments]), which, said)
+    assert_refused(CliRunner().invoke(main, [str(argument) for argument in arguments]), which, said)
 
 
 @pytest.mark.parametrize(
@@ -398,12 +392,12 @@ def test_a_damaged_record_is_refused_with_the_place(gate, tmp_path, which, damag
     ],
 )
 def test_wrong_usage_is_exit_code_2(gate, options, said):
-    refused(gate(BASE, *options), said)
+    assert_refused(gate(BASE, *options), said)
 
 
 def test_a_report_that_cannot_be_written_is_told(gate, tmp_path):
     (tmp_path / "out.md.part").mkdir()
-    refused(gate(BASE, "--markdown", tmp_path / "out.md"), "out.md: Is a directory")
+    assert_refused(gate(BASE, "--markdown", tmp_path / "out.md"), "out.md: Is a directory")
 
 
 # -- two implementations of one name -----------------------------------------------------------------------------------
@@ -490,7 +484,7 @@ def test_formats_and_clauses_may_be_lists_and_each_combination_must_occur(gate):
     ],
 )
 def test_a_bad_file_of_acceptances_is_wrong_usage(gate, text, said):
-    refused(gate(BASE, accept=text), said)
+    assert_refused(gate(BASE, accept=text), said)
 
 
 def test_an_empty_file_of_acceptances_accepts_nothing(gate):
