@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.progress import track
 
 import oracle
-from conformance.environment import environment
 from conformance.errors import Misbehaviour
 from conformance.implementations import Implementation, load
 from conformance.implementations.protocol import DEFAULTS, Answer
 from conformance.implementations.torch import DTYPES, TorchImplementation
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, near_reference
+from conformance.records.environment import environment
 from oracle import FORMATS, Format, binary64
 from oracle.formats import Floats
 from tests.mutants.registry import HONEST, MUTANTS

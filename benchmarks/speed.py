@@ -28,7 +28,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from conformance.environment import environment
+from conformance.records.environment import environment
 from conformance.sweep import sweep
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64, enclosure, judging
 

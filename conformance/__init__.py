@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conformance.evaluation import evaluate
-    from conformance.runner import judge
+    from conformance.running.evaluation import evaluate
+    from conformance.running.runner import judge
 
 __all__ = ["evaluate", "judge"]
 
@@ -14,11 +14,11 @@ __all__ = ["evaluate", "judge"]
 def __getattr__(name: str) -> Any:
     """Both doors open when they are first used, so that importing the package costs nothing."""
     if name == "judge":
-        from conformance.runner import judge  # noqa: PLC0415
+        from conformance.running.runner import judge  # noqa: PLC0415
 
         return judge
     if name == "evaluate":
-        from conformance.evaluation import evaluate  # noqa: PLC0415
+        from conformance.running.evaluation import evaluate  # noqa: PLC0415
 
         return evaluate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.pytest_items import Clauses
+    from conformance.testing.items import Clauses
 
 MARKERS = (
     "dpo: a clause of dpo-conformance",
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     if not config.getoption("--dpo-implementation"):
         return
     from conformance.errors import ConformanceError  # noqa: PLC0415 - costs nothing where it is unused
-    from conformance.pytest_items import collected  # noqa: PLC0415
+    from conformance.testing.items import collected  # noqa: PLC0415
 
     try:
         found: list[Clauses] = collected(session)

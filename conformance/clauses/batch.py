@@ -16,7 +16,7 @@ from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, short_responses
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("BATCH")
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)

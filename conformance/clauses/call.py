@@ -16,7 +16,7 @@ from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("CALL")
 DTYPES = {"binary16": "float16", "bfloat16": "bfloat16", "binary32": "float32", "binary64": "float64"}

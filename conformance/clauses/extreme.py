@@ -9,7 +9,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.pairs import near_overflow, overflowing_margin, short_responses, very_long_responses
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("EXTREME")
 BETAS = (1e-6, 1e-3, 0.1, 30.0, 1e3)

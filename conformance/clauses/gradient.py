@@ -20,7 +20,7 @@ from conformance.inputs.pairs import (
     one_sided,
     short_responses,
 )
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("GRAD")
 

@@ -13,7 +13,7 @@ from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.inputs import logits
 from conformance.inputs.batch import Batch
-from conformance.record import Level
+from conformance.records.record import Level
 from conformance.sweep.found import Found
 from conformance.sweep.plan import plan
 from conformance.sweep.quantities import QUANTITIES

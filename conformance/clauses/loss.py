@@ -16,7 +16,7 @@ from conformance.inputs.pairs import (
     near_reference,
     short_responses,
 )
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("LOSS")
 

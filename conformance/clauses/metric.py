@@ -13,7 +13,7 @@ from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden, near_reference, short_responses, tutorial
-from conformance.record import Level
+from conformance.records.record import Level
 from oracle import Real, bounds, enclosure
 
 chapter = Chapter("METRIC")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from conformance.clauses.trial import Trial
-from conformance.record import Level, Worst
+from conformance.records.record import Level, Worst
 
 NEEDS = frozenset({"beta", "label_smoothing", "gradient", "metrics", "none", "mean"})
 """What a clause may need an implementation to claim: an option, gradients, metrics, or a reduction."""

@@ -8,7 +8,7 @@ from conformance.clauses.mistakes import exchanged, judge_explained
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
-from conformance.record import Level
+from conformance.records.record import Level
 
 chapter = Chapter("OPTION")
 

@@ -17,7 +17,7 @@ from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import BETAS, SMOOTHINGS
 from conformance.inputs.strategies import batches
-from conformance.record import Level
+from conformance.records.record import Level
 from oracle import Format
 
 chapter = Chapter("PROPERTY")

@@ -12,7 +12,7 @@ from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import SMOOTHINGS, far_from_reference, near_reference, short_responses
-from conformance.record import Level
+from conformance.records.record import Level
 from oracle import bounds
 from oracle.formats import Floats
 

@@ -14,7 +14,7 @@ from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
-from conformance.record import Level
+from conformance.records.record import Level
 from oracle import bounds, enclosure, rounding
 from oracle.formats import Floats
 

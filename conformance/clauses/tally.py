@@ -10,9 +10,9 @@ import numpy as np
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import exact_value
 from conformance.clauses.trial import Trial
-from conformance.grades import grade
 from conformance.inputs.batch import NAMES, Batch
-from conformance.record import Worst
+from conformance.records.grades import grade
+from conformance.records.record import Worst
 from conformance.sweep.found import Found
 from conformance.sweep.plan import logit
 from oracle import bounds

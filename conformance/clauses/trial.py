@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Weighing
 from conformance.inputs.batch import NAMES, Batch
-from conformance.profiles import Profile
+from conformance.running.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
 

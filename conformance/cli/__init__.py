@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     if asked:
-        from conformance.environment import suite_version  # noqa: PLC0415
+        from conformance.records.environment import suite_version  # noqa: PLC0415
 
         click.echo(f"dpo-conformance {suite_version()}")
         ctx.exit()

@@ -10,7 +10,7 @@ from rich.console import Console
 from conformance.cli.files import READABLE, read_record
 from conformance.errors import ConformanceError
 from conformance.gate import compare
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import diff
 
 

@@ -10,7 +10,7 @@ import click
 
 from conformance.errors import ConformanceError
 from conformance.files import write_whole
-from conformance.record import Record, read
+from conformance.records.record import Record, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

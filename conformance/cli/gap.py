@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from conformance import gap
 from conformance.errors import ConformanceError
+from conformance.gap import measurement as gap
 from conformance.implementations import load
 from conformance.reports import gap as report
 from conformance.reports import plots

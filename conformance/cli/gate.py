@@ -11,7 +11,7 @@ from rich.console import Console
 from conformance.cli.files import FILE, READABLE, check_folders, output, read_record, write
 from conformance.errors import ConformanceError
 from conformance.gate import RULES, Acceptance, Decision, Growth, compare, read_acceptances
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import gate_junit, gate_markdown, gate_terminal, github
 
 

@@ -16,9 +16,9 @@ from conformance.cli.progress import Bar
 from conformance.cli.run import INSTALLERS, clause_shown, prepared
 from conformance.errors import CannotShow, ConformanceError
 from conformance.implementations import SHIPPED
-from conformance.isolation import Interpreter
-from conformance.profiles import PROFILES
-from conformance.runner import TIME_LIMIT, judge
+from conformance.running.isolation import Interpreter
+from conformance.running.profiles import PROFILES
+from conformance.running.runner import TIME_LIMIT, judge
 
 LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
 """Wrong on purpose, or in need of a device."""

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from conformance.cli.files import READABLE, check_folders, output, read_record, reading, write
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import html, terminal
 from conformance.reports.forms import FORMS
 

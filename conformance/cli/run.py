@@ -12,13 +12,13 @@ from rich.console import Console
 from conformance.cli.files import check_folders, output, write
 from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError
-from conformance.isolation import Interpreter
-from conformance.profiles import PROFILES
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import terminal
 from conformance.reports.forms import FORMS
 from conformance.reports.words import visible
-from conformance.runner import TIME_LIMIT, judge
+from conformance.running.isolation import Interpreter
+from conformance.running.profiles import PROFILES
+from conformance.running.runner import TIME_LIMIT, judge
 
 INSTALLERS = ("uv", "pip")
 
@@ -100,7 +100,7 @@ def command(
 
 def prepared(implementations: Iterable[str], installer: str) -> dict[str, Interpreter]:
     """The Python of each implementation's own environment; what takes long is told on standard error."""
-    from conformance.environments import prepare  # noqa: PLC0415 - needed for isolated runs alone
+    from conformance.running.environments import prepare  # noqa: PLC0415 - needed for isolated runs alone
 
     def told(line: str) -> None:
         click.echo(line, err=True)

@@ -12,7 +12,7 @@ from typing import Any
 from conformance.errors import ConformanceError
 from conformance.gate.changes import Change, Effect, Rule
 from conformance.gate.pairing import Pair
-from conformance.record import Finding, Verdict
+from conformance.records.record import Finding, Verdict
 from oracle import UnknownFormat, get_format
 
 KEYS = ("implementation", "format", "clause", "reason", "expires")

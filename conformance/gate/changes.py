@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conformance.record import Finding, Run
+from conformance.records.record import Finding, Run
 
 
 class Rule(StrEnum):

@@ -11,7 +11,7 @@ from conformance.gate.acceptance import Acceptance
 from conformance.gate.changes import Change, Effect, Rule
 from conformance.gate.pairing import NotComparable, Pair, check_comparable, check_same_machine, pair_up, same_devices
 from conformance.gate.rules import Growth, claim_changes, finding_changes, state
-from conformance.record import Finding, Record, Run, Verdict
+from conformance.records.record import Finding, Record, Run, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.errors import ConformanceError
-from conformance.record import Record, Run
+from conformance.records.record import Record, Run
 from oracle import FORMATS
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conformance.gate.changes import Effect, Rule
-from conformance.record import Finding, Level, Run, Verdict, Worst
+from conformance.records.record import Finding, Level, Run, Verdict, Worst
 from oracle import get_format
 
 GRADES = ("correctly rounded", "faithful", "within 2 ulp", "within 4 ulp", "within MUST", "worse")

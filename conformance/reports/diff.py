@@ -11,7 +11,7 @@ from rich.text import Text
 
 from conformance.gate import Decision, Pair
 from conformance.gate.rules import size
-from conformance.record import Finding, Record, Run, Verdict
+from conformance.records.record import Finding, Record, Run, Verdict
 from conformance.reports import gate_words, words
 
 JUDGED = {Verdict.CONFORMS, Verdict.VIOLATES}

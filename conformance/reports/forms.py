@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import github, html, junit, markdown
 
 FORMS: dict[str, Callable[[Record], str]] = {

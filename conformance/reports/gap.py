@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.gap import FormatGap, Gap, Threshold
+from conformance.gap.measurement import FormatGap, Gap, Threshold
 
 HEX_FROM = 110
 """Columns of a console from which on the hexadecimal logits are shown, too."""

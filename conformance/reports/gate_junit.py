@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from conformance.gate import Change, Decision, Effect, Pair
-from conformance.record import Finding, Run, Verdict
+from conformance.records.record import Finding, Run, Verdict
 from conformance.reports import junit
 from conformance.reports.gate_words import Section, sections
 from conformance.reports.junit import Case, Suite

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conformance.gate import Change, Decision, Effect, Rule
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 from conformance.reports import words
 
 LOST = (Rule.CLAUSE_VANISHED, Rule.CLAIM_DROPPED, Rule.NOT_RUN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.gate import Decision, Effect
-from conformance.record import Level, Record, Run, Verdict
+from conformance.records.record import Level, Record, Run, Verdict
 from conformance.reports import gate_words, words
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from conformance.record import Level, Record, Verdict
+from conformance.records.record import Level, Record, Verdict
 from conformance.reports import words
 
 FOLDER = "reports/page"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from conformance.record import Finding, Level, Record, Run, Verdict, Worst
+from conformance.records.record import Finding, Level, Record, Run, Verdict, Worst
 from conformance.reports import words
 from oracle.formats import FORMATS
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from conformance.record import Finding, Level, Record, Run, Verdict
+from conformance.records.record import Finding, Level, Record, Run, Verdict
 from conformance.reports import words
 
 

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from conformance.record import Level, Record, Run, Verdict
+from conformance.records.record import Level, Record, Run, Verdict
 from conformance.reports import words
 
 LIMIT = 900_000

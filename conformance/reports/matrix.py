@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conformance.clauses import find
 from conformance.errors import BadRequest
-from conformance.record import Finding, Level, Record, Run, Verdict, read
+from conformance.records.record import Finding, Level, Record, Run, Verdict, read
 from conformance.reports.words import figure, inputs
 
 HEAD = """# The matrix

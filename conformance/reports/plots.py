@@ -9,7 +9,7 @@ from typing import Any
 
 import oracle
 from conformance.errors import ConformanceError
-from conformance.gap import Curve, FormatGap, Gap
+from conformance.gap.measurement import Curve, FormatGap, Gap
 from oracle import Format
 
 BETAS = (0.01, 0.1, 0.5, 1.0)

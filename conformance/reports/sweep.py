@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 from conformance.reports.terminal import STYLES
 from conformance.sweep.report import Bad, Bin, Judgement, Report
 from oracle import get_format

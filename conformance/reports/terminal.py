@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.record import Finding, Level, Record, Run, Verdict
+from conformance.records.record import Finding, Level, Record, Run, Verdict
 from conformance.reports import words
 
 STYLES = {

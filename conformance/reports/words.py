@@ -7,7 +7,7 @@ import textwrap
 from typing import NamedTuple
 
 from conformance.errors import BadRequest
-from conformance.record import Finding, Record, Run, Verdict, Worst
+from conformance.records.record import Finding, Record, Run, Verdict, Worst
 
 SHOWN_PAIRS = 8
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")

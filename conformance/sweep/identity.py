@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from conformance.environment import environment, suite_version
 from conformance.implementations import SHIPPED, Implementation
+from conformance.records.environment import environment, suite_version
 from conformance.sweep.plan import BLOCK, Plan
 
 SURROUNDINGS = ("python", "numpy", "mpmath", "machine", "cpu")

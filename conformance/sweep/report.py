@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from conformance.grades import grade
-from conformance.record import BadRecord, Verdict, plain, validate
+from conformance.records.grades import grade
+from conformance.records.record import BadRecord, Verdict, plain, validate
 from conformance.sweep.found import EDGES, Found, Point
 from conformance.sweep.identity import Subject
 from conformance.sweep.plan import BINS, Plan, logit

@@ -15,7 +15,7 @@ from written import table, write_pages
 
 from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.registry import CHAPTERS
-from conformance.record import Verdict, read
+from conformance.records.record import Verdict, read
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conformance.implementations.numpy import numpy_implementation
-from conformance.profiles import Profile
-from conformance.runner import run
+from conformance.running.profiles import Profile
+from conformance.running.runner import run
 from oracle import get_format
 
 

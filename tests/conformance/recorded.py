@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from conformance.record import Finding, Level, Record, Run, Verdict, Worst
+from conformance.records.record import Finding, Level, Record, Run, Verdict, Worst
 from conformance.reports.words import LOGPS
 
 MACHINE = {"cpu": "A CPU", "machine": "x86_64", "system": "Linux 6.1", "python": "3.12.1"}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pages import fences
 
-from conformance.record import read
+from conformance.records.record import read
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

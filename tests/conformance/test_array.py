@@ -12,7 +12,7 @@ from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations import array_implementation, load
 from conformance.inputs.batch import NAMES
 from conformance.inputs.pairs import golden
-from conformance.record import Level, Verdict
+from conformance.records.record import Level, Verdict
 from oracle import bfloat16, binary32, binary64
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -12,8 +12,8 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.implementations import numpy_implementation
 from conformance.implementations.numpy import STABLE
-from conformance.record import Level, Verdict, plain
-from conformance.trying import check
+from conformance.records.record import Level, Verdict, plain
+from conformance.running.trying import check
 from oracle import bfloat16, binary32
 
 each = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)

@@ -15,10 +15,10 @@ from rich.console import Console
 
 from conformance.clauses import CLAUSES
 from conformance.cli import COMMANDS, main
-from conformance.environment import environment, suite, suite_version
 from conformance.errors import CannotLoad
 from conformance.implementations import SHIPPED
-from conformance.record import Finding, Level, Record, Run, Verdict, read
+from conformance.records.environment import environment, suite, suite_version
+from conformance.records.record import Finding, Level, Record, Run, Verdict, read
 from oracle import FORMATS
 
 

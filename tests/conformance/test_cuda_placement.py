@@ -16,7 +16,7 @@ from conformance.implementations import torch_implementation
 from conformance.implementations import torch_spellings as shipped
 from conformance.implementations.torch import DTYPES as OF_FORMATS
 from conformance.inputs.pairs import golden
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 from oracle import FORMATS, binary32
 
 DTYPES = pytest.mark.parametrize("dtype", OF_FORMATS.values(), ids=OF_FORMATS)

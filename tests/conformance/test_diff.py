@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from recorded import MACHINE, changed, finding, record, run, with_run, without, worst
 
 from conformance.cli import main
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 
 BASE = record()
 

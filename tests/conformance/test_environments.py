@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from conformance import environments, judge
+from conformance import judge
 from conformance.clauses import CLAUSES, find
 from conformance.cli import main
-from conformance.environments import CACHE, prepare
 from conformance.errors import CannotInstall, UnknownImplementation
-from conformance.record import Verdict
+from conformance.records.record import Verdict
+from conformance.running import environments
+from conformance.running.environments import CACHE, prepare
 
 FAKE = """#!{python}
 import os, pathlib, sys
@@ -176,7 +177,7 @@ def test_what_is_lent_is_this_suite_and_nothing_else(calls, mine):
         [sys.executable, "-P", "-c", code], env={"PYTHONPATH": str(lent)}, capture_output=True, text=True, check=True
     ).stdout.split()
     assert Path(shown[0]).parent == lent / "conformance"
-    assert Path(shown[0]).resolve() == Path(environments.__file__).resolve().with_name("__init__.py")
+    assert Path(shown[0]).resolve() == Path(environments.__file__).resolve().parent.parent / "__init__.py"
     assert {place.name.partition("-")[0] for place in lent.iterdir()} == {"conformance", "oracle", "dpo_conformance"}
 
 

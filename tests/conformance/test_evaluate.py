@@ -56,7 +56,7 @@ def test_what_cannot_be_evaluated_says_why(arguments, error, said):
         evaluate(*arguments)
 
 
-@pytest.mark.parametrize("first", ["", "import conformance.evaluation\n", "from conformance import judge\n"])
+@pytest.mark.parametrize("first", ["", "import conformance.running.evaluation\n", "from conformance import judge\n"])
 def test_the_two_doors_of_the_package_are_functions_however_often_they_are_opened(first):
     code = "from conformance import evaluate, judge\nassert callable(evaluate) and callable(judge)\n"
     subprocess.run([sys.executable, "-c", first + code * 2], check=True, timeout=120)

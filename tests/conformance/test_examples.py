@@ -8,7 +8,7 @@ import pytest
 
 from conformance import judge
 from conformance.clauses import find
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 COMPILER, NODE = shutil.which("g++"), shutil.which("node")

@@ -13,7 +13,7 @@ from conformance.implementations.bare import bare_import
 from conformance.implementations.known import ALWAYS_MIXES, smoothing_ignored
 from conformance.implementations.numpy import STABLE
 from conformance.inputs.pairs import golden
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 
 IGNORES_SMOOTHING = {"trl", "liger"}
 NAMES = [name for name in SHIPPED if not name.endswith(("-naive", "-cuda", "-compile"))]

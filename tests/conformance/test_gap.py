@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conformance import gap, gap_models
-from conformance.gap_models import Model, far, models, near, number, predict
+from conformance.gap import measurement as gap
+from conformance.gap import models as gap_models
+from conformance.gap.models import Model, far, models, near, number, predict
 from conformance.implementations import load, numpy_implementation
 from conformance.reports.gap import render
 from oracle import FORMATS, Real, bfloat16, binary16, binary32, binary64

@@ -12,7 +12,7 @@ from refusing import assert_refused
 
 from conformance.cli import main
 from conformance.gate import RULES, Acceptance, Effect, Growth, NotComparable, Rule, compare
-from conformance.record import Level, Verdict, read
+from conformance.records.record import Level, Verdict, read
 
 BASE = record()
 CONFORMS, VIOLATES, NOT_CLAIMED, NOT_RUN = Verdict

@@ -14,7 +14,7 @@ from pages import spans
 from recorded import HOSTILE, changed, finding, hostile, record, run, with_run, worst
 
 from conformance.cli import main
-from conformance.record import Level, Verdict
+from conformance.records.record import Level, Verdict
 from conformance.reports import html, words
 from conformance.sweep import report as sweep_report
 from conformance.sweep import sweep

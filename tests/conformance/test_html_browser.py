@@ -8,7 +8,7 @@ import chromium
 import pytest
 from recorded import changed, hostile, record, run
 
-from conformance.record import Verdict
+from conformance.records.record import Verdict
 from conformance.reports import html
 
 pytestmark = pytest.mark.skipif(chromium.installed() is None, reason="no Chromium here: install the Debian package chromium")

@@ -12,7 +12,7 @@ from conformance.clauses.trial import Trial
 from conformance.implementations import numpy_implementation
 from conformance.inputs import logits, pairs, strategies
 from conformance.inputs.batch import NAMES, Batch
-from conformance.profiles import PROFILES
+from conformance.running.profiles import PROFILES
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64
 
 formats = pytest.mark.parametrize("fmt", FORMATS, ids=str)

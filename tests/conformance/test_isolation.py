@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from conformance import isolation, judge, worker
+from conformance import judge
 from conformance.clauses import CLAUSES, find
 from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
 from conformance.implementations import load
 from conformance.inputs.pairs import golden
-from conformance.profiles import get_profile
-from conformance.record import Level, Verdict, plain
-from conformance.trying import FIRST, opened
+from conformance.records.record import Level, Verdict, plain
+from conformance.running import isolation, worker
+from conformance.running.profiles import get_profile
+from conformance.running.trying import FIRST, opened
 from oracle import binary32
 
 HOSTILE = Path(__file__).parents[1] / "mutants" / "hostile.py"
@@ -272,7 +273,7 @@ def test_no_clause_is_a_bad_request(name):
 
 
 def test_a_job_names_what_a_process_needs():
-    from conformance.profiles import get_profile  # noqa: PLC0415
+    from conformance.running.profiles import get_profile  # noqa: PLC0415
     from oracle import bfloat16  # noqa: PLC0415
 
     job = isolation.Job("torch", (bfloat16,), get_profile("quick"), 7, (find(FIRST),))

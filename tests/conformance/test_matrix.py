@@ -16,9 +16,9 @@ from conformance.clauses import find
 from conformance.cli import main
 from conformance.errors import CannotInstall, CannotShow
 from conformance.implementations import SHIPPED, load
-from conformance.isolation import Interpreter
-from conformance.record import Record, Verdict, read
+from conformance.records.record import Record, Verdict, read
 from conformance.reports import matrix
+from conformance.running.isolation import Interpreter
 
 DOCS = Path(__file__).parents[2] / "docs"
 KEPT = matrix.read_page(DOCS / "matrix")
@@ -183,7 +183,7 @@ def test_one_that_cannot_be_installed_is_named_and_the_rest_goes_on(tmp_path, qu
             raise CannotInstall("scipy: pip install: exit status 1\n  no matching distribution")
         return Interpreter(sys.executable, os.environ.get("PYTHONPATH", ""))
 
-    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    monkeypatch.setattr("conformance.running.environments.prepare", prepare)
     result = invoke("scipy", "numpy", "--isolated", "--docs", tmp_path)
     assert result.exit_code == 2
     assert "scipy: pip install: exit status 1\n  no matching distribution\n" in result.stderr
@@ -202,7 +202,7 @@ def test_the_next_environment_is_made_while_one_is_judged(tmp_path, monkeypatch)
         done.append((name, begun[1].wait(30)))
         raise CannotShow("enough")
 
-    monkeypatch.setattr("conformance.environments.prepare", prepare)
+    monkeypatch.setattr("conformance.running.environments.prepare", prepare)
     monkeypatch.setattr("conformance.cli.matrix.judge", judged)
     assert invoke("numpy", "scipy", "--isolated", "--docs", tmp_path).exit_code == 2
     assert done == [("numpy", True), ("scipy", True)]

@@ -6,8 +6,8 @@ import sys
 import matplotlib.figure
 import pytest
 
-from conformance import gap
 from conformance.errors import ConformanceError
+from conformance.gap import measurement as gap
 from conformance.implementations import load
 from conformance.reports import plots
 from oracle import bfloat16, binary16

@@ -19,8 +19,8 @@ from conformance.implementations.loading import loaded
 from conformance.implementations.process import program
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
-from conformance.record import Level, Verdict
-from conformance.trying import FIRST
+from conformance.records.record import Level, Verdict
+from conformance.running.trying import FIRST
 from oracle import binary32, binary64
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "misbehaving.py"

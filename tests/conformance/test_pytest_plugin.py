@@ -12,7 +12,7 @@ from conformance.errors import BadRequest, CannotLoad
 from conformance.implementations import load, numpy_implementation
 from conformance.implementations.plugged import GROUP
 from conformance.reports import words
-from conformance.runner import judge
+from conformance.running.runner import judge
 from conformance.testing import assert_conforms
 
 pytest_plugins = ["pytester"]
@@ -143,7 +143,7 @@ def test_the_test_of_the_page_fails_where_the_loss_is_wrong(pytester):
     result.assert_outcomes(failed=1)
     assert "AssertionError: 1 run: 1 violates." in result.stdout.str()
     assert "KERNEL-1 MUST value of the kernel: loss in bfloat16 violates it at 16,164 of 65,534 numbers" in result.stdout.str()
-    assert "conformance/testing.py" not in result.stdout.str()
+    assert "conformance/testing/" not in result.stdout.str()
 
 
 def test_who_gives_no_answer_is_asked_once(project):

@@ -8,9 +8,21 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conformance.environment import environment, suite
 from conformance.implementations import numpy_implementation
-from conformance.record import SCHEMA_VERSION, BadRecord, Finding, Level, Record, Run, Verdict, Worst, plain, read, schema
+from conformance.records.environment import environment, suite
+from conformance.records.record import (
+    SCHEMA_VERSION,
+    BadRecord,
+    Finding,
+    Level,
+    Record,
+    Run,
+    Verdict,
+    Worst,
+    plain,
+    read,
+    schema,
+)
 
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
 

@@ -13,7 +13,7 @@ from recorded import HOSTILE, changed, finding, hostile, record, run, with_run, 
 from conformance.clauses import CLAUSES
 from conformance.cli import main
 from conformance.gate import compare
-from conformance.record import Finding, Level, Verdict, read
+from conformance.records.record import Finding, Level, Verdict, read
 from conformance.reports import gate_junit, gate_markdown, github, junit, markdown, words
 from conformance.reports.forms import FORMS
 

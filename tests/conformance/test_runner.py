@@ -11,9 +11,9 @@ from conformance.clauses import CLAUSES, Clause, Outcome, find
 from conformance.errors import BadRequest, CannotLoad, Misbehaviour, UnknownImplementation
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.implementations.numpy import STABLE
-from conformance.profiles import PROFILES, get_profile
-from conformance.record import Finding, Level, Run, Verdict, plain
-from conformance.trying import FIRST, concluded
+from conformance.records.record import Finding, Level, Run, Verdict, plain
+from conformance.running.profiles import PROFILES, get_profile
+from conformance.running.trying import FIRST, concluded
 from oracle import FORMATS, bfloat16, binary32
 
 CHEAP = [find(i) for i in (FIRST, "CALL-3", "DEF-1", "OPTION-1")]

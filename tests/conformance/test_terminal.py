@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from conformance.clauses import find
-from conformance.environment import environment, suite
 from conformance.implementations import load
-from conformance.record import Finding, Level, Record, Run, Verdict, Worst
+from conformance.records.environment import environment, suite
+from conformance.records.record import Finding, Level, Record, Run, Verdict, Worst
 from conformance.reports import words
 from conformance.reports.terminal import render
 from conformance.reports.words import LOGPS, SHOWN_PAIRS, figure, inputs, snippet

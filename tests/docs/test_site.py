@@ -17,7 +17,7 @@ from pages import DOCS
 
 import oracle
 from conformance.clauses import CLAUSES, find
-from conformance.record import Finding, Level, Record, Run, Verdict
+from conformance.records.record import Finding, Level, Record, Run, Verdict
 from oracle import FORMATS, bounds
 
 PAGES = clause_pages.pages(DOCS / "matrix")

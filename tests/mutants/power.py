@@ -11,10 +11,10 @@ from rich.console import Console
 
 from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.trial import Trial as Held
-from conformance.profiles import get_profile
-from conformance.record import Level, Verdict
-from conformance.runner import run
-from conformance.trying import check
+from conformance.records.record import Level, Verdict
+from conformance.running.profiles import get_profile
+from conformance.running.runner import run
+from conformance.running.trying import check
 from oracle import Format, get_format
 
 from .registry import FAMILIES, HONEST, MUTANTS, honest, mutant

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.environment import suite_version
 from conformance.errors import Misbehaviour
 from conformance.implementations.numpy import DTYPES
 from conformance.implementations.protocol import Answer, Claims, claims
 from conformance.implementations.results import check_dtype, check_shape
 from conformance.inputs.batch import NAMES, Batch
+from conformance.records.environment import suite_version
 from oracle import Format, get_format
 from oracle.formats import Floats
 

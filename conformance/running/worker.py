@@ -17,9 +17,9 @@ from conformance.clauses.trial import Trial
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
-from conformance.profiles import get_profile
-from conformance.record import Finding, Verdict, plain
-from conformance.trying import FIRST, check, opened, skipped, unanswered
+from conformance.records.record import Finding, Verdict, plain
+from conformance.running.profiles import get_profile
+from conformance.running.trying import FIRST, check, opened, skipped, unanswered
 from oracle import get_format
 
 

@@ -16,10 +16,10 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.gate import Acceptance, BadAcceptance, read_acceptances
 from conformance.implementations import load
-from conformance.profiles import get_profile
-from conformance.record import Finding, Level, Run, Verdict
+from conformance.records.record import Finding, Level, Run, Verdict
 from conformance.reports import words
-from conformance.trying import FIRST, check, opened, unanswered
+from conformance.running.profiles import get_profile
+from conformance.running.trying import FIRST, check, opened, unanswered
 from oracle import Format, UnknownFormat, get_format
 
 Accepted = Mapping[tuple[str, str, str], Acceptance]

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from conformance import isolation
 from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.trial import Trial
-from conformance.environment import environment, suite
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
-from conformance.profiles import Profile, get_profile
-from conformance.record import Finding, Record, Run, Verdict
-from conformance.trying import FIRST, check, concluded, opened, skipped, unanswered
+from conformance.records.environment import environment, suite
+from conformance.records.record import Finding, Record, Run, Verdict
+from conformance.running import isolation
+from conformance.running.profiles import Profile, get_profile
+from conformance.running.trying import FIRST, check, concluded, opened, skipped, unanswered
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0

@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from conformance.clauses import Clause
 from conformance.errors import CannotLoad, UnknownImplementation
-from conformance.profiles import Profile
-from conformance.record import Finding, Run, Verdict, finding_from, run_from
-from conformance.trying import FIRST, concluded, failed, skipped
+from conformance.records.record import Finding, Run, Verdict, finding_from, run_from
+from conformance.running.profiles import Profile
+from conformance.running.trying import FIRST, concluded, failed, skipped
 from oracle import Format
 
 MOST_FAILURES = 3
@@ -53,7 +53,7 @@ class Job:
     def command(self) -> list[str]:
         """The worker's command line; another environment's does not see the current folder."""
         python = [sys.executable] if self.interpreter is None else [self.interpreter.python, "-P"]
-        return [*python, "-m", "conformance.worker"]
+        return [*python, "-m", "conformance.running.worker"]
 
     @property
     def environ(self) -> dict[str, str] | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from conformance.clauses import CLAUSES, Clause, find
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
-from conformance.record import Record
+from conformance.records.record import Record
 from conformance.reports import words
-from conformance.runner import judge
+from conformance.running.runner import judge
 from oracle import Format
 
 SHOWN = 5

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from conformance.digests import digests, edited
 from conformance.errors import ConformanceError
 from conformance.files import write_whole
+from conformance.records.digests import digests, edited
 
 SCHEMA_VERSION = 2
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
-from conformance.gap_models import QUESTIONS, Prediction, Question, far, near, number, predict
+from conformance.gap.models import QUESTIONS, Prediction, Question, far, near, number, predict
 from conformance.implementations.protocol import Answer, Implementation
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, Real, enclosure

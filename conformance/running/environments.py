@@ -19,11 +19,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from conformance.environment import NAME
 from conformance.errors import CannotInstall
 from conformance.implementations.loading import requirements
 from conformance.implementations.requirements import Requirements
-from conformance.isolation import Interpreter
+from conformance.records.environment import NAME
+from conformance.running.isolation import Interpreter
 
 CACHE = "DPO_CONFORMANCE_CACHE"
 """The environment variable that names the folder of the environments; else $XDG_CACHE_HOME or ~/.cache."""
@@ -143,7 +143,8 @@ def _suite_needs() -> tuple[str, ...]:
 
 def _lent() -> Path:
     """A folder that holds this suite and nothing else of this environment: links to its packages and its metadata."""
-    packages = [Path(__file__).resolve().parent, Path(__file__).resolve().parent.parent / "oracle"]
+    suite = Path(__file__).resolve().parent.parent
+    packages = [suite, suite.parent / "oracle"]
     distribution = metadata.distribution(NAME)
     records = [Path(str(distribution.locate_file(file))) for file in distribution.files or () if file.name == "METADATA"]
     places = [*packages, *(record.resolve().parent for record in records)]

@@ -10,8 +10,8 @@ from conformance.clauses import Clause, Outcome
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations import Implementation
-from conformance.profiles import Profile
-from conformance.record import Finding, Level, Run, Verdict
+from conformance.records.record import Finding, Level, Run, Verdict
+from conformance.running.profiles import Profile
 from oracle import Format
 from oracle.doubledouble import UnfaithfulArithmetic
 
