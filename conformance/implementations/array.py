@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 
 
 class NotAnArray(ConformanceError, TypeError):
-    """What a function returned offers neither DLPack nor NumPy's array protocol, and no `to_numpy` was given."""
+    """What a function returned becomes no NumPy array through DLPack or `__array__`, and no `to_numpy` was given."""
 
 
 class CannotConvert(ConformanceError):
@@ -36,14 +36,21 @@ class ArrayImplementation(NumpyImplementation):
 
 
 def as_numpy(array: Any) -> NDArray[Any]:
-    """The same numbers as a NumPy array, through DLPack or else through `__array__`. Raises NotAnArray."""
+    """The same numbers as a NumPy array: through DLPack, and through `__array__` where there is none or it refuses, as it
+    does for what NumPy's DLPack does not know (bfloat16) or for what is tracked. Raises NotAnArray, with what each said.
+    """
     if isinstance(array, np.ndarray | np.generic):
         return np.asarray(array)
-    if hasattr(array, "__dlpack__"):
-        return np.from_dlpack(array)
-    if hasattr(array, "__array__"):
-        return np.asarray(array)
-    raise NotAnArray(f"a {type(array).__name__} offers neither DLPack nor __array__: give to_numpy")
+    ways = (("__dlpack__", np.from_dlpack), ("__array__", np.asarray))
+    refused: list[str] = []
+    for protocol, convert in ways:
+        if hasattr(array, protocol):
+            try:
+                return convert(array)
+            except Exception as error:
+                refused.append(f"{protocol} raised {type(error).__name__}: {error}")
+    offered = "; ".join(refused) or "it offers neither DLPack nor __array__"
+    raise NotAnArray(f"no NumPy array of a {type(array).__name__}: {offered}; give to_numpy")
 
 
 @decorator
@@ -60,18 +67,21 @@ def array_implementation(
     options: Collection[str] = OPTIONS,
     subnormals: str | None = None,
     metrics: Function | None = None,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> ArrayImplementation:
     """A plain function of any framework's arrays becomes an implementation, as a call or as a decorator.
 
     from_numpy makes the framework's array of a NumPy array of shape (n,) in the judged dtype (bfloat16 as
     ml_dtypes.bfloat16); to_numpy is its inverse, by default through DLPack or `__array__`.
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
-    takes four such arrays and two floats and returns losses of shape (n,), or one number with reduction="mean".
+    takes four such arrays and two Python floats and returns losses of shape (n,), or one number with reduction="mean".
     gradient(same arguments) returns the four partial derivatives of the summed losses (of the mean with
     reduction="mean"), each an array of shape (n,) or None, by whatever the framework has; without it, gradients are
     not claimed. metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
 
-    dtypes, options, subnormals: as of numpy_implementation. What the function writes into its arrays counts as written
+    dtypes, options, subnormals, notes: as of numpy_implementation. library: the installed distribution of the framework,
+    whose version the record states. What the function writes into its arrays counts as written
     into its inputs. An exception of a conversion is one of the implementation, and says so. Raises BadClaim.
     """
     for keyword, given in (("from_numpy", from_numpy), ("to_numpy", to_numpy)):
@@ -84,6 +94,7 @@ def array_implementation(
         subnormals=subnormals,
         gradient=gradient is not None,
         metrics=metrics is not None,
+        notes=notes,
     )
     there, back = _converting("from_numpy", from_numpy), _converting("to_numpy", to_numpy)
 
@@ -91,7 +102,7 @@ def array_implementation(
     partials = gradient and _on_numpy(gradient, there, back, lambda parts: _each(back, parts))
     counted = metrics and _on_numpy(metrics, there, back, lambda numbers: numbers)
     label = name or str(getattr(function, "__name__", "function"))
-    implementation = ArrayImplementation(judged, label, claimed, partials, counted)
+    implementation = ArrayImplementation(judged, label, claimed, partials, counted, library)
     implementation.__wrapped__ = function  # type: ignore[attr-defined]
     return implementation
 

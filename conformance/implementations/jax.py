@@ -68,7 +68,7 @@ class JaxImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and the derivatives of their sum; JAX arrays have no strides and cannot be written."""
-        return self._answer(batch, fmt, gradient=gradient)
+        return self._answer(batch, fmt, gradient=gradient and self.claims.gradient)
 
     def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
         """The function's losses, and the derivatives of their weighted sum."""
@@ -170,6 +170,7 @@ def jax_implementation(
     options: Collection[str] = OPTIONS,
     subnormals: str | None = None,
     jit: bool = False,
+    gradient: bool = True,
     metrics: MetricFunction | None = None,
     library: str = "jax",
     notes: Mapping[str, str] | None = None,
@@ -179,7 +180,8 @@ def jax_implementation(
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
     takes four arrays of shape (n,) in the judged dtype, and beta and label_smoothing as Python floats, and returns
     losses of shape (n,), or one number with reduction="mean". Derivatives come from jax.grad; a reference behind
-    lax.stop_gradient is taken as detached. 64-bit types are enabled for binary64 alone, around each call.
+    lax.stop_gradient is taken as detached; with gradient=False none are claimed, asked for or judged. 64-bit types are
+    enabled for binary64 alone, around each call.
     metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
@@ -193,7 +195,7 @@ def jax_implementation(
         reduction=reduction,
         options=options,
         subnormals=subnormals,
-        gradient=True,
+        gradient=gradient,
         metrics=metrics is not None,
         notes=notes,
     )

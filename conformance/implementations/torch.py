@@ -98,7 +98,7 @@ class TorchImplementation:
 
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The function's losses, and autograd's derivatives of their sum in each of the four logps."""
-        return self._answer(batch, fmt, gradient=gradient, strided=strided)
+        return self._answer(batch, fmt, gradient=gradient and self.claims.gradient, strided=strided)
 
     def weighed(self, batch: Batch, fmt: Format, weights: Floats, *, policy_alone: bool = False) -> Answer:
         """The function's losses, and autograd's derivatives of their weighted sum."""
@@ -222,6 +222,7 @@ def torch_implementation(
     subnormals: str | None = None,
     device: str = "cpu",
     compile: bool = False,  # noqa: A002
+    gradient: bool = True,
     metrics: MetricFunction | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
@@ -230,7 +231,8 @@ def torch_implementation(
 
     function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta, label_smoothing)
     takes four tensors of shape (n,) in the judged dtype on `device` and returns losses of shape (n,), or one number
-    with reduction="mean". Derivatives come from autograd; a reference that it detaches is taken as detached.
+    with reduction="mean". Derivatives come from autograd; a reference that it detaches is taken as detached. With
+    gradient=False none are claimed, asked for or judged.
     metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
@@ -244,7 +246,7 @@ def torch_implementation(
         reduction=reduction,
         options=options,
         subnormals=subnormals,
-        gradient=True,
+        gradient=gradient,
         metrics=metrics is not None,
         notes=notes,
     )

@@ -47,7 +47,7 @@ def evaluate(
     with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
         if weights is None and not policy_alone:
             return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
-        if not isinstance(judged, Weighing):
+        if not (isinstance(judged, Weighing) and judged.claims.gradient):
             raise BadRequest(f"{judged.name}: no framework takes its derivatives, so that it takes no weights")
         n = 1 if judged.claims.reduction == "mean" else len(batch)
         upstream = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)

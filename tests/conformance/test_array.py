@@ -10,6 +10,7 @@ import torch
 from conformance.clauses import find
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations import array_implementation, load
+from conformance.implementations.array import NotAnArray, as_numpy
 from conformance.inputs.batch import NAMES
 from conformance.inputs.pairs import golden
 from conformance.records.record import Level, Verdict
@@ -97,15 +98,13 @@ def test_nan_and_signed_zeros_are_no_writing(wrapped):
     [
         ("from_numpy", "raised", "CannotConvert: from_numpy raised TypeError"),
         ("to_numpy", "raised", "CannotConvert: to_numpy raised AttributeError"),
-        ("default", "raised", "NotAnArray: a Sheet offers neither DLPack nor __array__: give to_numpy"),
+        ("default", "raised", "NotAnArray: no NumPy array of a Sheet: it offers neither DLPack nor __array__; give to_numpy"),
         ("losses", "raised", "CannotConvert: to_numpy raised AttributeError: 'float' object has no attribute 'memory'"),
         ("gradient", "wrong type", "gradient: four arrays were promised"),
         ("integers", "wrong dtype", "losses: dtype int64"),
     ],
 )
 def test_what_goes_wrong_says_where(wrapped, quill, change, kind, said):
-    from conformance.implementations.array import as_numpy  # noqa: PLC0415
-
     implementation = {
         "from_numpy": lambda: wrapped(from_numpy=lambda x: quill.sheet(x.astype("i4"))),
         "to_numpy": lambda: wrapped(to_numpy=lambda x: x.numbers),
@@ -151,6 +150,40 @@ def test_array_protocol_alone_suffices():
 
     function = array_implementation(lambda pc, pr, rc, rr, beta, eps: Wrapped(pc.numbers - rc.numbers), from_numpy=Wrapped)
     assert function.evaluate(golden(), bfloat16, gradient=False).losses.tolist() == [1, -1, 0]
+
+
+class Refuses:
+    """As an array whose dtype NumPy's DLPack does not know, or which is tracked: `__dlpack__` is there, and raises."""
+
+    def __init__(self, numbers, message=""):
+        self.numbers, self.message = numbers, message
+
+    def __dlpack__(self, **keywords):
+        raise BufferError("bfloat16 is not supported by DLPack")
+
+    def __dlpack_device__(self):
+        return 1, 0
+
+    def __array__(self, dtype=None, copy=None):
+        if self.message:
+            raise TypeError(self.message)
+        return self.numbers
+
+
+def test_where_dlpack_refuses_the_array_protocol_serves():
+    function = array_implementation(lambda pc, pr, rc, rr, beta, eps: Refuses(pc.numbers - rc.numbers), from_numpy=Refuses)
+    assert function.evaluate(golden(), bfloat16, gradient=False).losses.tolist() == [1, -1, 0]
+
+
+def test_where_both_refuse_both_are_told():
+    with pytest.raises(NotAnArray, match=r"__dlpack__ raised BufferError.*__array__ raised TypeError: call detach.*to_numpy"):
+        as_numpy(Refuses(None, "call detach"))
+
+
+def test_the_record_names_the_frameworks_version_and_the_notes_of_its_wrapper(wrapped):
+    implementation = wrapped(library="torch", notes={"KERNEL-1": "its own log"})
+    assert implementation.environment["library"].startswith("torch 2")
+    assert implementation.claims.notes == {"KERNEL-1": "its own log"}
 
 
 @pytest.mark.parametrize("keyword", ["from_numpy", "to_numpy"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conformance import evaluate
+from conformance.clauses import find
 from conformance.errors import BadRequest, CannotLoad, Misbehaviour, UnknownImplementation
 from conformance.implementations import numpy_implementation
 from conformance.inputs.pairs import golden
@@ -78,3 +79,22 @@ def test_weights_are_for_implementations_whose_derivatives_a_framework_takes():
     assert np.array_equal(np.array(alone[:2]), np.array(plain.gradient[:2]))
     with pytest.raises(BadRequest, match="numpy: no framework takes its derivatives"):
         evaluate("numpy", "float32", *PAIRS, policy_alone=True)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_derivatives_that_are_declined_are_not_claimed_and_not_asked_for(framework, judged):
+    pytest.importorskip(framework)
+    from conformance import implementations  # noqa: PLC0415
+
+    def loss(pc, pr, rc, rr, beta, eps):
+        return abs(pc - rc) + (pr - rr)
+
+    wrap = getattr(implementations, f"{framework}_implementation")
+    declined, claimed = (wrap(loss, options=("beta",), gradient=gradient) for gradient in (False, True))
+    assert evaluate(declined, "float32", *PAIRS).gradient is None
+    assert evaluate(claimed, "float32", *PAIRS).gradient is not None
+    with pytest.raises(BadRequest, match="takes no weights"):
+        evaluate(declined, "float32", *PAIRS, weights=[1, 2, 3])
+    clauses = [find(name) for name in ("CALL-1", "GRAD-1", "GRAD-6")]
+    verdicts = [[str(f.verdict) for f in judged(i, "binary32", clauses=clauses).findings] for i in (declined, claimed)]
+    assert verdicts == [["violates", "not claimed", "not claimed"], ["violates"] * 3]
