@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from mpmath import libmp
@@ -38,9 +37,20 @@ def agreed_digits(low: Dyadic, high: Dyadic, n: int, bits: int) -> str | None:
     return _format(negative, digits, exponent + power)
 
 
+def digits_beside(value: Fraction, lean: int, room: Fraction, n: int) -> str | None:
+    """The n digits that every number strictly between value and value + lean * room rounds to; None where they do not agree.
+
+    value is not zero, lean is 1 or -1, and room is smaller than |value|.
+    """
+    away = lean if value > 0 else -lean
+    first, last = _round(abs(value), n, away), _round(abs(value + lean * room), n, -away)
+    return _format(value < 0, *first) if first == last else None
+
+
 def _round(value: Fraction, n: int, lean: int) -> tuple[str, int]:
     """n digits d.ddd and the decimal exponent of a positive number; lean says on which side of it the truth lies."""
-    exponent = math.floor((value.numerator.bit_length() - value.denominator.bit_length()) * 0.30103) - 2
+    power = value.numerator.bit_length() - value.denominator.bit_length() - 1  # 2**power < value < 2**(power + 2)
+    exponent = power * 30102999566 // 10**11 - (power < 0)  # below power * log10(2), by at most 2 + |power| / 10**11
     while value >= Fraction(10) ** (exponent + 1):
         exponent += 1
     scaled = value * Fraction(10) ** (n - 1 - exponent)
@@ -88,7 +98,7 @@ def _format(negative: bool, digits: str, exponent: int) -> str:
     sign = "-" if negative else ""
     if exponent < -5 or exponent >= max(21, len(digits)):
         fraction = f".{digits[1:]}" if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{fraction}e{exponent:+d}"
+        return f"{sign}{digits[0]}{fraction}e{'-' if exponent < 0 else '+'}{_text(abs(exponent))}"
     if exponent < 0:
         return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
     padded = digits.ljust(exponent + 1, "0")

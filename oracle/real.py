@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from oracle.atoms import Kind, enclose, exponent_bounds
-from oracle.decimal import agreed_digits, exact_digits
+from oracle.decimal import agreed_digits, digits_beside, exact_digits
 from oracle.dyadic import Dyadic, truncate
 from oracle.errors import BadArgument, MixedKinds
 from oracle.formats import Format, get_format
@@ -173,10 +173,18 @@ class Real:
         while True:
             low, high = self._enclose_on_grid(bits)
             if low.sign == high.sign != 0:
-                text = agreed_digits(low, high, n, bits)
+                text = self._digits_beside(n, bits) or agreed_digits(low, high, n, bits)
                 if text is not None:
                     return text
             bits *= 2
+
+    def _digits_beside(self, n: int, bits: int) -> str | None:
+        """The digits where the constant is all that the grid shows, which may lie at a decimal midpoint; else None."""
+        evaluated, negligible, anchor = self._by_size(bits)
+        if evaluated:
+            return None
+        room = len(negligible) * Fraction(2) ** (anchor - bits)
+        return digits_beside(self.constant, _side(negligible), room, n)
 
     @property
     def sign(self) -> int:
@@ -204,27 +212,39 @@ class Real:
         An atom that is proved smaller than the grid's unit is not evaluated: it is known to lie between 0 and one
         unit, and that strictness is the sticky bit which decides a midpoint at once.
         """
-        constant_top = _top(self.constant)
-        floors = [_top(c) + exponent_bounds(t)[0] - 1 for _, t, c in self.terms]
-        anchor = max([*floors, constant_top] if self.constant else floors)
-        evaluated: list[tuple[Fraction, Dyadic, Dyadic]] = []
-        negligible: list[Fraction] = []
-        for kind, argument, coefficient in self.terms:
-            if _top(coefficient) + 1 + exponent_bounds(argument)[1] < anchor - bits - 8:
-                negligible.append(coefficient)
-            else:
-                evaluated.append((coefficient, *enclose(kind, argument, bits + 8)))
-        tops = [_top(c) + high.top for c, _, high in evaluated] + ([constant_top] if self.constant else [])
+        evaluated, negligible, _ = self._by_size(bits)
+        enclosed = [(c, *enclose(kind, argument, bits + 8)) for kind, argument, c in evaluated]
+        tops = [_top(c) + high.top for c, _, high in enclosed] + ([_top(self.constant)] if self.constant else [])
         unit = max(tops) - bits
         low = _scaled_floor(self.constant, Dyadic(1, 0), unit)
         high = -_scaled_floor(-self.constant, Dyadic(1, 0), unit)
-        for coefficient, below, above in evaluated:
+        for coefficient, below, above in enclosed:
             near, far = (below, above) if coefficient > 0 else (above, below)
             low += _scaled_floor(coefficient, near, unit)
             high += -_scaled_floor(-coefficient, far, unit)
-        low -= sum(c < 0 for c in negligible)
-        high += sum(c > 0 for c in negligible)
+        side = 0 if evaluated else _side(negligible)  # beside evaluated atoms, whose own grid soon shows them, not needed
+        low -= sum(c < 0 for *_, c in negligible) * (side <= 0)
+        high += sum(c > 0 for *_, c in negligible) * (side >= 0)
         return Dyadic(low, unit), Dyadic(high, unit)
+
+    def _by_size(self, bits: int) -> tuple[list[Term], list[Term], int]:
+        """(evaluated, negligible, anchor): the terms that such a grid shows, those proved smaller than its unit, and a
+        lower bound of log2 of the largest addend's size. Without a constant at least one term is shown.
+        """
+        floors = [_top(c) + exponent_bounds(t)[0] - 1 for _, t, c in self.terms]
+        anchor = max([*floors, _top(self.constant)] if self.constant else floors)
+        evaluated: list[Term] = []
+        negligible: list[Term] = []
+        for term in self.terms:
+            small = _top(term[2]) + 1 + exponent_bounds(term[1])[1] < anchor - bits - 8
+            (negligible if small else evaluated).append(term)
+        return evaluated, negligible, anchor
+
+
+def _side(terms: list[Term]) -> int:
+    """The sign of a sum of terms that nothing else is added to, at no cost where all have one; 0 for no terms."""
+    signs = {1 if c > 0 else -1 for *_, c in terms}
+    return signs.pop() if len(signs) == 1 else Real(terms=tuple(terms)).sign if terms else 0
 
 
 def _top(value: Fraction) -> int:

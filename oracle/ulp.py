@@ -44,17 +44,20 @@ def _special_error(got: float, exact: Real) -> float:
 
 
 def quantum_exponent(exact: Real, fmt: Format) -> int:
-    """log2 of the ulp at the exact value, decided by enclosing it until both ends share a binade."""
+    """log2 of the ulp at the exact value, decided by enclosing it until both ends share a binade.
+
+    It ends: docs/termination.md, "The quantum".
+    """
     if exact.exact == 0:
         return fmt.emin - fmt.precision + 1
     bits = 16
     while True:
         interval = exact.enclose(bits)
-        ends = [fmt.quantum_exponent(end) for end in (interval.low, interval.high)]
-        if ends[0] == ends[1]:
-            return ends[0]
-        if interval.high.compare(Dyadic(1, interval.high.top)) == 0:  # open at a power of two: the lower binade
-            return min(ends)
+        near, far = (interval.low, interval.high) if interval.low.sign > 0 else (-interval.high, -interval.low)
+        least, most = fmt.quantum_exponent(near), fmt.quantum_exponent(far)
+        # |x| < far where they differ: a power of two there is left to the binade below
+        if least == most or (far.compare(Dyadic(1, far.top)) == 0 and fmt.quantum_exponent(Dyadic(1, far.top - 1)) == least):
+            return least
         bits *= 2
 
 
