@@ -45,3 +45,7 @@ class Misbehaviour(ConformanceError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class Unfinished(BaseException):  # no check may take it for what it judges, nor hypothesis for a counterexample
+    """A clause was not finished within the time limit, though each call of the implementation was answered."""

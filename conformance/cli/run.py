@@ -29,7 +29,11 @@ INSTALLERS = ("uv", "pip")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a clause may take."
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=TIME_LIMIT,
+    show_default=True,
+    help="Seconds for a call, and for a clause.",
 )
 @click.option("--isolated", is_flag=True, help="Judge each in an environment of its own, made from what it says it needs.")
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import queue
 import signal
@@ -21,10 +22,11 @@ from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.records.record import Finding, Run, Verdict, finding_from, run_from
 from conformance.running.profiles import Profile
 from conformance.running.trying import FIRST, concluded, failed, skipped
+from conformance.running.watch import MOST_FAILURES, Page, unfinished
 from oracle import Format
 
-MOST_FAILURES = 3
-"""So often a process is started again after the implementation has ended it or let it hang."""
+PATIENCE = 10.0
+"""Seconds beyond the limit that the judge has to put down what it computes."""
 GRACE = 1.0
 """Seconds that a process has to end by itself once it has answered, so that what is registered for its exit runs."""
 Progress = Callable[[str, str, int, int], None]
@@ -80,6 +82,10 @@ class Died(Exception):
     """The process ended or hung before it had answered; the text says which, in words for a finding."""
 
 
+class Stopped(Exception):
+    """The judge itself was not done in time and its process was ended; the text says so, in words for a finding."""
+
+
 def judged(job: Job, time_limit: float, progress: Progress | None) -> list[Run]:
     """A run for each format. Raises CannotLoad and UnknownImplementation, as `load` does."""
     state = _State(job)
@@ -91,6 +97,8 @@ def judged(job: Job, time_limit: float, progress: Progress | None) -> list[Run]:
                 raise Died("stopped answering before the last clause")
         except Died as death:
             state.died(str(death))
+        except Stopped as reason:
+            state.stopped(str(reason))
     return state.runs()
 
 
@@ -147,7 +155,19 @@ class _State:
         if clause.id == FIRST:
             self._skip(f"it violates {FIRST}: {how}")
         elif self._failures >= MOST_FAILURES:
-            self._give_up(f"{MOST_FAILURES} clauses ended the process or hung")
+            self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
+
+    def stopped(self, why: str) -> None:
+        """The clause at hand is not run; after too many processes, the rest is not tried."""
+        if not self._blank:
+            raise CannotLoad(f"{self._job.source}: {why}, before it was imported")
+        if self._opened().verdict is not Verdict.CONFORMS:
+            self._next_format()
+            return
+        self._add(skipped(self._clause, why))
+        self._failures += 1
+        if self._failures >= MOST_FAILURES:
+            self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
 
     def runs(self) -> list[Run]:
         """The runs, in the order of the formats."""
@@ -202,8 +222,10 @@ class _State:
 
 
 def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any]]:
-    """The messages of one process that begins at that step. Raises Died."""
-    with tempfile.TemporaryFile() as noise:
+    """The messages of one process that begins at that step. Raises Died and Stopped."""
+    with tempfile.TemporaryFile() as noise, tempfile.TemporaryFile() as shared:
+        shared.truncate(mmap.PAGESIZE)
+        page = Page(shared.fileno())
         process = subprocess.Popen(
             job.command,
             env=job.environ,
@@ -211,15 +233,18 @@ def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any
             stdout=subprocess.PIPE,
             stderr=noise,
             start_new_session=True,
+            pass_fds=[shared.fileno()],
         )
         try:
-            told = json.dumps({**job.plain(start), "time_limit": time_limit})
-            yield from _conversation(process, told, time_limit, noise)
+            told = json.dumps({**job.plain(start), "time_limit": time_limit, "page": shared.fileno()})
+            yield from _conversation(process, told, time_limit, page, noise)
         finally:
             _end(process)
 
 
-def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float, noise: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _conversation(
+    process: subprocess.Popen[bytes], job: str, time_limit: float, page: Page, noise: IO[bytes]
+) -> Iterator[dict[str, Any]]:
     assert process.stdin is not None
     lines: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
@@ -227,7 +252,7 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(job.encode())
     while True:
-        line = _next(process, lines, time_limit)
+        line = _next(process, lines, time_limit, page)
         if not line.endswith(b"\n"):
             raise Died(_ending(process, time_limit, noise))
         message: dict[str, Any] = json.loads(line)
@@ -238,18 +263,24 @@ def _conversation(process: subprocess.Popen[bytes], job: str, time_limit: float,
         yield message
 
 
-def _next(process: subprocess.Popen[bytes], lines: queue.Queue[bytes], time_limit: float) -> bytes:
-    """The next line; empty where the process has ended, also where one that it forked holds its output open."""
+def _next(process: subprocess.Popen[bytes], lines: queue.Queue[bytes], time_limit: float, page: Page) -> bytes:
+    """The next line; empty where the process has ended, also where one that it forked holds its output open.
+
+    A call that is not answered is waited for until its own time is over, whatever the clause has left.
+    """
     deadline = time.monotonic() + time_limit
     while True:
         ended = process.poll() is not None
         try:
-            return lines.get(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+            return lines.get(timeout=max(0.01, min(1.0, deadline - time.monotonic())))
         except queue.Empty:
             if ended:
                 return b""
-            if time.monotonic() >= deadline:
+            waited = page.waited
+            if waited >= time_limit:
                 raise Died(f"hung: no answer within {time_limit:g} s") from None
+            if not waited and time.monotonic() >= deadline + PATIENCE:
+                raise Stopped(unfinished(time_limit, ", while the judge computed")) from None
 
 
 def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:

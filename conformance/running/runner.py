@@ -17,11 +17,12 @@ from conformance.records.record import Finding, Record, Run, Verdict
 from conformance.running import isolation
 from conformance.running.profiles import Profile, get_profile
 from conformance.running.trying import FIRST, check, concluded, opened, skipped, unanswered
+from conformance.running.watch import MOST_FAILURES, Watch, alarm, watched
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0
-"""Seconds that one clause may take in a process of its own, or one shard of a clause that sweeps a format; torch.compile's
-first call needs tens of them."""
+"""Seconds that one call of the implementation may take, and one clause, or one shard of a clause that sweeps a format;
+torch.compile's first call needs tens of them."""
 Progress = Callable[[str, str, int, int], None]
 """Called before each clause with the implementation, the format and clause, its number and how many there are."""
 
@@ -39,8 +40,10 @@ def judge(
 ) -> Record:
     """The record of judging each implementation (an object, or a name that `load` takes) in each format.
 
-    Without dtypes, in every format. A named implementation runs in a process of its own, where a clause that takes
-    longer than time_limit seconds, or ends the process, is a finding; isolate=False, or an object, runs it in this one.
+    Without dtypes, in every format. A named implementation runs in a process of its own, where a clause in which a call
+    takes longer than time_limit seconds, or that ends the process, is violated; isolate=False, or an object, runs it in
+    this one, where such a call is interrupted if it comes back to Python. A clause whose calls are all answered and that is
+    not finished within time_limit seconds is not run.
     interpreters: by name, the Python that judges it where it needs another environment (`environments.prepare`).
 
     Raises BadRequest for a profile, format or seed that does not exist, and what `load` raises. What an implementation
@@ -66,7 +69,8 @@ def judge(
             with here as implementation:
                 for number, fmt in enumerate(formats):
                     within = _shifted(report, number * len(clauses), share)
-                    runs.append(run(implementation, fmt, chosen, seed, clauses, source=source, progress=within))
+                    asked = (implementation, fmt, chosen, seed, clauses)
+                    runs.append(run(*asked, source=source, progress=within, time_limit=time_limit))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Record(suite(), environment(), seed, tuple(runs), created)
 
@@ -80,25 +84,31 @@ def run(
     *,
     source: str = "",
     progress: Progress | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> Run:
     """One implementation in one format, in this process: a finding for every clause."""
     started = time.perf_counter()
     blank = opened(implementation, fmt, profile, source)
     if blank.verdict is not Verdict.CONFORMS:
         return blank
-    findings = _tried(Trial(implementation, fmt, profile, seed), clauses, progress)
+    watch = Watch(time_limit, alarm)
+    trial = Trial(watched(implementation, watch), fmt, profile, seed, lambda *_: watch.restart())
+    findings = _tried(trial, watch, clauses, progress)
     return concluded(blank, list(findings), time.perf_counter() - started)
 
 
-def _tried(trial: Trial, clauses: Sequence[Clause], progress: Progress | None) -> Iterator[Finding]:
-    """Each clause's finding, in order; none is tried after a violation of the first."""
+def _tried(trial: Trial, watch: Watch, clauses: Sequence[Clause], progress: Progress | None) -> Iterator[Finding]:
+    """Each clause's finding, in order; none is tried after a violation of the first, or after too many calls that hung."""
     refused = ""
     for number, clause in enumerate(clauses):
         if progress is not None:
             progress(trial.implementation.name, f"{trial.fmt.name} {clause.id}", number, len(clauses))
+        watch.restart()
         finding = skipped(clause, refused) if refused else check(clause, trial)
         if unanswered(finding):
             refused = f"it violates {FIRST}: {finding.note}"
+        elif watch.hung >= MOST_FAILURES:
+            refused = f"{MOST_FAILURES} calls hung"
         yield finding
 
 

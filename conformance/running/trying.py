@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from conformance.clauses import Clause, Outcome
 from conformance.clauses.trial import Trial
-from conformance.errors import Misbehaviour
+from conformance.errors import Misbehaviour, Unfinished
 from conformance.implementations import Implementation
 from conformance.records.record import Finding, Level, Run, Verdict
 from conformance.running.profiles import Profile
@@ -41,13 +41,15 @@ def check(clause: Clause, trial: Trial) -> Finding:
     missing = _missing(clause, trial)
     if missing:
         return Finding(clause.id, clause.level, Verdict.NOT_CLAIMED, note=f"it does not claim {missing}")
-    unavailable = trial.implementation.unavailable()
-    if unavailable is not None:  # a program that has broken off too often
-        return skipped(clause, unavailable)
     try:
+        unavailable = trial.implementation.unavailable()
+        if unavailable is not None:  # a program that has broken off too often
+            return skipped(clause, unavailable)
         outcome: Outcome = clause.check(trial)
     except Misbehaviour as error:
         return failed(clause, _with_note(clause, trial, f"{error.kind}: {error}"))
+    except Unfinished as reason:
+        return skipped(clause, str(reason))
     except UnfaithfulArithmetic as error:
         return failed(clause, f"changed the arithmetic: after its call, {error}")
     verdict = Verdict.VIOLATES if outcome.violations else Verdict.CONFORMS

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import ExitStack
 from typing import Any, TextIO
 
 from conformance.clauses import find
@@ -20,50 +21,61 @@ from conformance.implementations.loading import loaded
 from conformance.records.record import Finding, Verdict, plain
 from conformance.running.profiles import get_profile
 from conformance.running.trying import FIRST, check, opened, skipped, unanswered
+from conformance.running.watch import Page, Watch, watched
 from oracle import get_format
 
 
 def main() -> None:
     """Judge the job's implementation from its first step on."""
     job = json.loads(sys.stdin.read())
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out, ExitStack() as stack:
         os.dup2(2, 1)
         sys.path[:] = job["path"] or sys.path  # none is given where this Python is another environment's
+        page = Page(job["page"])
         try:
-            with loaded(job["source"], time_limit=job["time_limit"]) as implementation:
-                _judge(implementation, job, out)
+            with page.waiting():
+                implementation = stack.enter_context(loaded(job["source"], time_limit=job["time_limit"]))
+            _judge(implementation, job, Watch(job["time_limit"], page.waiting), out)
         except ConformanceError as error:
             _say(out, error=type(error).__name__, text=str(error))
         _say(out, done=True)
 
 
-def _judge(implementation: Implementation, job: dict[str, Any], out: TextIO) -> None:
+def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO) -> None:
+    implementation = watched(given, watch)
+
+    def alive(*done: int) -> None:
+        watch.restart()
+        _say(out, alive=done)
+
     profile = get_profile(job["profile"])
     clauses = [find(identity) for identity in job["clauses"]]
     first, within = divmod(job["start"], len(clauses))
     for name in job["formats"][first:]:
         fmt = get_format(name)
+        watch.restart()
         blank = opened(implementation, fmt, profile, job["source"])
         _say(out, run=plain(blank))
         if blank.verdict is Verdict.CONFORMS:
-            trial = Trial(implementation, fmt, profile, job["seed"], lambda *done: _say(out, alive=done))
+            trial = Trial(implementation, fmt, profile, job["seed"], alive)
             refused = ""
             for clause in clauses[within:]:
+                watch.restart()
                 _say(out, checking=clause.id)
-                finding = skipped(clause, refused) if refused else _checked(clause, trial)
+                finding = skipped(clause, refused) if refused else _checked(clause, trial, given)
                 if unanswered(finding):
                     refused = f"it violates {FIRST}: {finding.note}"
                 _say(out, finding=plain(finding))
         within = 0
 
 
-def _checked(clause: Clause, trial: Trial) -> Finding:
+def _checked(clause: Clause, trial: Trial, given: Implementation) -> Finding:
     """What `check` finds; an exception that is the suite's own blames nobody: the clause is not run, and the note says why."""
     try:
         return check(clause, trial)
     except Exception as error:
         frames = traceback.walk_tb(error.__traceback__)
-        if any(frame.f_locals.get("self") is trial.implementation for frame, _ in frames):
+        if any(frame.f_locals.get("self") is given for frame, _ in frames):
             raise
         traceback.print_exc()
         return skipped(clause, f"a defect of the suite, not of the implementation: {type(error).__name__}: {error}")

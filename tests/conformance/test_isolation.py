@@ -154,7 +154,7 @@ def test_after_three_deaths_the_rest_is_not_run(name):
     conforms, violates, not_run = Verdict.CONFORMS, Verdict.VIOLATES, Verdict.NOT_RUN
     assert [f.verdict for f in first.findings] == [conforms, violates, violates, violates, not_run, not_run]
     assert {f.verdict for f in second.findings} == {not_run}
-    assert "3 clauses ended the process or hung" in second.findings[0].note
+    assert "3 clauses ended the process, hung or were not finished" in second.findings[0].note
     assert (first.verdict, second.verdict) == (violates, not_run)
     assert "3 clauses" in second.reason
 
@@ -315,7 +315,8 @@ def test_an_exception_of_the_suites_own_blames_nobody(capsys):
         raise ZeroDivisionError("a slip in a check")
 
     clause = replace(find("DEF-2"), check=broken)
-    finding = worker._checked(clause, Trial(load("numpy"), binary32, get_profile("quick"), 0))
+    given = load("numpy")
+    finding = worker._checked(clause, Trial(given, binary32, get_profile("quick"), 0), given)
     assert finding.verdict is Verdict.NOT_RUN
     assert finding.note == "a defect of the suite, not of the implementation: ZeroDivisionError: a slip in a check"
     assert "in broken" in capsys.readouterr().err
@@ -329,4 +330,4 @@ def test_an_exception_of_the_implementations_own_ends_the_process_as_ever():
     given = load("numpy")
     raw = Raw(given.__wrapped__, given.name, given.claims, None, None, None)
     with pytest.raises(ZeroDivisionError):
-        worker._checked(find("DEF-2"), Trial(raw, binary32, get_profile("quick"), 0))
+        worker._checked(find("DEF-2"), Trial(raw, binary32, get_profile("quick"), 0), raw)
