@@ -1,6 +1,6 @@
 """What is true: the exact DPO loss, its gradients and metrics, at any precision, correctly rounded into any format."""
 
-from oracle import bounds, enclosure, judging
+from oracle import bounds, enclosure, judging, sequence
 from oracle.dpo import Gradient, chosen_logratio, gradient, logit, loss, margin, rejected_logratio, second_derivative
 from oracle.dyadic import Dyadic
 from oracle.errors import (
@@ -57,4 +57,5 @@ __all__ = [
     "rejected_logratio",
     "round",
     "second_derivative",
+    "sequence",
 ]

@@ -20,8 +20,9 @@ from oracle.ball import Enclosure, Mask, exact, normalised, prepare, where
 from oracle.doubledouble import Floats, Integers, Pair, clear_low_bits, fast_two_sum, two_product
 from oracle.errors import ShapeMismatch
 from oracle.kernel import exponential
-from oracle.sequence.kernel import RELATIVE_ERROR, SUM_ERROR, powers, steps
-from oracle.sequence.passing import Array, Found, Picked, columns_of, passes, read, reduced, taken_out
+from oracle.sequence import compiled
+from oracle.sequence.kernel import REACH, RELATIVE_ERROR, SUM_ERROR, powers, steps
+from oracle.sequence.passing import Array, Found, Picked, Places, as_row, columns_of, passes, read, reduced, taken_out
 
 LOGP_ERROR = 2.0**-60
 """The relative radius of a token's log-probability is below this."""
@@ -150,9 +151,11 @@ def gradient_tiles(
     undefined = np.isnan(own.head)
     share = where(undefined, 1.0, own) * reciprocal(rows.found.total)
     relative = share.radius / np.maximum(np.abs(share.head), 0.5) + RELATIVE_ERROR + SUM_ERROR + 2.0**-70
+    factors = own, share, relative, undefined
+    whole = temperature == 1.0 and compiled.usable(values.shape[1])
     for block in passes(values):
-        for place in columns_of(values):
-            yield _tile(values, index, rows.found, (own, share, relative, undefined), temperature, block, place)
+        for place in [slice(0, values.shape[1])] if whole else columns_of(values):
+            yield (_compiled if whole else _tile)(values, index, rows.found, factors, temperature, block, place)
 
 
 def _tile(
@@ -179,12 +182,47 @@ def _tile(
         v += high * ((factor - factor_high) - share.tail[:, None])
         head, tail = fast_two_sum(high * factor_high, v)
     head[nothing], tail[nothing] = 0.0, 0.0
+    return _with_targets((head, tail), (own, share, relative, undefined), rows, columns, inside, places)
+
+
+def _with_targets(
+    parts: Pair,
+    factors: tuple[Enclosure, Enclosure, Floats, Mask],
+    rows: slice,
+    columns: slice,
+    inside: Places,
+    places: Places,
+) -> Tile:
+    """The tile with the targets' own entries, and NaN where a row is undefined."""
+    (head, tail), (own, share, relative, undefined) = parts, factors
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         power = np.ldexp(1.0, np.clip(own.exponent - share.exponent, -1000, 1000).astype(np.int32))
         head[inside, places] = own.head[inside] * power[inside]
         tail[inside, places] = own.tail[inside] * power[inside]
     head[undefined] = np.nan
     return Tile(rows, columns, head, tail, share.exponent, relative)
+
+
+def _compiled(
+    values: Array | Picked,
+    index: Integers,
+    found: Found,
+    factors: tuple[Enclosure, Enclosure, Floats, Mask],
+    temperature: float,
+    rows: slice,
+    columns: slice,
+) -> Tile:
+    """A whole row of a large vocabulary, by the compiled loop."""
+    own, share, relative, undefined = factors[0][rows], factors[1][rows], factors[2][rows], factors[3][rows]
+    factor = -share.head
+    high = clear_low_bits(factor, 27)
+    low = (factor - high) - share.tail
+    least = float(found.largest[rows][0]) if np.isfinite(found.largest[rows][0]) else 0.0
+    split = float(high[0]), float(low[0]), float(factor[0])
+    row = as_row(values, rows)
+    head, tail = compiled.row_powers(row, float(found.shift[0][rows][0]), least - REACH, int(found.exponent[rows][0]), split)
+    place = np.zeros(1, dtype=np.intp), index[rows].astype(np.intp)
+    return _with_targets((head[None], tail[None]), (own, share, relative, undefined), rows, columns, *place)
 
 
 def reciprocal(x: Pair) -> Enclosure:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oracle.doubledouble import Floats, Integers, Pair, two_product
 from oracle.errors import BadArgument, NotFinite, OutOfRange, ShapeMismatch
+from oracle.sequence import compiled
 from oracle.sequence.kernel import LARGEST, REACH, TILE, doubled, exponents, powers, summed
 
 Array = NDArray[Any]
@@ -44,7 +45,8 @@ class Found:
 
     target: z_t over the temperature, as head + tail; NaN where the row holds +inf or NaN. shift: what is taken from every
     logit. total * 2**exponent: the sum of e**(z - shift) of the others, within SUM_ERROR. largest: the others' largest, less
-    the shift; -inf where there is none, and the sum is then taken as 1. quotient_error: relative, of head + tail as quotients by the temperature.
+    the shift; -inf where there is none, and the sum is then taken as 1. quotient_error: relative, of head + tail as quotients
+    by the temperature.
     """
 
     target: Pair
@@ -71,8 +73,8 @@ class Found:
         nobody = np.isneginf(out[6])
         out[4, nobody], out[5, nobody] = 1.0, 0.0
         exponent = exponents(np.where(nobody, 0.0, out[6]))
-        pairs = [(out[i], out[i + 1]) for i in (0, 2, 4)]
-        return cls(*pairs, out[6], exponent, 0.0 if temperature == 1.0 else 2.0**-100)
+        target, shift, total = (out[0], out[1]), (out[2], out[3]), (out[4], out[5])
+        return cls(target, shift, total, out[6], exponent, 0.0 if temperature == 1.0 else 2.0**-100)
 
 
 def read(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, Integers]:
@@ -88,7 +90,7 @@ def read(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, Integers]:
 def passes(values: Array | Picked) -> Iterator[slice]:
     """The rows, in blocks of one tile's size at the most where the vocabulary is small."""
     count, size = values.shape
-    rows = max(1, TILE // size)
+    rows = 1 if compiled.usable(size) else max(1, TILE // size)
     for start in range(0, count, rows):
         yield slice(start, min(start + rows, count))
 
@@ -99,13 +101,10 @@ def columns_of(values: Array | Picked) -> list[slice]:
     return [slice(start, min(start + TILE, size)) for start in range(0, size, TILE)]
 
 
-def taken_out(
-    values: Array | Picked, labels: Integers, rows: slice, columns: slice
-) -> tuple[Floats, Places, Places, Floats]:
+def taken_out(values: Array | Picked, labels: Integers, rows: slice, columns: slice) -> tuple[Floats, Places, Places, Floats]:
     """The tile as float64 of its own with -inf for the targets in it; their rows, their columns, and what they were."""
     tile = np.asarray(values[rows, columns])
-    if tile.dtype.kind not in "fiuV" or tile.dtype.itemsize > 8:
-        raise BadArgument("logits", tile.dtype, "an array of a binary format of at most 64 bits")
+    _check_kind(tile)
     with np.errstate(invalid="ignore"):
         floats = np.array(tile, dtype=np.float64)
     inside = np.flatnonzero((labels >= columns.start) & (labels < columns.stop))
@@ -119,6 +118,8 @@ def _block(values: Array | Picked, labels: Integers, temperature: float, rows: s
     """Of some rows: target, shift and sum, each as head and tail; largest less shift."""
     target, largest = np.zeros(len(labels)), np.full(len(labels), -np.inf)
     every = columns_of(values)
+    if temperature == 1.0 and compiled.usable(values.shape[1]):
+        return _compiled_row(values, int(labels[0]), rows)
     kept: Floats | None = None
     for columns in every:
         kept, inside, _, goal = taken_out(values, labels, rows, columns)
@@ -137,6 +138,38 @@ def _block(values: Array | Picked, labels: Integers, temperature: float, rows: s
         z, rest = reduced(tile, temperature, shift, largest)
         addends += summed(*powers(z, rest, exponent[:, None]))
     return np.where(bad, np.nan, aim), aim_tail, *shift, *doubled(addends), largest
+
+
+def _compiled_row(values: Array | Picked, label: int, rows: slice) -> tuple[Floats, ...]:
+    """As `_block`, of one row of a large vocabulary. -inf, as every z below REACH, adds e**-REACH at the most."""
+    row = as_row(values, rows)
+    target, others = float(row[label]), (row[:label], row[label + 1 :])
+    largest = float(np.max([part.max(initial=-np.inf) for part in others]))  # a NaN stays
+    if not (largest < np.inf and target < np.inf):
+        nothing = np.zeros(1)
+        return np.array([np.nan]), nothing, nothing, nothing, nothing, nothing, np.array([-np.inf])
+    if np.isneginf(largest):
+        shift, exponent, parts = 0.0, 0, [1.0]
+    else:
+        shift = largest if abs(largest) > LARGEST else 0.0
+        largest -= shift
+        exponent = int(exponents(np.array([largest]))[0])
+        parts = [x for part in others for x in compiled.row_sum(part, shift, largest - REACH, exponent)]
+    total = doubled([np.array([part]) for part in parts])
+    zero = np.zeros(1)
+    return np.array([target]), zero, np.array([shift]), zero, *total, np.array([largest])
+
+
+def as_row(values: Array | Picked, rows: slice) -> Floats:
+    """One row as a contiguous vector of float64, exactly: the array's own where it is one. Raises BadArgument."""
+    row = np.asarray(values[rows, slice(None)])[0]
+    _check_kind(row)
+    return np.ascontiguousarray(row, dtype=np.float64)
+
+
+def _check_kind(tile: Array) -> None:
+    if tile.dtype.kind not in "fiuV" or tile.dtype.itemsize > 8:
+        raise BadArgument("logits", tile.dtype, "an array of a binary format of at most 64 bits")
 
 
 def divided(z: Floats, temperature: float) -> Pair:
