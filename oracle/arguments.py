@@ -31,6 +31,8 @@ def read(argument: str, value: object) -> Extended:
 
     Raises NotANumber, naming the argument.
     """
+    if type(value) is float and math.isfinite(value):  # by far the most
+        return Fraction(value)
     if isinstance(value, str):
         return _read_text(argument, value)
     if isinstance(value, _REFUSED):
@@ -106,6 +108,10 @@ def _object_array(name: str, value: object) -> NDArray[np.object_]:
         items = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
     except (TypeError, ValueError, RuntimeError):
         raise NotANumber(name, value, "an array whose rows have equal lengths, of " + _REAL) from None
+    if items.dtype == np.float64:  # each number once, as Python's own
+        flat = items.ravel().tolist()
+        known = {x: reader(x) for x in dict.fromkeys(flat)}
+        return np.fromiter((known[x] for x in flat), dtype=object, count=items.size).reshape(items.shape)
     out = np.empty(items.shape, dtype=object)
     for index in np.ndindex(items.shape):
         out[index] = reader(items[index])

@@ -239,4 +239,5 @@ def _gradient(
         slope = Real.rational(eps if z > 0 else eps - 1)
         by_beta = Real.nonfinite(float(exact_margin) * slope.sign) if slope.sign else Real()
     scaled = slope * beta
-    return scaled, -scaled, -scaled, scaled, by_beta, _real(z)
+    minus = -scaled
+    return scaled, minus, minus, scaled, by_beta, _real(z)

@@ -86,11 +86,16 @@ class Format:
         Raises NotRepresentable, naming the first value that is not a number of the format.
         """
         floats = np.asarray(values, dtype=np.float64)
-        if self.precision in {24, 53}:  # the cast of the hardware, taken where it loses nothing
-            with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a cast, taken where it loses nothing
+            if self.name == "bfloat16":
+                wide = floats.astype(np.float32)
+                held = wide.view(np.uint32)
+                if bool((wide == floats).all()) and not (held & np.uint32(0xFFFF)).any():
+                    return (held >> np.uint32(16)).astype(np.uint16)
+            else:
                 cast = floats.astype(f"f{self.width // 8}")
-            if bool((cast == floats).all()):
-                return cast.view(self.bits_dtype)
+                if bool((cast == floats).all()):
+                    return cast.view(self.bits_dtype)
         inexact = ~((self.round_array(floats) == floats) | np.isnan(floats))
         if inexact.any():
             raise NotRepresentable(f"{float(floats[inexact].flat[0])!r} is not a number of {self.name}")
@@ -104,6 +109,9 @@ class Format:
         floats = np.asarray(values, dtype=np.float64)
         if self.precision == 53:
             return floats.copy()
+        if self.precision == 24:
+            with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+                return floats.astype(np.float32).astype(np.float64)
         _, exponents = np.frexp(floats)
         quantum = np.maximum(exponents - 1, self.emin) - self.precision + 1
         with np.errstate(invalid="ignore", over="ignore"):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from conformance.clauses.accepted import accepted_gradients, accepted_losses, as_pairs
+from conformance.clauses.accepted import accepted_gradients, accepted_losses, judged_places
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -14,7 +14,6 @@ from conformance.clauses.trial import Trial
 from conformance.implementations.protocol import Answer
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import BETAS, Draw
-from oracle import bounds
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
 
@@ -84,7 +83,7 @@ def derivatives(
 
 def judged_pairs(trial: Trial, batch: Batch) -> Batch:
     """The pairs of a batch whose way to the logit does not overflow in the format: a MUST judges no others."""
-    return batch.take(np.flatnonzero(bounds.representable(as_pairs(batch), trial.fmt)))
+    return batch.take(judged_places(trial, batch))
 
 
 def reference_detached(answer: Answer) -> bool:

@@ -67,7 +67,7 @@ class _Source:
         generated()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _generated(source: _Source) -> tuple[Batch, ...]:
     """The batches that nothing shrinks, kept for the next implementation that is judged on them."""
     found: list[Batch] = []

@@ -16,8 +16,8 @@ from oracle.formats import Floats, Format
 Mask = NDArray[np.bool_]
 
 
-_IN_SIGHT = 1000
-"""Binary orders between an error and what is allowed, beyond which no quick comparison is made."""
+_IN_SIGHT = 900
+"""Binary orders from 1, beyond which no quick comparison is made."""
 _DOWN, _UP = 1 - 2.0**-50, 1 + 2.0**-50  # cover the at most three roundings of a comparison
 
 
@@ -57,31 +57,40 @@ class Acceptance:
         return Acceptance(self.exact[index], self.low[index], self.high[index], self.zero[index], self.fmt)
 
     def _quickly(self, got: Floats) -> tuple[Floats, Mask]:
-        """(rho, decided): one subtraction of balls, decided where error and allowance are surely apart.
+        """(rho, decided): in plain floats, decided where error and allowance are surely apart.
 
-        The allowances are worked out once for all the results that are judged by this interval.
+        got - head is exact or ends a cancellation by less than a factor of 2, so that the error is within 3u of itself.
         """
-        above, below, usable = self._allowances
-        finite = np.isfinite(got)
-        error = point(np.where(finite, got, 0.0)) - self.exact
-        allowed = where(error.head > 0, above, below)
-        apart = error.exponent - allowed.exponent
-        scale = power_of_two(np.clip(apart, -_IN_SIGHT, _IN_SIGHT))
-        size = np.abs(error.head)
+        head, tail, doubt, above, below, usable = self._in_floats
         with np.errstate(all="ignore"):
-            inside = (size + error.radius) * scale * _UP < (allowed.head - allowed.radius) * _DOWN
-            outside = (size - error.radius) * scale * _DOWN > (allowed.head + allowed.radius) * _UP
-            ratio = size * scale / allowed.head  # below 1 where inside, above 1 where outside: they are 2**-49 apart
-        ratio = np.where(self.zero & (got == 0), 0.0, ratio)
-        return ratio, usable & finite & (inside | outside) & (np.abs(apart) < _IN_SIGHT)
+            error = (got - head) - tail
+            size = np.abs(error)
+            up = error > 0
+            allowed, slack = np.where(up, above[0], below[0]), np.where(up, above[1], below[1])
+            inside = (size + doubt) * _UP < (allowed - slack) * _DOWN
+            outside = (size - doubt) * _DOWN > (allowed + slack) * _UP
+            ratio = size / allowed  # below 1 where inside, above 1 where outside: they are 2**-49 apart
+            clear = (inside | outside) & np.isfinite(ratio) & ((ratio >= 2.0**-1000) | (error == 0))
+        ratio[self.zero & (got == 0)] = 0.0
+        return ratio, usable & clear
 
     @cached_property
-    def _allowances(self) -> tuple[Enclosure, Enclosure, Mask]:
-        """high - exact, exact - low, and where both are positive, finite and known well enough to divide by."""
-        with np.errstate(invalid="ignore"):
+    def _in_floats(self) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats], tuple[Floats, Floats], Mask]:
+        """(head, tail, radius) of the exact value; (centre, radius) of high - exact and exact - low; where they are usable.
+
+        Usable: both widths are positive, finite and known well enough to divide by, and all of these are floats exactly
+        but for the tails of the widths, below 2**-53 of them. Worked out once for all the results that this interval judges.
+        """
+        with np.errstate(all="ignore"):
             above, below = self.high - self.exact, self.exact - self.low
             usable = np.isfinite(self.exact.head) & _surely_positive(above) & _surely_positive(below) & ~self._undecided()
-        return above, below, usable & np.isfinite(above.head) & np.isfinite(below.head)
+            for ball in (self.exact, above, below):
+                usable &= np.isfinite(ball.head) & (np.abs(ball.exponent) <= _IN_SIGHT)
+            scale = _scale(self.exact)
+            head, tail, radius = (part * scale for part in (self.exact.head, self.exact.tail, self.exact.radius))
+            usable &= tail / scale == self.exact.tail
+            widths = [(width.head * size, width.radius * size) for width, size in ((w, _scale(w)) for w in (above, below))]
+        return head, tail, radius, widths[0], widths[1], usable
 
     def _carefully(self, got: Floats) -> Floats:
         """The ratio where nothing is taken for granted: each end is compared with the result itself."""
@@ -129,6 +138,11 @@ def _quotient(x: Enclosure, y: Enclosure) -> Floats:
     """x / y to about 50 bits, for a figure."""
     scale = np.clip(x.exponent - y.exponent, -2000, 2000).astype(np.int32)
     return np.asarray(np.ldexp(x.head / y.head, scale))
+
+
+def _scale(x: Enclosure) -> Floats:
+    """2**exponent of each ball that is in sight."""
+    return power_of_two(np.clip(x.exponent, -_IN_SIGHT, _IN_SIGHT))
 
 
 def _surely_positive(x: Enclosure) -> Mask:

@@ -87,7 +87,8 @@ def nothing_kept(monkeypatch):
 
 
 def forget(monkeypatch):
-    monkeypatch.setattr(accepted, "_KEPT", accepted._Kept())
+    for kept in ("_INTERVALS", "_PLACES"):
+        monkeypatch.setattr(accepted, kept, accepted._Kept())
     if hasattr(kernel, "_answered"):
         kernel._answered.cache_clear()
 

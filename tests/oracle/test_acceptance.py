@@ -112,7 +112,7 @@ def test_both_ways_of_computing_rho_give_the_same() -> None:
 
 
 def test_what_is_decided_quickly_is_what_can_be() -> None:
-    """Not an infinity, a NaN, an interval in doubt or of no width, nor an error 2**1000 times smaller or larger than it."""
+    """Not an infinity, a NaN, an interval in doubt or of no width, nor one beyond 2**-900."""
     one = Acceptance(*(point(np.full(10, x)) for x in (2.0, 1.0, 3.0)), np.zeros(10, bool), binary64)
     got = np.array([1.5, 2.5, 3.5, 0.5, 0.0, 2.0**900, 2.0, math.inf, -math.inf, math.nan])
     assert one._quickly(got)[1].tolist() == [True] * 6 + [True] + [False] * 3
@@ -121,11 +121,19 @@ def test_what_is_decided_quickly_is_what_can_be() -> None:
         assert not replace(one, **{end: point(np.full(10, math.nan))})._quickly(got)[1].any()
         assert not replace(one, **{end: point(np.full(10, math.inf))})._quickly(got)[1].any()
     assert not replace(one, exact=one.exact.widen(absolute=0.01))._quickly(got)[1].any()
-    tiny = Acceptance(*(point(np.full(1, x)) for x in (0.0, -(2.0**-1000), 2.0**-1000)), np.zeros(1, bool), binary64)
-    for size, near in ((2.0**-2, True), (2.0**3, False)):
-        assert tiny._quickly(np.array([size]))[1][0] == near
-        assert tiny.rho(np.array([size]))[0] == size * 2.0**1000
-    assert_rho(tiny, np.array([2.0**60]))
+    for least, near in ((2.0**-900, True), (2.0**-902, False)):
+        tiny = Acceptance(*(point(np.full(1, x)) for x in (0.0, -least, least)), np.zeros(1, bool), binary64)
+        for size in (2.0**-950, 2.0**-2, 2.0**60):
+            assert tiny._quickly(np.array([size]))[1][0] == near
+            assert_rho(tiny, np.array([size]))
+    far = Acceptance(*(point(np.full(1, x)) for x in (0.0, -(2.0**-800), 2.0**800)), np.zeros(1, bool), binary64)
+    assert far._quickly(np.array([2.0**-199]))[1][0] and not far._quickly(np.array([2.0**-201]))[1][0]
+    assert_rho(far, np.array([2.0**-201]))
+    far = Acceptance(*(point(np.full(1, x)) for x in (0.0, -(2.0**-800), 2.0**-800)), np.zeros(1, bool), binary64)
+    assert far._quickly(np.array([2.0**223]))[1][0] and not far._quickly(np.array([2.0**224]))[1][0]
+    lost = Enclosure(np.array([0.5]), np.array([2.0**-300]), np.array([-890]), np.zeros(1))
+    beside = Acceptance(lost, lost * 0.5, lost * 1.5, np.zeros(1, bool), binary64)
+    assert not beside._quickly(np.array([2.0**-891]))[1][0] and 0 < beside.rho(np.array([2.0**-891]))[0] < 2.0**-250
 
 
 @pytest.mark.parametrize("size", [1.0, 2.0**-70])
