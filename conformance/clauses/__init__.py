@@ -1,6 +1,6 @@
 """What is required: numbered clauses, each with its level, statement, derivation and check."""
 
 from conformance.clauses.model import Clause, Outcome
-from conformance.clauses.registry import CLAUSES, find
+from conformance.clauses.registry import CLAUSES, EVERY, find, for_kind
 
-__all__ = ["CLAUSES", "Clause", "Outcome", "find"]
+__all__ = ["CLAUSES", "EVERY", "Clause", "Outcome", "find", "for_kind"]

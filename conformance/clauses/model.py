@@ -8,8 +8,23 @@ from dataclasses import dataclass, field
 from conformance.clauses.trial import Trial
 from conformance.records.record import Level, Worst
 
-NEEDS = frozenset({"beta", "label_smoothing", "gradient", "metrics", "none", "mean"})
-"""What a clause may need an implementation to claim: an option, gradients, metrics, or a reduction."""
+NEEDS = frozenset(
+    {
+        "beta",
+        "label_smoothing",
+        "gradient",
+        "metrics",
+        "none",
+        "mean",
+        "sequence",
+        "token",
+        "infinities",
+        "temperature",
+        "chunk",
+    }
+)
+"""What a clause may need an implementation to claim: an option, gradients, metrics, a reduction; or, from logits, one number
+a sequence or a token, logits of -inf, a temperature, a chunk size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,8 @@ class Clause:
 
     id: chapter and number, never reused. statement: one sentence that reads like a standard. derivation: where its
     bound comes from, in Markdown. guards: links to real bugs. kills: names of mutants that this clause rejects.
-    needs: what must be claimed for it to apply. remedy: what usually mends a violation, in a sentence.
+    needs: what must be claimed for it to apply. remedy: what usually mends a violation, in a sentence. kind: of what
+    implementations: a loss of four log-probabilities, a sequence, a path, steps.
     """
 
     id: str
@@ -50,6 +66,7 @@ class Clause:
     kills: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     remedy: str = ""
+    kind: str = "loss"
 
     @property
     def chapter(self) -> str:
@@ -60,8 +77,9 @@ class Clause:
 class Chapter:
     """Collects the clauses of one file, in order; use its `clause` as a decorator on the check."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str = "loss") -> None:
         self.name = name
+        self.kind = kind
         self.clauses: list[Clause] = []
 
     def clause(
@@ -84,7 +102,7 @@ class Chapter:
 
         def add(check: Check) -> Check:
             self.clauses.append(
-                Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs), remedy)
+                Clause(identity, level, title, statement, derivation, check, guards, kills, frozenset(needs), remedy, self.kind)
             )
             return check
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from conformance.clauses import (
     batch,
     call,
@@ -38,12 +40,20 @@ CHAPTERS = tuple(
         prop,
     )
 )
-CLAUSES: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)
+EVERY: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)
+"""The clauses of every kind of implementation."""
+CLAUSES: tuple[Clause, ...] = tuple(clause for clause in EVERY if clause.kind == "loss")
+"""The clauses of a loss of four log-probabilities."""
+
+
+def for_kind(kind: str, clauses: Sequence[Clause]) -> tuple[Clause, ...]:
+    """The clauses to judge an implementation of that kind by: all of its own where all of a loss's were asked for."""
+    return tuple(clause for clause in EVERY if clause.kind == kind) if tuple(clauses) == CLAUSES else tuple(clauses)
 
 
 def find(identity: str) -> Clause:
     """The clause of that id, in any case. Raises BadRequest, naming the ids there are."""
-    for clause in CLAUSES:
+    for clause in EVERY:
         if clause.id == identity.upper():
             return clause
-    raise BadRequest(f"no clause {identity!r}: one of {', '.join(clause.id for clause in CLAUSES)}")
+    raise BadRequest(f"no clause {identity!r}: one of {', '.join(clause.id for clause in EVERY)}")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.clauses import CLAUSES
+from conformance.clauses import EVERY
 from conformance.implementations import SHIPPED
 from conformance.implementations.plugged import plugged
 from oracle import FORMATS
@@ -26,7 +26,7 @@ def command() -> None:
     for fmt in FORMATS:
         formats.add_row(fmt.name, str(fmt.precision), str(fmt.emin), str(fmt.emax), str(fmt.width))
     clauses = Table("clause", "level", "title", title="clauses", title_justify="left")
-    for clause in CLAUSES:
+    for clause in EVERY:
         clauses.add_row(clause.id, str(clause.level), clause.title)
     for table in (implementations, formats, clauses):
         console.print(table)

@@ -40,6 +40,17 @@ class Claims:
     metrics: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """What it is: a loss of four log-probabilities."""
+        return "loss"
+
+    @property
+    def claimed(self) -> frozenset[str]:
+        """What a clause may need and it claims."""
+        given = (("gradient", self.gradient), ("metrics", self.metrics))
+        return self.options | {self.reduction} | {name for name, has in given if has}
+
     def plain(self) -> dict[str, object]:
         """The claims as JSON's own types."""
         return {

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from conformance.clauses import Clause
+from conformance.clauses import Clause, find
 from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.records.record import Finding, Run, Verdict, finding_from, run_from
 from conformance.running.profiles import Profile
-from conformance.running.trying import FIRST, concluded, failed, skipped
+from conformance.running.trying import FIRSTS, concluded, failed, skipped
 from conformance.running.watch import MOST_FAILURES, Page, unfinished
 from oracle import Format
 
@@ -126,7 +126,9 @@ class _State:
                 raise Died(f"could not be loaded again: {message['text']}")
             kind = {"UnknownImplementation": UnknownImplementation}.get(message["error"], CannotLoad)
             raise kind(message["text"])
-        if "run" in message:
+        if "clauses" in message:
+            self._job = replace(self._job, clauses=tuple(find(identity) for identity in message["clauses"]))
+        elif "run" in message:
             run = run_from(message["run"])
             self._blank[run.format] = run
             if run.verdict is not Verdict.CONFORMS:
@@ -152,8 +154,8 @@ class _State:
         clause = self._clause
         self._add(failed(clause, how))
         self._failures += 1
-        if clause.id == FIRST:
-            self._skip(f"it violates {FIRST}: {how}")
+        if clause.id in FIRSTS:
+            self._skip(f"it violates {clause.id}: {how}")
         elif self._failures >= MOST_FAILURES:
             self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from conformance.clauses import CLAUSES, Clause
+from conformance.clauses import CLAUSES, Clause, for_kind
 from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
@@ -16,7 +16,7 @@ from conformance.records.environment import environment, suite
 from conformance.records.record import Finding, Record, Run, Verdict
 from conformance.running import isolation
 from conformance.running.profiles import Profile, get_profile
-from conformance.running.trying import FIRST, check, concluded, opened, skipped, unanswered
+from conformance.running.trying import check, concluded, opened, skipped, unanswered
 from conformance.running.watch import MOST_FAILURES, Watch, alarm, watched
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
@@ -91,6 +91,7 @@ def run(
     blank = opened(implementation, fmt, profile, source)
     if blank.verdict is not Verdict.CONFORMS:
         return blank
+    clauses = for_kind(implementation.claims.kind, clauses)
     watch = Watch(time_limit, alarm)
     trial = Trial(watched(implementation, watch), fmt, profile, seed, lambda *_: watch.restart())
     findings = _tried(trial, watch, clauses, progress)
@@ -106,7 +107,7 @@ def _tried(trial: Trial, watch: Watch, clauses: Sequence[Clause], progress: Prog
         watch.restart()
         finding = skipped(clause, refused) if refused else check(clause, trial)
         if unanswered(finding):
-            refused = f"it violates {FIRST}: {finding.note}"
+            refused = f"it violates {clause.id}: {finding.note}"
         elif watch.hung >= MOST_FAILURES:
             refused = f"{MOST_FAILURES} calls hung"
         yield finding

@@ -17,6 +17,8 @@ from oracle.doubledouble import UnfaithfulArithmetic
 
 FIRST = "CALL-1"
 """The clause that is tried first: who gives no answer there is not asked anything else."""
+FIRSTS = frozenset({FIRST, "LOGP-1", "PATH-1", "STEP-1"})
+"""The same for every kind of implementation."""
 
 
 def opened(implementation: Implementation, fmt: Format, profile: Profile, source: str) -> Run:
@@ -81,7 +83,7 @@ def failed(clause: Clause, note: str) -> Finding:
 
 def unanswered(finding: Finding) -> bool:
     """True where the first clause got no answer at all: nothing else is worth asking."""
-    return finding.clause == FIRST and finding.verdict is Verdict.VIOLATES and finding.worst is None
+    return finding.clause in FIRSTS and finding.verdict is Verdict.VIOLATES and finding.worst is None
 
 
 def skipped(clause: Clause, reason: str) -> Finding:
@@ -109,7 +111,7 @@ def concluded(run: Run, findings: Iterable[Finding], seconds: float) -> Run:
 def _missing(clause: Clause, trial: Trial) -> str:
     """What the clause needs and the implementation does not claim; empty if nothing."""
     claims = trial.implementation.claims
-    claimed = {*claims.options, claims.reduction}
-    claimed |= {name for name, has in (("gradient", claims.gradient), ("metrics", claims.metrics)) if has}
+    if clause.kind != claims.kind:
+        return f"to be a {clause.kind}"
     names = {"none": "per-pair losses", "mean": "a mean", "gradient": "gradients"}
-    return ", ".join(names.get(need, need) for need in sorted(clause.needs - claimed))
+    return ", ".join(names.get(need, need) for need in sorted(clause.needs - claims.claimed))

@@ -12,7 +12,7 @@ import traceback
 from contextlib import ExitStack
 from typing import Any, TextIO
 
-from conformance.clauses import find
+from conformance.clauses import find, for_kind
 from conformance.clauses.model import Clause
 from conformance.clauses.trial import Trial
 from conformance.errors import ConformanceError
@@ -20,7 +20,7 @@ from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.records.record import Finding, Verdict, plain
 from conformance.running.profiles import get_profile
-from conformance.running.trying import FIRST, check, opened, skipped, unanswered
+from conformance.running.trying import check, opened, skipped, unanswered
 from conformance.running.watch import Page, Watch, watched
 from oracle import get_format
 
@@ -49,7 +49,10 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
         _say(out, alive=done)
 
     profile = get_profile(job["profile"])
-    clauses = [find(identity) for identity in job["clauses"]]
+    asked = [find(identity) for identity in job["clauses"]]
+    clauses = for_kind(implementation.claims.kind, asked)
+    if list(clauses) != asked:
+        _say(out, clauses=[clause.id for clause in clauses])
     first, within = divmod(job["start"], len(clauses))
     for name in job["formats"][first:]:
         fmt = get_format(name)
@@ -64,7 +67,7 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
                 _say(out, checking=clause.id)
                 finding = skipped(clause, refused) if refused else _checked(clause, trial, given)
                 if unanswered(finding):
-                    refused = f"it violates {FIRST}: {finding.note}"
+                    refused = f"it violates {clause.id}: {finding.note}"
                 _say(out, finding=plain(finding))
         within = 0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conformance.clauses import CLAUSES, Clause, find
+from conformance.clauses import CLAUSES, Clause, for_kind
 from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.gate import Acceptance, BadAcceptance, read_acceptances
@@ -19,7 +19,7 @@ from conformance.implementations import load
 from conformance.records.record import Finding, Level, Run, Verdict
 from conformance.reports import words
 from conformance.running.profiles import get_profile
-from conformance.running.trying import FIRST, check, opened, unanswered
+from conformance.running.trying import check, opened, unanswered
 from oracle import Format, UnknownFormat, get_format
 
 Accepted = Mapping[tuple[str, str, str], Acceptance]
@@ -40,9 +40,14 @@ class Clauses(pytest.Collector):
         self._accepted = accepted
         self._first: Finding | None = None
 
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """Those of the implementation's kind."""
+        return for_kind(self._trial.implementation.claims.kind, CLAUSES)
+
     def collect(self) -> Iterator[pytest.Item]:
         """An item for each clause, in the order of the documentation."""
-        for clause in CLAUSES:
+        for clause in self.clauses:
             accepted = self._accepted.get((self.label, self.run.format, clause.id))
             item = Item.from_parent(self, name=clause.id, clause=clause, accepted=accepted)
             for marker in (pytest.mark.dpo, getattr(pytest.mark, clause.level.lower())):
@@ -55,11 +60,13 @@ class Clauses(pytest.Collector):
         if not self.run.judged:
             return Finding(clause.id, clause.level, self.run.verdict, note=self.run.reason)
         if self._first is None:
-            self._first = check(find(FIRST), self._trial)
-        if clause.id == FIRST:
+            self._first = check(self.clauses[0], self._trial)
+        if clause.id == self._first.clause:
             return self._first
         if unanswered(self._first):
-            return Finding(clause.id, clause.level, Verdict.NOT_RUN, note=f"it violates {FIRST}: {self._first.note}")
+            return Finding(
+                clause.id, clause.level, Verdict.NOT_RUN, note=f"it violates {self._first.clause}: {self._first.note}"
+            )
         return check(clause, self._trial)
 
 
@@ -159,7 +166,7 @@ def _accepted(path: str | None) -> Accepted:
 
 def _check_accepted(accepted: Accepted, found: list[Clauses]) -> None:
     """Raises BadAcceptance for one that names no item."""
-    items = {(clauses.label, clauses.run.format, clause.id) for clauses in found for clause in CLAUSES}
+    items = {(clauses.label, clauses.run.format, clause.id) for clauses in found for clause in clauses.clauses}
     for key, acceptance in accepted.items():
         if key not in items:
             raise BadAcceptance(f"{' '.join(key)} is accepted ({acceptance.reason}) and is not judged here")

@@ -13,7 +13,7 @@ from citing import ROOT, bibtex, citation
 from edges import HEAD, edges
 from written import table, write_pages
 
-from conformance.clauses import CLAUSES, Clause
+from conformance.clauses import EVERY, Clause
 from conformance.clauses.registry import CHAPTERS
 from conformance.records.record import Verdict, read
 
@@ -159,21 +159,21 @@ def index() -> str:
     lines = [
         "# The clauses",
         "",
-        f"{len(CLAUSES)} requirements of dpo-conformance {citation()['version']}. A violated MUST fails an implementation, a "
+        f"{len(EVERY)} requirements of dpo-conformance {citation()['version']}. A violated MUST fails an implementation, a "
         "violated SHOULD is reported (RFC 2119). An id is never used again; what changes in a statement, a level or a bound "
         "is told in [the changelog](../changelog.md). `dpo-conformance explain KERNEL-1` prints a clause in a terminal.",
     ]
     for chapter, about in chapters().items():
-        rows = [(f"[{c.id}]({c.id}.md)", str(c.level), c.title, c.statement) for c in CLAUSES if c.chapter == chapter]
+        rows = [(f"[{c.id}]({c.id}.md)", str(c.level), c.title, c.statement) for c in EVERY if c.chapter == chapter]
         lines += ["", f"## {chapter}: {about}", "", *table(("clause", "level", "title", "statement"), rows)]
-    lines += ["", "```{toctree}", ":hidden:", "", *(clause.id for clause in CLAUSES), "```"]
+    lines += ["", "```{toctree}", ":hidden:", "", *(clause.id for clause in EVERY), "```"]
     return "\n".join(lines) + "\n"
 
 
 def pages(matrix: Path) -> dict[str, str]:
     """All of them, by name: each clause's, and the index."""
     killed, judged = kills(), verdicts(matrix)
-    return {"index": index()} | {clause.id: page(clause, killed, judged.get(clause.id, {})) for clause in CLAUSES}
+    return {"index": index()} | {clause.id: page(clause, killed, judged.get(clause.id, {})) for clause in EVERY}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
