@@ -179,7 +179,9 @@ def test_what_a_loss_does_not_take_or_lacks_is_refused():
 def test_every_wrong_variant_differs_on_the_common_set():
     for loss in LOSSES.values():
         assert len({wrong.name for wrong in loss.wrong}) == len(loss.wrong) >= 3
-        batches = [{**COMMON, **loss.telling}, {**COMMON, **loss.telling, **({"beta": 1.0} if "beta" in loss.defaults else {})}]
+        steep = {"beta": 1.0} if "beta" in loss.defaults else {}
+        below = {"policy_kl_logps": COMMON["ref_kl_logps"], "ref_kl_logps": COMMON["policy_kl_logps"]}
+        batches = [{**COMMON, **loss.telling, **more} for more in ({}, steep, below)]
         for wrong in loss.wrong:
             other = loss.variant(wrong)
             assert any(differs(loss, other, batch) for batch in batches), other.name
