@@ -131,8 +131,8 @@ class Loss:
 
     @property
     def telling(self) -> dict[str, float]:
-        """Values of the parameters at which each of them shows: the default, unless that hides it."""
-        return {p.name: p.default or (p.default if p.other is None else p.other) for p in self.parameters}
+        """Values of the parameters at which each of them shows, apart from the others and from having been ignored."""
+        return {p.name: p.default if p.other is None else p.other for p in self.parameters}
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name."""

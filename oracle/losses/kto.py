@@ -28,7 +28,7 @@ LOSS = Loss(
     parameters=(
         BETA,
         Parameter("desirable_weight", 1.0, NOT_NEGATIVE, "lambda_D: the weight of a desirable response", other=1.5),
-        Parameter("undesirable_weight", 1.0, NOT_NEGATIVE, "lambda_U: the weight of an undesirable response", other=1.5),
+        Parameter("undesirable_weight", 1.0, NOT_NEGATIVE, "lambda_U: the weight of an undesirable response", other=0.75),
     ),
     paper="Ethayarajh et al. (2024), arXiv:2402.01306",
     equation="equation 8",

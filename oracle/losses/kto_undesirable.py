@@ -16,7 +16,7 @@ LOSS = Loss(
     parameters=(
         BETA,
         Parameter("z0", 0.25, NOT_NEGATIVE, "the reference point: the mean log-ratio of an unrelated batch, not below 0"),
-        Parameter("undesirable_weight", 1.0, NOT_NEGATIVE, "lambda_U: the weight of an undesirable response", other=1.5),
+        Parameter("undesirable_weight", 1.0, NOT_NEGATIVE, "lambda_U: the weight of an undesirable response", other=0.75),
     ),
     paper="Ethayarajh et al. (2024), arXiv:2402.01306",
     equation="equation 8",
