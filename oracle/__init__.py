@@ -6,7 +6,9 @@ from oracle.dyadic import Dyadic
 from oracle.errors import (
     BadArgument,
     MixedKinds,
+    NotAnInteger,
     NotANumber,
+    NotBinary64,
     NotFinite,
     NotRepresentable,
     OracleError,
@@ -31,6 +33,8 @@ __all__ = [
     "Metrics",
     "MixedKinds",
     "NotANumber",
+    "NotAnInteger",
+    "NotBinary64",
     "NotFinite",
     "NotRepresentable",
     "OracleError",

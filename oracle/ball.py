@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oracle.arguments import floats, integer, single
 from oracle.doubledouble import (
     Floats,
     Integers,
@@ -119,7 +120,8 @@ class Enclosure:
 
     def divided_by(self, n: int) -> Enclosure:
         """x/n for an integer 1 <= n <= 2**53, relative rounding error 2**-104. Raises OutOfRange for any other n."""
-        if not 1 <= n <= 2**53:
+        n = integer("n", n, "an integer from 1 to 2**53", 1)
+        if n > 2**53:
             raise OutOfRange("n", n, "an integer from 1 to 2**53")
         divisor = np.full_like(self.head, float(n))
         with np.errstate(invalid="ignore", under="ignore"):
@@ -128,13 +130,19 @@ class Enclosure:
             return normalised(head, tail, self.exponent, radius, special=self.head)
 
     def widen(self, relative: float = 0.0, absolute: float | Floats = 0.0) -> Enclosure:
-        """The balls with radius enlarged by relative * |x| and by absolute (real units, finite, not negative)."""
+        """The balls with radius enlarged by relative * |x| and by absolute (real units).
+
+        Raises OutOfRange where one of them is negative or not finite, and what `exact` raises.
+        """
+        relative, absolute = single("relative", relative), floats("absolute", absolute)
+        if not (0 <= relative < np.inf and ((absolute >= 0) & (absolute < np.inf)).all()):
+            raise OutOfRange("relative or absolute", (relative, absolute), "finite and not negative")
         grown = self
         if relative:
             relative = max(relative, LEAST_RADIUS)  # so that the product does not underflow
             radius = (self.radius + relative * (np.abs(self.head) + self.radius)) * SLACK
             grown = normalised(self.head, self.tail, self.exponent, radius, special=self.head)
-        if np.any(np.asarray(absolute) != 0):
+        if absolute.any():
             more = exact(absolute)
             zero = np.zeros_like(more.head)
             grown = grown + Enclosure(zero, zero, more.exponent, more.head)
@@ -142,10 +150,12 @@ class Enclosure:
 
 
 def exact(values: ArrayLike) -> Enclosure:
-    """x = the float64 value itself, radius 0; NaN and infinities are themselves."""
-    floats = np.asarray(values, dtype=np.float64)
+    """x = the float64 value itself, radius 0; NaN and infinities are themselves.
+
+    Raises NotANumber, and NotBinary64 for a number that float64 does not hold.
+    """
     with np.errstate(invalid="ignore"):  # a signalling NaN
-        head, exponent = np.frexp(floats + 0.0)
+        head, exponent = np.frexp(floats("values", values) + 0.0)
     head = np.asarray(head)
     powers = np.where(np.isfinite(head), exponent, 0).astype(np.int64)
     return Enclosure(head, np.zeros_like(head), powers, np.zeros_like(head))

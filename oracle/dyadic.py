@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from oracle.arguments import integer
+
 
 @dataclass(frozen=True, slots=True)
 class Dyadic:
@@ -16,6 +18,12 @@ class Dyadic:
 
     mantissa: int
     exponent: int
+
+    def __post_init__(self) -> None:
+        if type(self.mantissa) is not int or type(self.exponent) is not int:  # a NumPy integer would wrap around
+            for name in ("mantissa", "exponent"):
+                value = getattr(self, name)
+                object.__setattr__(self, name, integer(name, value, "an integer"))
 
     @property
     def sign(self) -> int:
@@ -31,8 +39,8 @@ class Dyadic:
         return Dyadic(-self.mantissa, self.exponent)
 
     def scaled(self, power: int) -> Dyadic:
-        """x * 2**power, exact."""
-        return Dyadic(self.mantissa, self.exponent + power)
+        """x * 2**power, exact. Raises NotAnInteger, as building one does."""
+        return Dyadic(self.mantissa, self.exponent + integer("power", power, "an integer"))
 
     def fraction(self) -> Fraction:
         """The same number as a Fraction; a huge exponent makes a huge integer."""

@@ -1,7 +1,8 @@
 """The DPO loss and its gradient over whole arrays, certified: margin, logit, loss, slope and gradient as balls.
 
 Loss f(z) = softplus(-z) = log1p(exp(-z)); slope s(z) = sigma(-z) = 1/(1 + exp(z)), so dloss/dz = -s. The functions
-take broadcastable float64 arrays (beta and label_smoothing too) and give an `Enclosure` of the broadcast shape. No libm
+take broadcastable arrays of numbers that float64 holds (beta and label_smoothing too), refuse any other with NotANumber or
+NotBinary64, and give an `Enclosure` of the broadcast shape. No libm
 function is called: the results are the same bits wherever `assert_ieee` passes. Proof: docs/enclosures.md.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from oracle.arguments import check_shapes, floats
 from oracle.ball import (
     SLACK,
     Enclosure,
@@ -39,7 +41,7 @@ def margin(policy_chosen: ArrayLike, policy_rejected: ArrayLike, ref_chosen: Arr
     argument is NaN or where infinities of both signs meet. Source: Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26
     (2005), two passes, checked; Python's integers where the check fails.
     """
-    (result,) = in_blocks(_margin, *_floats(policy_chosen, policy_rejected, ref_chosen, ref_rejected))
+    (result,) = in_blocks(_margin, *_floats(**locals()))
     return _as_ball(result)
 
 
@@ -51,7 +53,7 @@ def logit(
     beta: ArrayLike = 0.1,
 ) -> Enclosure:
     """Z = beta * margin, relative radius at most 2**-100; no overflow and no underflow; 0 * inf is NaN."""
-    (result,) = in_blocks(_logit, *_floats(policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta))
+    (result,) = in_blocks(_logit, *_floats(**locals()))
     return _as_ball(result)
 
 
@@ -89,8 +91,7 @@ def loss(
 
     Relative radius at most 2**-69 for 0 <= eps <= 1. At z = inf: inf, or 0 if eps = 0; at -inf: inf, or 0 if eps = 1.
     """
-    operands = _floats(policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta, label_smoothing)
-    (result,) = in_blocks(lambda *logps: (_loss(*logps),), *operands)
+    (result,) = in_blocks(lambda *logps: (_loss(*logps),), *_floats(**locals()))
     return _as_ball(result)
 
 
@@ -107,13 +108,15 @@ def gradient(
     The derivatives by policy_rejected and ref_chosen are its negative, by ref_rejected itself. Radius at most
     beta * 2**-69 * (s(|z|) + |s(|z|) - c|): relative to the result where s does not meet eps, absolute where it does.
     """
-    operands = _floats(policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta, label_smoothing)
-    (result,) = in_blocks(lambda *logps: (_gradient(*logps),), *operands)
+    (result,) = in_blocks(lambda *logps: (_gradient(*logps),), *_floats(**locals()))
     return _as_ball(result)
 
 
-def _floats(*arrays: ArrayLike) -> list[Floats]:
-    return [np.asarray(array, dtype=np.float64) for array in arrays]
+def _floats(**arguments: ArrayLike) -> list[Floats]:
+    """Each argument as float64. Raises ShapeMismatch, naming every argument's shape, and what `floats` raises."""
+    arrays = [floats(name, value) for name, value in arguments.items()]
+    check_shapes(arguments, arrays)
+    return arrays
 
 
 def _as_ball(result: object) -> Enclosure:

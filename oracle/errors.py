@@ -29,8 +29,16 @@ class NotANumber(BadArgument):
     """An argument is not a real number: a complex, a boolean, or text that is no decimal."""
 
 
+class NotAnInteger(BadArgument):
+    """An argument that counts (a precision, a number of digits or of pairs, a place, a bit pattern) is no integer."""
+
+
+class NotBinary64(BadArgument):
+    """An argument is a number, but not a binary64 number, and the function takes no other: it would be rounded unseen."""
+
+
 class NotFinite(BadArgument):
-    """beta or label_smoothing is NaN or infinite."""
+    """An argument that has to be finite is NaN or infinite."""
 
 
 class OutOfRange(BadArgument):

@@ -15,8 +15,10 @@ from functools import cache
 import numpy as np
 
 from oracle import kernel
+from oracle.arguments import floats
 from oracle.ball import prepare
 from oracle.doubledouble import Floats, power_of_two
+from oracle.errors import NotFinite
 
 RELATIVE_ERROR = 2.0**-50
 LEAST = 2.0**-184  # beyond |z| = REACH the tail, which is smaller, is wrong by up to its own size
@@ -28,12 +30,18 @@ _SIXTH, _TWENTY_FOURTH = 1 / 6, 1 / 24
 
 
 def softplus_minus(z: Floats) -> Floats:
-    """F of z's shape with |F - f| <= 2**-50 F + 2**-184, f = log1p(exp(-z)), for an array of finite z."""
+    """F of z's shape with |F - f| <= 2**-50 F + 2**-184, f = log1p(exp(-z)), for finite z that float64 holds.
+
+    Raises NotANumber, NotBinary64 and NotFinite.
+    """
     return _in_blocks(_softplus_minus, z)
 
 
 def sigmoid_minus(z: Floats) -> Floats:
-    """S of z's shape with |S - s| <= 2**-50 S + 2**-184, s = 1/(1 + exp(z)), for an array of finite z."""
+    """S of z's shape with |S - s| <= 2**-50 S + 2**-184, s = 1/(1 + exp(z)), for finite z that float64 holds.
+
+    Raises NotANumber, NotBinary64 and NotFinite.
+    """
     return _in_blocks(_sigmoid_minus, z)
 
 
@@ -48,15 +56,24 @@ def tables() -> tuple[Floats, Floats]:
 
 def _in_blocks(function: Callable[[Floats, float, float], Floats], z: Floats) -> Floats:
     prepare()
+    z = floats("z", z)
     with np.errstate(under="ignore"):
         if z.ndim == 1 and 0 < z.size <= BLOCK:
-            return function(z, float(z.min()), float(z.max()))
+            return function(z, *_ends(z))
         flat = z.reshape(-1)
         result = np.empty(flat.shape)
         for start in range(0, flat.size, BLOCK):
             block = flat[start : start + BLOCK]
-            result[start : start + BLOCK] = function(block, float(block.min()), float(block.max()))
+            result[start : start + BLOCK] = function(block, *_ends(block))
     return result.reshape(z.shape)
+
+
+def _ends(z: Floats) -> tuple[float, float]:
+    """The least and the largest. Raises NotFinite for a NaN or an infinity, whose result would look like a number."""
+    least, largest = float(z.min()), float(z.max())
+    if not (-np.inf < least and largest < np.inf):
+        raise NotFinite("z", z[~np.isfinite(z)][0], "finite logits")
+    return least, largest
 
 
 Entry = Floats | np.float64

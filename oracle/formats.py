@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oracle.arguments import elements, floats, integers, read
+from oracle.doubledouble import power_of_two
 from oracle.dyadic import Dyadic, truncate
-from oracle.errors import NotRepresentable, UnknownFormat
+from oracle.errors import NotAnInteger, NotBinary64, NotFinite, NotRepresentable, UnknownFormat
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.unsignedinteger[Any]]
@@ -66,11 +68,10 @@ class Format:
 
     def decode(self, bits: ArrayLike) -> Floats:
         """The values of an array of bit patterns, exactly, as float64. Raises NotRepresentable if one is too wide."""
-        wide = np.asarray(bits)
-        if wide.dtype.kind not in "ui":  # NumPy turns a list of integers into floats where one needs 64 bits
-            wide = np.asarray(bits, dtype=object)
-            if not all(isinstance(pattern, int | np.integer) for pattern in wide.flat):
-                raise NotRepresentable(f"a bit pattern of {self.name} is an integer")
+        try:
+            wide = integers("bits", bits, "an integer")
+        except NotAnInteger:
+            raise NotRepresentable(f"a bit pattern of {self.name} is an integer") from None
         if wide.size and (int(wide.max()) >> self.width or int(wide.min()) < 0):
             raise NotRepresentable(f"a bit pattern of {self.name} has {self.width} bits")
         patterns = np.ascontiguousarray(wide.astype(self.bits_dtype, copy=False))
@@ -85,48 +86,65 @@ class Format:
 
         Raises NotRepresentable, naming the first value that is not a number of the format.
         """
-        floats = np.asarray(values, dtype=np.float64)
+        try:
+            numbers = floats("values", values)
+        except NotBinary64 as error:
+            raise NotRepresentable(f"{error.value!r} is not a number of {self.name}") from None
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a cast, taken where it loses nothing
             if self.name == "bfloat16":
-                wide = floats.astype(np.float32)
+                wide = numbers.astype(np.float32)
                 held = wide.view(np.uint32)
-                if bool((wide == floats).all()) and not (held & np.uint32(0xFFFF)).any():
+                if bool((wide == numbers).all()) and not (held & np.uint32(0xFFFF)).any():
                     return (held >> np.uint32(16)).astype(np.uint16)
             else:
-                cast = floats.astype(f"f{self.width // 8}")
-                if bool((cast == floats).all()):
+                cast = numbers.astype(f"f{self.width // 8}")
+                if bool((cast == numbers).all()):
                     return cast.view(self.bits_dtype)
-        inexact = ~((self.round_array(floats) == floats) | np.isnan(floats))
+        inexact = ~((self.round_array(numbers) == numbers) | np.isnan(numbers))
         if inexact.any():
-            raise NotRepresentable(f"{float(floats[inexact].flat[0])!r} is not a number of {self.name}")
-        clean = np.where(np.isnan(floats), np.nan, floats)
+            raise NotRepresentable(f"{float(numbers[inexact].flat[0])!r} is not a number of {self.name}")
+        clean = np.where(np.isnan(numbers), np.nan, numbers)
         if self.name == "bfloat16":
             return (clean.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype(np.uint16)
         return clean.astype(f"f{self.width // 8}").view(self.bits_dtype)
 
     def round_array(self, values: ArrayLike) -> Floats:
-        """Each float64 rounded to nearest even into the format, once: subnormals gradual, overflow to infinity."""
-        floats = np.asarray(values, dtype=np.float64)
+        """Each number, of any kind, rounded once to nearest even into the format: subnormals gradual, overflow to infinity.
+
+        Raises NotANumber.
+        """
+        try:
+            return self._round_floats(floats("values", values))
+        except NotBinary64:
+            items = elements("values", values)
+        rounded = np.empty(items.shape)
+        for index in np.ndindex(items.shape):
+            exact = read("values", items[index])
+            rounded[index] = self.round_exact(exact) if isinstance(exact, Fraction) else exact
+        return rounded
+
+    def _round_floats(self, numbers: Floats) -> Floats:
+        """In steps that are exact but for the rounding to an integer: products with powers of two."""
         if self.precision == 53:
-            return floats.copy()
+            return numbers.copy()
         if self.precision == 24:
             with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-                return floats.astype(np.float32).astype(np.float64)
-        _, exponents = np.frexp(floats)
-        quantum = np.maximum(exponents - 1, self.emin) - self.precision + 1
+                return numbers.astype(np.float32).astype(np.float64)
+        exponents = ((numbers.view(np.int64) >> np.int64(52)) & np.int64(0x7FF)) - np.int64(1023)
+        quantum = np.maximum(exponents, self.emin) - np.int64(self.precision - 1)
         with np.errstate(invalid="ignore", over="ignore"):
-            rounded = np.ldexp(np.rint(np.ldexp(floats, -quantum)), quantum)
-        rounded = np.where(np.isfinite(floats), rounded, floats)
-        return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded)
+            rounded = np.rint(numbers * power_of_two(-quantum)) * power_of_two(quantum)
+        return np.asarray(np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, rounded), rounded))
 
     def round_exact(self, value: Fraction | Dyadic | int, lean: int = 0) -> float:
         """An exact number rounded to nearest even, once; exact for every format as a Python float, or an infinity.
 
         lean = +1 or -1 says that the true number lies above or below `value` by less than any float can see
-        (the sticky bit): it decides the midpoints. A negative number too small for the format gives -0.0.
+        (the sticky bit): it decides the midpoints. A negative number too small for the format gives -0.0. Raises NotANumber
+        and NotFinite.
         """
         if not isinstance(value, Dyadic):
-            value, inexact = truncate(Fraction(value), self.precision + 2)
+            value, inexact = truncate(_finite(value), self.precision + 2)
             lean = (1 if value.sign >= 0 else -1) if inexact else lean
         if value.mantissa == 0:
             return -0.0 if lean < 0 else 0.0
@@ -157,9 +175,9 @@ class Format:
         return min(max(value.top, self.emin), self.emax) - self.precision + 1
 
     def quantum(self, value: Fraction | Dyadic | int | float) -> Fraction:
-        """The ulp quantum at an exact number; at 0, the least subnormal."""
+        """The ulp quantum at an exact number; at 0, the least subnormal. Raises NotANumber and NotFinite."""
         if not isinstance(value, Dyadic):
-            value, _ = truncate(Fraction(value), 2)
+            value, _ = truncate(_finite(value), 2)
         exponent = self.emin - self.precision + 1 if value.mantissa == 0 else self.quantum_exponent(value)
         return Fraction(2) ** exponent
 
@@ -174,10 +192,17 @@ class Format:
         return np.where(bits & sign_bit != 0, -magnitude, magnitude)
 
     def from_ordinals(self, ordinals: ArrayLike) -> Floats:
-        """The numbers at places in the format's order; places past an infinity are held at the infinity."""
-        places = np.asarray(ordinals, dtype=np.int64)
+        """The numbers at places in the format's order; places past an infinity are held at the infinity.
+
+        Raises NotAnInteger.
+        """
+        places = integers("ordinals", ordinals, "a place in the order: an integer")
         infinity = int(self.ordinals(math.inf))
-        held = np.clip(places, -infinity, infinity)
+        if places.dtype == np.uint64:
+            places = np.minimum(places, np.uint64(infinity))
+        if places.dtype != object:  # the ends of a narrow integer's range may lie within the format's
+            places = places.astype(np.int64)
+        held = np.asarray(np.clip(places, -infinity, infinity), dtype=np.int64)
         magnitude = self.decode(np.abs(held).astype(self.bits_dtype))
         return np.where(held < 0, -magnitude, magnitude)
 
@@ -209,6 +234,13 @@ _ALIASES = {
 }
 
 
+def _finite(value: object) -> Fraction:
+    exact = value if type(value) is Fraction else read("value", value)
+    if not isinstance(exact, Fraction):
+        raise NotFinite("value", value, "a finite number")
+    return exact
+
+
 def get_format(name: str | Format) -> Format:
     """The format of that name: binary16, bfloat16, binary32, binary64, or float16, float32, float64.
 
@@ -217,6 +249,6 @@ def get_format(name: str | Format) -> Format:
     if isinstance(name, Format):
         return name
     known = {fmt.name: fmt for fmt in FORMATS} | _ALIASES
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise UnknownFormat("format", name, "one of " + ", ".join(known))
     return known[name]

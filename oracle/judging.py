@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle import enclosure, first_tier
+from oracle.arguments import floats
+from oracle.errors import ShapeMismatch
 from oracle.formats import Floats, Format
 from oracle.real import Real
 from oracle.rounding import compare, ulp_errors
@@ -68,16 +70,22 @@ _SLOPE = _Function(first_tier.sigmoid_minus, enclosure.sigmoid_minus, lambda z: 
 
 
 def losses(z: Floats, got: Floats, fmt: Format) -> Judged:
-    """Returned losses against f(z) = log1p(exp(-z)): z and got are n float64 numbers each, got of the format."""
+    """Returned losses against f(z) = log1p(exp(-z)): z and got are n numbers each that float64 holds, got of the format.
+
+    Raises NotANumber, NotBinary64 and ShapeMismatch.
+    """
     return _judged(_LOSS, z, got, fmt)
 
 
 def derivatives(z: Floats, got: Floats, fmt: Format) -> Judged:
-    """Returned derivatives against s(z) = sigma(-z): z and got are n float64 numbers each, got of the format."""
+    """Returned derivatives against s(z) = sigma(-z): z and got as in `losses`, and what it raises."""
     return _judged(_SLOPE, z, got, fmt)
 
 
 def _judged(function: _Function, z: Floats, got: Floats, fmt: Format) -> Judged:
+    z, got = floats("z", z), floats("got", got)
+    if z.ndim != 1 or z.shape != got.shape:
+        raise ShapeMismatch(f"z and got are n numbers each: z {z.shape}, got {got.shape}")
     judged = Judged(np.zeros(z.shape), np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool), (0, 0))
     with np.errstate(all="ignore"):
         if fmt.width <= 32:

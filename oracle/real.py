@@ -12,13 +12,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from oracle.arguments import integer, read
 from oracle.atoms import Kind, enclose, exponent_bounds
 from oracle.decimal import agreed_digits, digits_beside, exact_digits
 from oracle.dyadic import Dyadic, truncate
-from oracle.errors import BadArgument, MixedKinds
+from oracle.errors import BadArgument, MixedKinds, NotFinite
 from oracle.formats import Format, get_format
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 Term = tuple[Kind, Fraction, Fraction]
 """An atom's kind, its argument (> 0, or >= 0 for the softplus tail), and its non-zero coefficient."""
+Number = Fraction | Decimal | int | float | str | np.generic
+"""A real number, read exactly by `oracle.arguments.read`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +56,35 @@ class Real:
     # -- building ------------------------------------------------------------------------------------------------
 
     @classmethod
-    def rational(cls, value: Fraction | int) -> Self:
-        """That rational number."""
-        return cls(Fraction(value))
+    def rational(cls, value: Number) -> Self:
+        """That number, read exactly. Raises NotANumber and NotFinite."""
+        return cls(_fraction("value", value))
 
     @classmethod
     def nonfinite(cls, value: float) -> Self:
-        """NaN, +inf or -inf."""
-        return cls(special=value)
+        """NaN, +inf or -inf. Raises BadArgument for anything else."""
+        if not isinstance(value, float | np.floating) or np.isfinite(value):
+            raise BadArgument("value", value, "a float that is NaN or infinite")
+        return cls(special=float(value))
 
     @classmethod
-    def softplus(cls, x: Fraction) -> Self:
-        """log(1 + e**x) = max(x, 0) + tail(|x|)."""
+    def of(cls, value: Real | Number) -> Real:
+        """A Real as it is; any other real number, NaN and infinities included, read exactly. Raises NotANumber."""
+        if isinstance(value, Real):
+            return value
+        exact = read("value", value)
+        return cls(exact) if isinstance(exact, Fraction) else cls(special=exact)
+
+    @classmethod
+    def softplus(cls, x: Number) -> Self:
+        """log(1 + e**x) = max(x, 0) + tail(|x|). Raises NotANumber and NotFinite, as the next two do."""
+        x = _fraction("x", x)
         return cls(max(x, Fraction(0)), ((Kind.SOFTPLUS_TAIL, abs(x), Fraction(1)),))
 
     @classmethod
-    def sigmoid(cls, x: Fraction) -> Self:
+    def sigmoid(cls, x: Number) -> Self:
         """The sigmoid 1 / (1 + e**-x); 1/2 at 0, and 1 - sigmoid(-x) for positive x."""
+        x = _fraction("x", x)
         if x == 0:
             return cls(Fraction(1, 2))
         if x < 0:
@@ -74,30 +92,31 @@ class Real:
         return cls(Fraction(1), ((Kind.SIGMOID_TAIL, x, Fraction(-1)),))
 
     @classmethod
-    def sigmoid_slope(cls, x: Fraction) -> Self:
+    def sigmoid_slope(cls, x: Number) -> Self:
         """sigmoid(x) * sigmoid(-x), the derivative of sigmoid; 1/4 at 0."""
+        x = _fraction("x", x)
         if x == 0:
             return cls(Fraction(1, 4))
         return cls(Fraction(0), ((Kind.BUMP, abs(x), Fraction(1)),))
 
     # -- arithmetic ----------------------------------------------------------------------------------------------
 
-    def __add__(self, other: Real | Fraction | int) -> Real:
-        return total((self, other if isinstance(other, Real) else Real.rational(other)))
+    def __add__(self, other: Real | Number) -> Real:
+        return total((self, Real.of(other)))
 
     __radd__ = __add__
 
     def __neg__(self) -> Real:
         return self * -1
 
-    def __sub__(self, other: Real | Fraction | int) -> Real:
-        return self + -other
+    def __sub__(self, other: Real | Number) -> Real:
+        return self + -Real.of(other)
 
-    def __rsub__(self, other: Fraction | int) -> Real:
+    def __rsub__(self, other: Number) -> Real:
         return -self + other
 
-    def __mul__(self, factor: Fraction | int) -> Real:
-        factor = Fraction(factor)
+    def __mul__(self, factor: Number) -> Real:
+        factor = _fraction("factor", factor)
         if self.special is not None:
             return Real.nonfinite(math.nan if factor == 0 else (self.special if factor > 0 else -self.special))
         if factor == 0:
@@ -107,8 +126,8 @@ class Real:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: Fraction | int) -> Real:
-        return self * (1 / Fraction(divisor))
+    def __truediv__(self, divisor: Number) -> Real:
+        return self * (1 / _fraction("divisor", divisor))
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -122,8 +141,7 @@ class Real:
 
         Raises BadArgument for a precision below 1, and where x is NaN or infinite.
         """
-        if precision < 1:
-            raise BadArgument("precision", precision, "a number of bits, 1 or more")
+        precision = integer("precision", precision, "a number of bits, 1 or more", 1)
         if self.special is not None:
             raise BadArgument("x", self.special, "a finite number; NaN and infinities have no interval")
         if not self.terms and self.constant.denominator & (self.constant.denominator - 1) == 0:
@@ -163,8 +181,7 @@ class Real:
 
         Raises BadArgument for n below 1.
         """
-        if n < 1:
-            raise BadArgument("n", n, "a number of significant digits, 1 or more")
+        n = integer("n", n, "a number of significant digits, 1 or more", 1)
         if self.special is not None:
             return str(self.special)
         if not self.terms:
@@ -245,6 +262,14 @@ def _side(terms: list[Term]) -> int:
     """The sign of a sum of terms that nothing else is added to, at no cost where all have one; 0 for no terms."""
     signs = {1 if c > 0 else -1 for *_, c in terms}
     return signs.pop() if len(signs) == 1 else Real(terms=tuple(terms)).sign if terms else 0
+
+
+def _fraction(argument: str, value: Number) -> Fraction:
+    """A finite number, read exactly."""
+    exact = value if type(value) is Fraction else read(argument, value)
+    if not isinstance(exact, Fraction):
+        raise NotFinite(argument, value, "a finite number")
+    return exact
 
 
 def _top(value: Fraction) -> int:

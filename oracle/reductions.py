@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from oracle import dpo
+from oracle.arguments import elements
 from oracle.errors import OracleError
-from oracle.real import Real, total
+from oracle.real import Number, Real, total
 
 
 class EmptyBatch(OracleError):
@@ -26,16 +28,20 @@ class Metrics:
     rejected_logratio: Real
 
 
-def mean(numbers: Iterable[Real] | dpo.Reals) -> Real:
-    """The exact arithmetic mean of Reals (an iterable, or an array of any shape, taken flat).
+def mean(numbers: Iterable[Real | Number] | dpo.Reals) -> Real:
+    """The exact arithmetic mean of Reals or other numbers (an iterable, or an array of any shape, taken flat).
 
-    Infinities and NaN as in IEEE 754. Raises EmptyBatch, and MixedKinds for losses mixed with gradients.
+    Infinities and NaN as in IEEE 754. Raises EmptyBatch, NotANumber, and MixedKinds for losses mixed with gradients.
     """
-    items = numbers if isinstance(numbers, Real | np.ndarray) else list(numbers)
-    flat = list(np.ravel(np.asarray(items, dtype=object)))
+    items = numbers if isinstance(numbers, Real) or not isinstance(numbers, Iterable) else _listed(numbers)
+    flat = [Real.of(number) for number in elements("numbers", items).flat]
     if not flat:
         raise EmptyBatch("the mean of an empty batch is not defined")
     return total(flat) / len(flat)
+
+
+def _listed(numbers: Iterable[Any]) -> Any:
+    return numbers if isinstance(numbers, np.ndarray | str) else list(numbers)
 
 
 def metrics(

@@ -5,12 +5,16 @@ Definitions as in oracle.formats: quantum q(x) = 2**(min(max(floor(log2|x|), emi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oracle.ball import Enclosure, Mask, as_enclosure, exact, in_blocks, normalised, where
+from oracle.arguments import elements, floats
+from oracle.ball import Enclosure, Mask, exact, in_blocks, normalised, where
 from oracle.doubledouble import Floats, Integers, power_of_two, two_sum
 from oracle.formats import Format, get_format
+from oracle.real import Real
 
 DOWN, UP = 1.0 - 2.0**-50, 1.0 + 2.0**-50  # cover the at most three roundings of a bound
 OUT_OF_SIGHT = 900  # binary orders: below 2**-900 quanta an error is reported as at most 2**-900
@@ -22,7 +26,7 @@ def compare(x: Enclosure, values: ArrayLike) -> tuple[NDArray[np.int8], Mask]:
 
     A decided 0 says that x is exactly the value, infinities included. Against NaN nothing is decided.
     """
-    sign, decided = in_blocks(_compare, x, np.asarray(values, dtype=np.float64))
+    sign, decided = in_blocks(_compare, x, floats("values", values))
     return sign, decided
 
 
@@ -47,7 +51,7 @@ def ulp_errors(
     within: floats known to enclose |x| besides the ball: they settle the quantum where a ball reaches over a power of two.
     """
     bounds = (0.0, np.inf) if within is None else within
-    operands = [np.asarray(operand, dtype=np.float64) for operand in (got, *bounds)]
+    operands = [floats("got", got), *(floats("within", bound) for bound in bounds)]
     low, high = in_blocks(lambda a, b, least, most: _ulp_errors(a, b, least, most, fmt), x, *operands)
     return low, high
 
@@ -77,15 +81,26 @@ def _ulp_errors(x: Enclosure, got: Floats, least: Floats, most: Floats, fmt: For
     )
 
 
-def round(x: Enclosure | ArrayLike, fmt: Format | str) -> tuple[Floats, Mask]:  # noqa: A001
-    """(values, decided): an enclosure, or exact float64 numbers, rounded to nearest even into the format where decided.
+def round(x: Enclosure | Real | ArrayLike, fmt: Format | str) -> tuple[Floats, Mask]:  # noqa: A001
+    """(values, decided): an enclosure, a Real, or exact numbers of any kind, rounded once to nearest even into the format.
 
-    Underflow is gradual; from the overflow threshold on the value is an infinity. An undecided value is one of the two
-    candidates. Zero has the sign of the centre.
+    Underflow is gradual; from the overflow threshold on the value is an infinity. Of an enclosure a value may be left
+    undecided, and is then one of the two candidates; anything else, arrays of Real included, is always decided. Zero has the
+    sign of the centre. Raises UnknownFormat and NotANumber.
     """
     known = get_format(fmt)
-    values, decided = in_blocks(lambda a: _round(a, known), as_enclosure(x))
-    return values, decided
+    if isinstance(x, Enclosure):
+        values, decided = in_blocks(lambda a: _round(a, known), x)
+        return values, decided
+    items = elements("x", x)
+    if items.dtype == object and any(isinstance(item, Real) for item in items.flat):
+        values = np.empty(items.shape)
+        for index in np.ndindex(items.shape):
+            item: Any = items[index]
+            values[index] = Real.of(item).round(known)
+    else:
+        values = known.round_array(items)
+    return values, np.ones(values.shape, dtype=bool)
 
 
 def _round(x: Enclosure, fmt: Format) -> tuple[Floats, Mask]:
@@ -114,7 +129,7 @@ def _nearest(head: Floats, tail: Floats, edge: Floats | float) -> tuple[Floats, 
     """
     n = np.rint(head)
     rest, lost = two_sum(head - n, tail)
-    odd = np.fmod(n, 2.0) != 0
+    odd = np.rint(n * 0.5) != n * 0.5
     up = (rest > 0.5) | ((rest == 0.5) & ((lost > 0) | ((lost == 0) & odd)))
     down = (rest < -0.5) | ((rest == -0.5) & ((lost < 0) | ((lost == 0) & odd)))
     carry = up * 1.0 - down

@@ -9,37 +9,40 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from oracle.arguments import Extended, read
 from oracle.dyadic import Dyadic
 from oracle.formats import Format
-from oracle.real import Real
+from oracle.real import Number, Real
 
 
-def ulp_error(got: float, exact: Real, fmt: Format) -> float:
+def ulp_error(got: Number, exact: Real | Number, fmt: Format) -> float:
     """|got - exact| / quantum(exact), in ulps, as a float rounded up; 0.5 at most for a correctly rounded result.
 
     An infinity where |exact| is below the overflow threshold counts as 2**(emax + 1); a finite `got` where the exact
     value rounds to infinity, and the infinity of the other sign, are measured from there. NaN for a number, a number
-    for NaN, and anything but the same infinity for an infinite exact value are infinite errors.
+    for NaN, and anything but the same infinity for an infinite exact value are infinite errors. got and exact are read
+    exactly, whatever number they are; raises NotANumber.
     """
-    if exact.special is not None or math.isnan(got):
-        return _special_error(got, exact)
+    got_exactly, exact = read("got", got), Real.of(exact)
+    if exact.special is not None or (isinstance(got_exactly, float) and math.isnan(got_exactly)):
+        return _special_error(got_exactly, exact)
     beyond = Fraction(2) ** (fmt.emax + 1)
     rounded = exact.round(fmt)
     if math.isinf(rounded):
-        if got == rounded:
+        if got_exactly == rounded:
             return 0.0
         exact = Real.rational(beyond * exact.sign)
-    place = Fraction(got) if math.isfinite(got) else beyond * (1 if got > 0 else -1)
+    place = beyond * (1 if got_exactly > 0 else -1) if isinstance(got_exactly, float) else got_exactly
     difference = exact - place
     if difference.exact == 0:
         return 0.0
     return _up(difference, quantum_exponent(exact, fmt))
 
 
-def _special_error(got: float, exact: Real) -> float:
+def _special_error(got: Extended, exact: Real) -> float:
     """Equal NaNs and equal infinities are no error; anything else is infinite."""
     special = exact.special
-    same = special is not None and (got == special or (math.isnan(got) and math.isnan(special)))
+    same = special is not None and (got == special or (got != got and math.isnan(special)))  # noqa: PLR0124 - a NaN
     return 0.0 if same else math.inf
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from oracle.arguments import floats
 from oracle.ball import Enclosure, where
 from oracle.ball import exact as point
 from oracle.doubledouble import power_of_two
@@ -44,8 +45,9 @@ class Acceptance:
 
         A result in doubt at an end of the interval is accepted: the ends are rounded outward. An infinity is placed at
         the overflow threshold, or at the exact value where that is beyond. Infinite for a NaN, for an exact value that
-        is not finite unless it is what was got, and where an end is NaN.
+        is not finite unless it is what was got, and where an end is NaN. Raises NotANumber and NotBinary64.
         """
+        got = np.atleast_1d(floats("got", got))
         ratio, decided = self._quickly(got)
         doubt = np.flatnonzero(~decided)
         if doubt.size:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oracle import enclosure
+from oracle.arguments import check_shapes, floats, single
 from oracle.bounds.acceptance import Mask, centre
 from oracle.formats import Floats, Format
 
@@ -27,7 +28,10 @@ def kernel_must(fmt: Format) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """n pairs as the bounds see them: four float64 arrays of shape (n,), one beta, one label_smoothing."""
+    """n pairs as the bounds see them: four float64 arrays of shape (n,), one beta, one label_smoothing.
+
+    Raises NotANumber, NotBinary64, NotFinite for an option, and ShapeMismatch.
+    """
 
     policy_chosen_logps: Floats
     policy_rejected_logps: Floats
@@ -35,6 +39,14 @@ class Pairs:
     ref_rejected_logps: Floats
     beta: float
     label_smoothing: float
+
+    def __post_init__(self) -> None:
+        arrays = [np.atleast_1d(floats(name, getattr(self, name))) for name in self.__slots__[:4]]
+        check_shapes(self.__slots__[:4], arrays)
+        for name, array in zip(self.__slots__[:4], arrays, strict=True):
+            object.__setattr__(self, name, array)
+        for name in self.__slots__[4:]:
+            object.__setattr__(self, name, single(name, getattr(self, name), finite=True))
 
     @property
     def logps(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -84,8 +96,9 @@ def option_range(value: float, fmt: Format) -> tuple[float, float]:
     """The least and the largest magnitude that beta or label_smoothing may have once it is in the format.
 
     |x| (1 -+ u); where |x| < lambda, from 0, since flushing is accepted, to |x| + eta / 2. A number that the format
-    holds exactly does not grow, and if it is normal there does not shrink.
+    holds exactly does not grow, and if it is normal there does not shrink. Raises NotANumber, NotBinary64 and NotFinite.
     """
+    value = single("value", value, finite=True)
     size, held = abs(value), float(fmt.round_array(value)) == value
     if size < fmt.smallest_normal:
         return 0.0, size if held else size + fmt.smallest_subnormal / 2

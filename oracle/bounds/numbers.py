@@ -12,7 +12,7 @@ from oracle.ball import Enclosure
 from oracle.bounds.acceptance import Acceptance, centre
 from oracle.errors import Undecided
 from oracle.formats import Floats, Format
-from oracle.real import Real
+from oracle.real import Number, Real
 from oracle.ulp import quantum_exponent
 
 _REACH = 2
@@ -49,19 +49,25 @@ def _outermost(acceptance: Acceptance, end: Enclosure, outward: int) -> Floats:
     return found
 
 
-def within_ulps(exact: Real, ulps: float, fmt: Format) -> tuple[float, float]:
+def within_ulps(exact: Real | Number, ulps: Number, fmt: Format) -> tuple[float, float]:
     """(lowest, highest): the least and the greatest number of the format whose `ulp_error` is at most `ulps`.
 
     exact is finite. An infinity counts as 2**(emax + 1), and so does an exact value that rounds to one: see oracle.ulp.
+    Raises NotANumber and NotFinite.
     """
+    exact, allowed = Real.of(exact), Real.rational(ulps).constant
     if math.isinf(exact.round(fmt)):
         exact = Real.rational(exact.sign * Fraction(2) ** (fmt.emax + 1))
-    room = Fraction(ulps) * Fraction(2) ** quantum_exponent(exact, fmt)
+    room = allowed * Fraction(2) ** quantum_exponent(exact, fmt)
     return -at_most(-exact + room, fmt), at_most(exact + room, fmt)
 
 
-def at_most(x: Real, fmt: Format) -> float:
-    """The greatest number of the format that is not above x; infinity from 2**(emax + 1) on. x is finite."""
+def at_most(x: Real | Number, fmt: Format) -> float:
+    """The greatest number of the format that is not above x; infinity from 2**(emax + 1) on. x is finite.
+
+    Raises NotANumber, and BadArgument for a NaN.
+    """
+    x = Real.of(x)
     if (x - Fraction(2) ** (fmt.emax + 1)).sign >= 0:
         return math.inf
     nearest = x.round(fmt)

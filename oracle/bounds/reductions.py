@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from oracle.arguments import integer, single
 from oracle.ball import Enclosure
 from oracle.bounds.acceptance import Acceptance, centre, largest, overflow_threshold
 from oracle.bounds.conditioning import OUT
@@ -45,8 +46,9 @@ def _mean(x: Floats) -> float:
 def summation(n: int, fmt: Format) -> float:
     """(1 + u)**(n + 1) - 1: n - 1 additions, 1 / n and the product with it; n + 2 where n is no number of the format.
 
-    Relative to the mean of the magnitudes.
+    Relative to the mean of the magnitudes. Raises NotAnInteger, and OutOfRange for n < 1.
     """
+    n = integer("n", n, "a number of results, 1 or more", 1)
     return _growth(n + 1 + (not _held(n, fmt)), fmt)
 
 
@@ -69,8 +71,9 @@ def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
     """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with two roundings more.
 
     Three where n is no number of the format. 0 is accepted besides where the derivative, or its n-th part without
-    beta > 1, may be subnormal.
+    beta > 1, may be subnormal. Raises NotAnInteger and OutOfRange, and for beta what `option_range` does.
     """
+    n, beta = integer("n", n, "a number of results, 1 or more", 1), single("beta", beta, finite=True)
     eta, growth = each.fmt.smallest_subnormal, _growth(2 + (not _held(n, each.fmt)), each.fmt)
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
     low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
