@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Any
 
 from mpmath import mp as _mp
@@ -19,15 +20,18 @@ mp.prec = 200
 Number = Any  # an mpf
 
 
+@cache
 def real(x: Fraction | float) -> Number:
     x = Fraction(x)
     return mp.mpf(x.numerator) / x.denominator
 
 
+@cache
 def f(z: Number) -> Number:
     return mp.log1p(mp.exp(-z)) if z > 0 else -z + mp.log1p(mp.exp(z))
 
 
+@cache
 def s(z: Number) -> Number:
     return 1 / (1 + mp.exp(z))
 
@@ -43,19 +47,19 @@ class Page:
     flush: bool = False
     ratios_first: bool = False
 
-    @property
+    @cached_property
     def u(self) -> Number:
         return mp.mpf(2) ** -self.fmt.precision
 
-    @property
+    @cached_property
     def lam(self) -> Number:
         return mp.mpf(2) ** self.fmt.emin
 
-    @property
+    @cached_property
     def eta(self) -> Number:
         return mp.mpf(2) ** (self.fmt.emin - self.fmt.precision + 1)
 
-    @property
+    @cached_property
     def floor(self) -> Number:
         return self.lam if self.flush else self.eta
 
@@ -63,10 +67,11 @@ class Page:
     def K(self) -> int:
         return 8 if self.fmt.name in {"binary16", "bfloat16"} else 16
 
-    @property
+    @cached_property
     def w(self) -> Number:
         return (1 + 2 * self.K * self.u) * (1 + self.u) ** 3 - 1
 
+    @cache  # noqa: B019 - a few thousand pages, for one test
     def range(self, x: float) -> tuple[Number, Number]:
         size = abs(real(x))
         held = float(self.fmt.round_exact(Fraction(x))) == x
@@ -78,15 +83,16 @@ class Page:
         least, most = self.range(x)
         return max(most - abs(real(x)), abs(real(x)) - least)
 
-    @property
+    @cached_property
     def margin(self) -> Fraction:
         a, b, c, d = map(Fraction, self.logps)
         return a - b - c + d
 
-    @property
+    @cached_property
     def z(self) -> Number:
         return real(Fraction(self.beta) * self.margin)
 
+    @cache  # noqa: B019
     def logit_error(self) -> tuple[Number, Number]:
         a, b, c, d = map(Fraction, self.logps)
         h = self.margin
