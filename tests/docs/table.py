@@ -110,9 +110,7 @@ INSTEAD = (
     Instead("README.md", "torch --profile standard", "torch --profile standard --dtype float32", "four formats: 20 s"),
     Instead("README.md", "gap --plot", "gap numpy-naive --dtype bfloat16 --plot", "four implementations, four formats: 7 s"),
     Instead("README.md", "--dtype float32 --resume", "--dtype float32 --from 16 --to 17 --resume", "every float32: 100 s"),
-    Instead(
-        "README.md", "tests.mutants", "tests.mutants --only log-of-sigmoid --only flushing --workers 1", "all of them: minutes"
-    ),
+    Instead("README.md", "tests.mutants", "tests.mutants --only log-of-sigmoid --workers 1", "all of them: minutes"),
     Instead("README.md", "--points 1e6", "--points 1e3", "10^6 points: minutes"),
     Instead("README.md", "mine.py:loss  ", "mine.py:loss -k 'bfloat16 and KERNEL-1' ", "every clause in every format: 20 s"),
     Instead("docs/enclosures.md", "--points 1e8", "--points 1e3", "10^8 points: hours"),
