@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from conformance.clauses import (
     batch,
@@ -49,6 +49,19 @@ CLAUSES: tuple[Clause, ...] = tuple(clause for clause in EVERY if clause.kind ==
 def for_kind(kind: str, clauses: Sequence[Clause]) -> tuple[Clause, ...]:
     """The clauses to judge an implementation of that kind by: all of its own where all of a loss's were asked for."""
     return tuple(clause for clause in EVERY if clause.kind == kind) if tuple(clauses) == CLAUSES else tuple(clauses)
+
+
+def select(names: Iterable[str]) -> tuple[Clause, ...]:
+    """The clauses of those ids and chapters, in any case, each once and in the order of the documentation. Raises
+    BadRequest, naming the chapters there are for a name of no form of an id.
+    """
+    chosen: set[str] = set()
+    for name in names:
+        chapter = [clause.id for clause in EVERY if clause.chapter == name.upper()]
+        if not chapter and "-" not in name:
+            raise BadRequest(f"no chapter {name!r}: one of {', '.join(chapter.name for chapter in CHAPTERS)}")
+        chosen.update(chapter or [find(name).id])
+    return tuple(clause for clause in EVERY if clause.id in chosen)
 
 
 def find(identity: str) -> Clause:

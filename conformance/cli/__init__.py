@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import sys
+from typing import Any
 
 import click
+
+from conformance.cli.statuses import concluded, guarded
 
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
@@ -35,6 +40,21 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"conformance.cli.{cmd_name}").command
         return command
 
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        """As click's own, where help is printed; what ends it has a status of its own."""
+        with guarded():
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's own; what ends the command has a status of its own."""
+        with guarded():
+            return super().invoke(ctx)
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **keywords: Any) -> Any:
+        """As click's own; but an interrupt, a closed pipe, a full disk and a defect never end with the status of a verdict."""
+        call = functools.partial(super().main, *arguments, **keywords, standalone_mode=False)
+        return sys.exit(concluded(call)) if standalone_mode else call()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing one."""
         with formatter.section("Commands"):
@@ -55,5 +75,7 @@ def main() -> None:
     """Settle whether a DPO loss is numerically right.
 
     Exit status: 0 where every MUST conforms, 1 where one is violated or the gate fails, 2 for wrong usage, an
-    implementation that cannot be loaded, or records that cannot be compared.
+    implementation that cannot be loaded, or records that cannot be compared. Besides, and never for a verdict: 130 after
+    Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 where the reader of standard output went away, 74 where something could
+    not be written (a full disk), 70 for a defect of the suite itself.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from conformance.cli.consoles import Console
 from conformance.cli.files import READABLE, read_record
 from conformance.errors import ConformanceError
 from conformance.gate import compare

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
 from conformance.clauses import find
+from conformance.cli.consoles import Console
 from conformance.errors import ConformanceError
 
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from conformance.cli.consoles import Console
+from conformance.cli.files import STDOUT, check_outputs, output, write
+from conformance.cli.statuses import cannot_write
 from conformance.errors import ConformanceError
 from conformance.gap import measurement as gap
 from conformance.implementations import load
@@ -15,15 +17,15 @@ from conformance.reports import gap as report
 from conformance.reports import plots
 from oracle import FORMATS, OracleError, get_format
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FIGURE = click.Path(dir_okay=False, readable=False, path_type=Path)
 
 
 @click.command("gap")
 @click.argument("implementations", nargs=-1, metavar="[IMPLEMENTATION]...")
 @click.option("--dtype", "dtypes", multiple=True, metavar="D", help="A format; repeatable. Default: all four.")
-@click.option("--plot", "figure", type=_FILE, help="Draw the errors over z there (needs matplotlib).")
-@click.option("--plot-beta", "beta_figure", type=_FILE, help="Draw the loss over the margin for four beta there.")
-@click.option("--json", "json_file", type=_FILE, help="Write the thresholds there.")
+@click.option("--plot", "figure", type=_FIGURE, help="Draw the errors over z there (needs matplotlib).")
+@click.option("--plot-beta", "beta_figure", type=_FIGURE, help="Draw the loss over the margin for four beta there.")
+@output("json", "Write the thresholds there.")
 def command(
     implementations: tuple[str, ...],
     dtypes: tuple[str, ...],
@@ -36,17 +38,20 @@ def command(
 
     Without an IMPLEMENTATION, the naive and the stable ones of NumPy and PyTorch are measured.
     """
+    check_outputs((), plot=figure, plot_beta=beta_figure, json=json_file)
     try:
         formats = [get_format(name) for name in dtypes] or list(FORMATS)
         found = gap.measure([load(name) for name in implementations or gap.DEFAULT], formats)
-        report.render(found, Console(highlight=False))
+        report.render(found, Console(highlight=False, stderr=json_file == STDOUT))
         if json_file is not None:
-            json_file.write_text(json.dumps(found.to_json(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            write(json_file, json.dumps(found.to_json(), indent=1, sort_keys=True) + "\n")
         if figure is not None:
             plots.plot_gap(found, figure)
         if beta_figure is not None:
             plots.plot_beta(beta_figure)
     except (ConformanceError, OracleError) as error:
         raise click.UsageError(str(error)) from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror or error}") from error
+        raise cannot_write(error.filename or "standard output", error) from error

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from conformance.cli.files import FILE, READABLE, check_folders, output, read_record, write
+from conformance.cli.consoles import Console
+from conformance.cli.files import FILE, READABLE, STDOUT, check_outputs, output, read_record, write
 from conformance.errors import ConformanceError
 from conformance.gate import RULES, Acceptance, Decision, Growth, compare, read_acceptances
 from conformance.records.record import Record
@@ -34,6 +34,7 @@ from conformance.reports import gate_junit, gate_markdown, gate_terminal, github
     show_default=True,
     help="Times that any other worst error may grow.",
 )
+@click.option("--stamp", metavar="TEXT", help="Refuse a RECORD that does not bear the stamp that `run --stamp` gave to it.")
 @click.option("--across-machines", is_flag=True, help="Compare records of different architectures, systems or devices.")
 @output("markdown", "Write the report there, for a job's summary.")
 @output("junit", "Write the report there, as JUnit XML.")
@@ -45,6 +46,7 @@ def command(
     update: bool,
     exhaustive_growth: float,
     sampled_growth: float,
+    stamp: str | None,
     across_machines: bool,
     markdown_file: Path | None,
     junit_file: Path | None,
@@ -58,10 +60,18 @@ def command(
 
     Exit status: 0 where nothing is worse than in the baseline, 1 where a rule fails, 2 for wrong usage and for what
     cannot be compared: another version of the suite, another seed, profile, architecture, system or device, and a
-    record that was truncated, edited or made by a newer suite.
+    record that was truncated, edited or made by a newer suite, that is incomplete, or that is of another run (--stamp).
     """
-    check_folders(baseline=baseline_file, markdown=markdown_file, junit=junit_file)
+    inputs = [path for path in (record_file, accept_file, baseline_file) if path is not None]
+    check_outputs(inputs, markdown=markdown_file, junit=junit_file)
+    if update:
+        check_outputs(inputs[:-1], baseline=baseline_file)
     record = read_record(record_file)
+    if stamp is not None and record.stamp != stamp:
+        bears = f"bears the stamp {record.stamp!r}" if record.stamp else "bears no stamp"
+        raise click.UsageError(
+            f"{record_file} {bears}, where {stamp!r} is asked for: it is of another run, which judged before or elsewhere"
+        )
     baseline = _baseline(baseline_file, record, update)
     growth = Growth(exhaustive_growth, sampled_growth)
     try:
@@ -74,7 +84,7 @@ def command(
         write(markdown_file, gate_markdown.render(decision))
     if junit_file is not None:
         write(junit_file, gate_junit.render(decision))
-    gate_terminal.render(decision, Console(highlight=False))
+    gate_terminal.render(decision, Console(highlight=False, stderr=STDOUT in (markdown_file, junit_file)))
     if annotations:
         click.echo(github.render_decision(decision), nl=False)
     _finish(decision, baseline_file, update)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from conformance.clauses import EVERY
+from conformance.cli.consoles import Console
 from conformance.implementations import SHIPPED
 from conformance.implementations.plugged import plugged
 from oracle import FORMATS

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from conformance.cli.files import write
 from conformance.cli.progress import Bar
 from conformance.cli.run import INSTALLERS, clause_shown, prepared
 from conformance.errors import CannotShow, ConformanceError
@@ -75,6 +76,8 @@ def command(
         _write_page(docs)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror or error}") from error
     if failed:
@@ -126,12 +129,12 @@ def _show(name: str, folder: Path, interpreter: Interpreter | None) -> None:
         raise CannotShow(f"{snippet}: not done within {TIME_LIMIT:g} s") from None
     if done.returncode:
         raise CannotShow(f"{snippet}: exit status {done.returncode}: {done.stderr.strip()[-500:]}")
-    snippet.with_suffix(".txt").write_text(done.stdout, encoding="utf-8")
+    write(snippet.with_suffix(".txt"), done.stdout)
 
 
 def _write_page(docs: Path) -> None:
     from conformance.reports.matrix import read_page, render  # noqa: PLC0415 - reads the records, which is slow to import
 
     page = docs / "matrix.md"
-    page.write_text(render(read_page(docs / "matrix")), encoding="utf-8")
+    write(page, render(read_page(docs / "matrix")))
     click.echo(f"{page} written.")

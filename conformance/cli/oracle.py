@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 import oracle
+from conformance.cli.consoles import Console
 from oracle import FORMATS, OracleError, Real
 
 _CONTEXT = {"ignore_unknown_options": True}  # so that -10 is a number and not an option

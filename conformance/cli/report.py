@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from conformance.cli.files import READABLE, check_folders, output, read_record, reading, write
+from conformance.cli.consoles import Console
+from conformance.cli.files import READABLE, STDOUT, check_outputs, output, read_record, reading, write
 from conformance.records.record import Record
 from conformance.reports import html, terminal
 from conformance.reports.forms import FORMS
@@ -34,7 +34,7 @@ def command(
 
     Exit status: 0 where it was rendered, whatever it says; 2 for wrong usage, or a record that was truncated or edited.
     """
-    check_folders(output=output_file)
+    check_outputs((*record_files, *sweep_files), output=output_file)
     if form != "html" and (len(record_files) > 1 or sweep_files):
         raise click.UsageError(f"--form {form} takes one RECORD and no --sweep; --form html takes several of both")
     if form != "terminal" and clauses:
@@ -44,10 +44,7 @@ def command(
         text = _page(record_files, records, sweep_files)
     else:
         text = _terminal(records[0], output_file is None, clauses) if form == "terminal" else FORMS[form](records[0])
-    if output_file is None:
-        click.echo(text, nl=False)
-    else:
-        write(output_file, text)
+    write(output_file or STDOUT, text)
 
 
 def _page(paths: tuple[Path, ...], records: list[Record], sweep_files: tuple[Path, ...]) -> str:

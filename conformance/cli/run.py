@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.text import Text
 
-from conformance.cli.files import check_folders, output, write
+from conformance.clauses import CLAUSES, select
+from conformance.cli.consoles import Console
+from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
+from conformance.cli.smoke import show_first_answers
+from conformance.cli.statuses import Ended, stopped
 from conformance.errors import ConformanceError
+from conformance.files import is_replaceable
 from conformance.records.record import Record
-from conformance.reports import terminal
+from conformance.reports import terminal, words
 from conformance.reports.forms import FORMS
-from conformance.reports.words import visible
 from conformance.running.isolation import Interpreter
 from conformance.running.profiles import PROFILES
-from conformance.running.runner import TIME_LIMIT, judge
+from conformance.running.runner import TIME_LIMIT, Interrupted, judge
 
 INSTALLERS = ("uv", "pip")
+WRITTEN = ("json", "markdown", "junit", "html")
 
 
 @click.command("run")
@@ -44,7 +50,14 @@ INSTALLERS = ("uv", "pip")
 @output("markdown", "Write the report there, for a job's summary.")
 @output("junit", "Write the report there, as JUnit XML.")
 @output("html", "Write the report there, as one self-contained web page.")
+@click.option(
+    "--clause", "-c", "chosen", multiple=True, metavar="ID", help="A clause or a chapter, such as KERNEL; repeatable."
+)
+@click.option("--fail-fast", is_flag=True, help="End at the first violated MUST; the record is then incomplete.")
+@click.option("--stamp", default="", metavar="TEXT", help="What `gate --stamp` is to know the record by: a job's number.")
 @click.option("--clauses", is_flag=True, help="Print the largest ρ of every clause too, of those that conform as well.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the verdict alone, and no progress.")
+@click.option("--smoke", is_flag=True, help="Judge nothing: ask each for one pair in each format, and show what it says.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
 def command(
     implementations: tuple[str, ...],
@@ -55,12 +68,14 @@ def command(
     isolated: bool,
     installer: str,
     in_process: bool,
-    json_file: Path | None,
-    markdown_file: Path | None,
-    junit_file: Path | None,
-    html_file: Path | None,
+    chosen: tuple[str, ...],
+    fail_fast: bool,
+    stamp: str,
     clauses: bool,
+    quiet: bool,
+    smoke: bool,
     annotations: bool,
+    **outputs: Path | None,
 ) -> None:
     """Judge IMPLEMENTATION... clause by clause against the oracle, and print the matrix.
 
@@ -72,34 +87,93 @@ def command(
     pip's own environment variables hold, such as UV_TORCH_BACKEND=cpu or PIP_CONSTRAINT.
 
     Exit status: 0 where every MUST conforms, 1 where one is violated, 2 for wrong usage, an implementation that cannot
-    be loaded, or one that was judged in no format at all: what was not run is never a pass.
+    be loaded, or one that was judged in no format at all: what was not run is never a pass. After Ctrl-C it is 130, after
+    SIGTERM 143: what was judged until then is reported and written, and marked incomplete, which the gate refuses.
     """
-    files = {"json": json_file, "markdown": markdown_file, "junit": junit_file, "html": html_file}
-    check_folders(**files)
+    files = {form: outputs[f"{form}_file"] for form in WRITTEN}
+    check_outputs((Path(name.rpartition(":")[0]) for name in implementations if ".py:" in name), **files)
+    elsewhere = STDOUT in files.values()
     if isolated and in_process:
         raise click.UsageError("--isolated and --in-process exclude each other")
+    if elsewhere and annotations:
+        raise click.UsageError("--annotations go to standard output, which a report has taken")
+    if smoke:
+        sys.exit(show_first_answers(implementations, dtypes, time_limit))
+    status = 0
     try:
         interpreters = prepared(implementations, installer) if isolated else {}
-        with Bar() as bar:
+        with Bar(shown=not quiet) as bar:
             record = judge(
                 *implementations,
                 dtypes=dtypes or None,
                 profile=profile,
                 seed=seed,
+                clauses=select(chosen) if chosen else CLAUSES,
                 isolate=not in_process,
                 time_limit=time_limit,
                 interpreters=interpreters,
+                fail_fast=fail_fast,
+                stamp=stamp,
                 progress=clause_shown(bar),
+                checkpoint=Keeping(files["json"]).keep,
             )
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
-    for form, path in files.items():
-        if path is not None:
-            write(path, FORMS[form](record))
-    terminal.render(record, Console(highlight=False, soft_wrap=False), every_clause=clauses)
+    except Interrupted as error:
+        record, status = error.record, stopped(error)
+    failed = _written(record, files)
+    _show(record, Console(highlight=False, soft_wrap=False, stderr=elsewhere), quiet, clauses)
     if annotations:
         click.echo(FORMS["annotations"](record), nl=False)
+    if failed is not None:
+        raise failed
+    if status:
+        kept = ", ".join(str(path) for path in files.values() if path not in {None, STDOUT})
+        raise Ended(
+            status, f"{record.incomplete.capitalize()}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}"
+        )
     sys.exit(_status(record))
+
+
+def _written(record: Record, files: Mapping[str, Path | None]) -> Ended | None:
+    """Write every form that is asked for; the first failure, after which the others are still written."""
+    failed = None
+    for form, path in files.items():
+        try:
+            if path is not None:
+                write(path, FORMS[form](record))
+        except Ended as error:
+            failed = failed or error
+    return failed
+
+
+def _show(record: Record, console: Console, quiet: bool, clauses: bool) -> None:
+    if quiet:
+        for line in (*words.violated(record), words.summary(record)):
+            console.print(Text(line), soft_wrap=True)
+    else:
+        terminal.render(record, console, every_clause=clauses)
+
+
+class Keeping:
+    """Writes the record as it stands now and then, so that a run that is killed leaves what was judged until then."""
+
+    EVERY = 5.0
+    """Seconds between two writings at the least."""
+    SHARE = 20
+    """So many times what a writing took goes by before the next."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path if path is not None and path != STDOUT and is_replaceable(path) else None
+        self._due = time.monotonic() + self.EVERY
+
+    def keep(self, so_far: Callable[[], Record]) -> None:
+        """Write it, if it is time."""
+        started = time.monotonic()
+        if self._path is not None and started >= self._due:
+            write(self._path, so_far().to_json())
+            now = time.monotonic()
+            self._due = now + max(self.EVERY, self.SHARE * (now - started))
 
 
 def prepared(implementations: Iterable[str], installer: str) -> dict[str, Interpreter]:
@@ -126,5 +200,5 @@ def _status(record: Record) -> int:
     if not record.conforms:
         return 1
     if record.unjudged:
-        click.echo(f"Not judged in any format: {', '.join(map(visible, record.unjudged))}.", err=True)
+        click.echo(f"Not judged in any format: {', '.join(map(words.visible, record.unjudged))}.", err=True)
     return 2 if record.unjudged else 0

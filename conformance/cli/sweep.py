@@ -10,9 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from conformance.cli.consoles import Console
+from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
+from conformance.cli.statuses import Ended, cannot_write, stopped
 from conformance.errors import ConformanceError
 from conformance.reports import sweep as text
 from conformance.reports import sweep_plot
@@ -20,9 +22,7 @@ from conformance.sweep import Report, sweep
 from conformance.sweep.plan import SHARD_SIZE
 from conformance.sweep.running import TIME_LIMIT
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-INTERRUPTED = 130
-"""The exit status of a sweep that Ctrl-C has ended, as shells have it."""
+_FILE = click.Path(dir_okay=False, readable=False, path_type=Path)
 
 
 @click.command("sweep")
@@ -38,8 +38,8 @@ INTERRUPTED = 130
 @click.option(
     "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a shard may take."
 )
-@click.option("--json", "json_file", type=_FILE, help="Write the report there.")
-@click.option("--markdown", "markdown_file", type=_FILE, help="Write the report there as Markdown.")
+@output("json", "Write the report there.")
+@output("markdown", "Write the report there as Markdown.")
 @click.option("--plot", "figure", type=_FILE, help="Draw the error over z there (needs matplotlib).")
 def command(
     implementation: str,
@@ -65,11 +65,11 @@ def command(
 
     Exit status: 0 where every logit conforms to the MUST of KERNEL-1 and KERNEL-2, 1 where one violates it or the
     implementation raises, dies or hangs, 2 for wrong usage, an implementation that cannot be loaded or swept, or a
-    cluster that fails, 130 after Ctrl-C.
+    cluster that fails, 130 after Ctrl-C, 143 after SIGTERM.
     """
     if scheduler is not None and in_process:
         raise click.UsageError("--scheduler and --in-process exclude each other")
-    _check_files(json_file, markdown_file, figure)
+    _check_files(resume, json_file, markdown_file, figure)
     bar = Bar(implementation)
     pace = _Pace(bar)
     try:
@@ -88,41 +88,35 @@ def command(
                 progress=pace.advance,
             )
         _write(report, json_file, markdown_file, figure)
-    except KeyboardInterrupt:
-        click.echo(pace.interrupted(resume), err=True)
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt as error:
+        raise Ended(stopped(error), pace.interrupted(resume)) from error
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror or error}") from error
-    text.render(report, Console(highlight=False, soft_wrap=False))
+        raise cannot_write(error.filename or "standard output", error) from error
+    text.render(report, Console(highlight=False, soft_wrap=False, stderr=STDOUT in (json_file, markdown_file)))
     sys.exit(0 if report.conforms else 1)
 
 
-def _check_files(json_file: Path | None, markdown_file: Path | None, figure: Path | None) -> None:
+def _check_files(resume: Path | None, json_file: Path | None, markdown_file: Path | None, figure: Path | None) -> None:
     """Refuse now what could not be written after hours."""
     if figure is not None:
         try:
             sweep_plot.check(figure)
         except ConformanceError as error:
             raise click.BadParameter(str(error), param_hint="--plot") from error
-    for option, path in (("--json", json_file), ("--markdown", markdown_file), ("--plot", figure)):
-        if path is None:
-            continue
-        probe = path.with_name(path.name + ".part")
-        try:
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise click.BadParameter(f"{path} cannot be written: {error.strerror or error}", param_hint=option) from error
+    check_outputs(resume=resume)
+    check_outputs(() if resume is None else (resume,), json=json_file, markdown=markdown_file, plot=figure)
 
 
 def _write(report: Report, json_file: Path | None, markdown_file: Path | None, figure: Path | None) -> None:
     if json_file is not None:
-        report.write(json_file)
+        write(json_file, report.to_json())
     if markdown_file is not None:
         picture = "" if figure is None else Path(os.path.relpath(figure, markdown_file.parent)).as_posix()
-        markdown_file.write_text(text.markdown(report, picture), encoding="utf-8")
+        write(markdown_file, text.markdown(report, picture))
     if figure is not None:
         sweep_plot.plot(report, figure)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conformance.cli.consoles import Console
 from conformance.cli.progress import Bar
 from conformance.vectorgen import folder as folders
 from conformance.vectorgen.chapters import NOTES
@@ -50,6 +50,8 @@ def check(folder: Path | None, everything: bool) -> None:
             problems = folders.check(place, progress=_chapter_shown(bar))
     except BadVectors as error:
         problems = list(error.problems)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     shown = problems if everything else problems[:_SHOWN]
@@ -77,6 +79,8 @@ def write(folder: Path | None) -> None:
     except BadVectors as error:
         click.echo(f"{error}\nNothing was written.", err=True)
         sys.exit(1)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     for name in changed:

@@ -25,10 +25,14 @@ class Pair:
 
 
 def check_comparable(baseline: Record, record: Record) -> None:
-    """Raises NotComparable where the suite, its version or the seed differs, or where the baseline judged nothing.
+    """Raises NotComparable where the suite, its version or the seed differs, where the baseline judged nothing, and where
+    one of them is incomplete.
 
     Another version of a library is comparable: to see what it changes is what a comparison is for.
     """
+    for which, one in (("baseline", baseline), ("record", record)):
+        if one.incomplete:
+            raise NotComparable(f"the {which} is incomplete ({one.incomplete}): judge again, to the end")
     for name in ("name", "version"):
         was, now = baseline.suite[name], record.suite[name]
         if was != now:

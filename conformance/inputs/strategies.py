@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
+from hypothesis import configuration
 from hypothesis import strategies as st
 
+from conformance.files import cache
 from conformance.inputs.batch import Batch
 from conformance.inputs.logits import thresholds
 from conformance.inputs.pairs import BETAS, SMOOTHINGS
@@ -63,3 +70,21 @@ def batches(
         return Batch.of(*columns, beta=beta, label_smoothing=smoothing)
 
     return st.builds(build, st.lists(pair, min_size=1, max_size=8), st.sampled_from(betas), st.sampled_from(smoothings))
+
+
+@contextlib.contextmanager
+def not_here() -> Iterator[None]:
+    """What hypothesis keeps goes to the suite's cache, or nowhere, and not to a .hypothesis in the folder of the user, whose
+    own setting holds again afterwards.
+    """
+    setting = "__hypothesis_home_directory"
+    before = getattr(configuration, setting, None)
+    try:
+        place = cache() / "hypothesis"
+    except RuntimeError:  # a user without a home
+        place = Path(os.devnull) / "nothing"
+    configuration.set_hypothesis_home_dir(place)
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)

@@ -114,7 +114,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Runs made together: by which suite, where, from which seed. `created` and `seconds` are its only time fields."""
+    """Runs made together: by which suite, where, from which seed. `created` and `seconds` are its only time fields.
+
+    stamp: what names the judgement, as its caller gave it. incomplete: why not all was judged that was asked for, where
+    it was not; such a record is no answer, and nothing is compared with it.
+    """
 
     suite: Mapping[str, str]
     environment: Mapping[str, str]
@@ -122,6 +126,8 @@ class Record:
     runs: tuple[Run, ...]
     created: str = ""
     schema: int = SCHEMA_VERSION
+    stamp: str = ""
+    incomplete: str = ""
 
     @property
     def conforms(self) -> bool:
@@ -140,9 +146,14 @@ class Record:
         named = Counter(name for name, _ in {(run.implementation, run.source) for run in self.runs})
         return frozenset(name for name, count in named.items() if count > 1)
 
+    def plain(self) -> dict[str, Any]:
+        """The record as JSON's own types, without its digests; a stamp and what makes it incomplete where there is one."""
+        data: dict[str, Any] = plain(self)
+        return {key: value for key, value in data.items() if value != "" or key not in {"stamp", "incomplete"}}
+
     def to_json(self) -> str:
         """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""
-        data = plain(self)
+        data = self.plain()
         data["digests"] = digests(data)
         validate(data, "the record to be written", schema())
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
@@ -161,9 +172,9 @@ def read(path: Path) -> Record:
     _check_version(data, path)
     validate(data, str(path), schema())
     runs = tuple(run_from(run) for run in data["runs"])
-    record = Record(data["suite"], data["environment"], data["seed"], runs, data["created"], data["schema"])
+    record = Record(**{key: value for key, value in data.items() if key not in {"runs", "digests"}}, runs=runs)
     # of what was read, not of the file's own spelling: a formatter may write 1.0 as 1
-    place = edited({**plain(record), "digests": data["digests"]})
+    place = edited({**record.plain(), "digests": data["digests"]})
     if place is not None:
         raise BadRecord(f"{path}: at {place}: edited since it was written; judge again")
     return record

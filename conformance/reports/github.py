@@ -40,6 +40,8 @@ def _lines(record: Record) -> Iterator[str]:
                 kind = "error" if finding.level is Level.MUST else "warning"
                 told = [words.briefly(finding), words.remedy(run, finding)]
                 yield command(kind, words.headline(run, finding), "\n".join(filter(None, told)), run)
+    if record.incomplete:
+        yield command("error", "The judgement is incomplete", words.visible(record.incomplete))
     for name in record.unjudged:
         yield command("error", "Not judged in any format", words.visible(name))
 

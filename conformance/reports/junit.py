@@ -50,7 +50,13 @@ def render(record: Record) -> str:
         )
         for run in record.runs
     )
-    return document(suites)
+    return document([*suites, *_incomplete(record)])
+
+
+def _incomplete(record: Record) -> Iterator[Suite]:
+    """An error, where not all was judged that was asked for."""
+    if record.incomplete:
+        yield Suite("dpo-conformance", (Case("the judgement is complete", "error", record.incomplete, "incomplete"),))
 
 
 def suite_name(record: Record, run: Run) -> str:

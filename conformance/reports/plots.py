@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import oracle
 from conformance.errors import ConformanceError
+from conformance.files import write_whole
 from conformance.gap.measurement import Curve, FormatGap, Gap
 from oracle import Format
 
@@ -49,6 +51,13 @@ def new_figure(**keywords: Any) -> Any:
     return Figure(layout="constrained", **keywords)
 
 
+def save(figure: Any, path: str | Path) -> None:
+    """Write the figure, whole or not at all, in the form that the suffix names, or as PNG. Raises OSError."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=150, format=Path(path).suffix.removeprefix(".") or "png")
+    write_whole(Path(path), drawn.getvalue())
+
+
 # -- the gap -----------------------------------------------------------------------------------------------------------
 
 
@@ -69,7 +78,7 @@ def plot_gap(data: Gap, path: str | Path) -> None:
     figure.supxlabel("errors below 0.25 ulp are drawn at 0.25, infinite losses at 2^(p + 4) ulps", fontsize=9)
     lines, names = grid[0][1].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=min(len(names), 4), frameon=False)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def _draw_side(axes: Any, gap: FormatGap, side: int) -> None:
@@ -143,4 +152,4 @@ def plot_beta(path: str | Path) -> None:
     axes.set_title("DPO loss over the margin, exact values", fontsize=11)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    save(figure, path)

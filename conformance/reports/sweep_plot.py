@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import BadRequest
-from conformance.reports.plots import new_figure
+from conformance.reports.plots import new_figure, save
 from conformance.reports.sweep import columns, ulps
 from conformance.sweep.quantities import QUANTITIES
 from conformance.sweep.report import BEND, Judgement, Report
@@ -45,7 +45,7 @@ def plot(report: Report, path: Path) -> None:
         axes.set_xlabel(f"logit z (z {'>' if side > 0 else '<'} 0: the {preferred} response is preferred)", fontsize=9)
     worst = "; ".join(f"{_brief(name)} {ulps(judgement.ulp)} ulp" for name, judgement in shown)
     figure.suptitle(f"{_who(report)}: all {report.judged:,} logits judged. Worst: {worst or 'nothing'}", fontsize=11)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def _draw(axes: Any, report: Report, judgement: Judgement, side: int) -> None:

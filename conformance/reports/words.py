@@ -220,7 +220,8 @@ def summary(record: Record) -> str:
     profile = record.runs[0].profile if record.runs else ""
     version = record.suite["version"]
     runs = "1 run" if len(record.runs) == 1 else f"{len(record.runs)} runs"
-    return f"{runs}: {told}. Profile {profile}, seed {record.seed}, suite {version}."
+    incomplete = f"Incomplete: {visible(record.incomplete)}. " if record.incomplete else ""
+    return f"{incomplete}{runs}: {told}. Profile {profile}, seed {record.seed}, suite {version}."
 
 
 def visible(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -20,13 +19,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from conformance.errors import CannotInstall
+from conformance.files import cache
 from conformance.implementations.loading import requirements
 from conformance.implementations.requirements import Requirements
 from conformance.records.environment import NAME
 from conformance.running.isolation import Interpreter
 
-CACHE = "DPO_CONFORMANCE_CACHE"
-"""The environment variable that names the folder of the environments; else $XDG_CACHE_HOME or ~/.cache."""
 _MARK = "complete.json"
 _LAST_LINES = 12
 Command = list[str]
@@ -58,14 +56,6 @@ def prepare(name: str, *, installer: str = "uv", told: Callable[[str], None] = l
             held = [*plan.suite, *needed.dependencies, *needed.alone]
             (folder / _MARK).write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
     return Interpreter(str(folder / "bin" / "python"), str(_lent()))
-
-
-def cache() -> Path:
-    """The folder of the environments; remove it to have them made anew."""
-    if CACHE in os.environ:
-        return Path(os.environ[CACHE])
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,23 +13,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 
-from conformance.clauses import Clause, find
-from conformance.errors import CannotLoad, UnknownImplementation
-from conformance.records.record import Finding, Run, Verdict, finding_from, run_from
+from conformance.clauses import Clause
 from conformance.running.profiles import Profile
-from conformance.running.trying import FIRSTS, concluded, failed, skipped
-from conformance.running.watch import MOST_FAILURES, Page, unfinished
+from conformance.running.state import Died, Progress, State, Stopped
+from conformance.running.watch import Page, unfinished
 from oracle import Format
 
 PATIENCE = 10.0
 """Seconds beyond the limit that the judge has to put down what it computes."""
 GRACE = 1.0
 """Seconds that a process has to end by itself once it has answered, so that what is registered for its exit runs."""
-Progress = Callable[[str, str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,149 +75,25 @@ class Job:
         }
 
 
-class Died(Exception):
-    """The process ended or hung before it had answered; the text says which, in words for a finding."""
+def judged(state: State, time_limit: float, progress: Progress | None, *, fail_fast: bool = False) -> None:
+    """Judge to the end, or with fail_fast until a MUST is violated; `state` has the runs, also where this is interrupted.
 
-
-class Stopped(Exception):
-    """The judge itself was not done in time and its process was ended; the text says so, in words for a finding."""
-
-
-def judged(job: Job, time_limit: float, progress: Progress | None) -> list[Run]:
-    """A run for each format. Raises CannotLoad and UnknownImplementation, as `load` does."""
-    state = _State(job)
+    Raises CannotLoad and UnknownImplementation, as `load` does.
+    """
     while not state.finished:
         try:
-            for message in _messages(job, state.step, time_limit):
+            for message in _messages(state.job, state.step, time_limit):
                 state.take(message, progress)
+                if fail_fast and state.violated:
+                    return
             if not state.finished:
                 raise Died("stopped answering before the last clause")
         except Died as death:
             state.died(str(death))
         except Stopped as reason:
             state.stopped(str(reason))
-    return state.runs()
-
-
-class _State:
-    """What has been learned so far, across the processes that it took."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._blank: dict[str, Run] = {}
-        self._findings: dict[str, list[Finding]] = {fmt.name: [] for fmt in job.formats}
-        self._seconds = dict.fromkeys(self._findings, 0.0)
-        self._failures = 0
-        self._since = time.perf_counter()
-        self.step = 0
-
-    @property
-    def finished(self) -> bool:
-        """True after the last clause of the last format."""
-        return self.step >= len(self._job.formats) * len(self._job.clauses)
-
-    def take(self, message: Mapping[str, Any], progress: Progress | None) -> None:
-        """One message of the process: how it loads, which clause it is at, what it found."""
-        if "error" in message:
-            if self._blank:
-                raise Died(f"could not be loaded again: {message['text']}")
-            kind = {"UnknownImplementation": UnknownImplementation}.get(message["error"], CannotLoad)
-            raise kind(message["text"])
-        if "clauses" in message:
-            self._job = replace(self._job, clauses=tuple(find(identity) for identity in message["clauses"]))
-        elif "run" in message:
-            run = run_from(message["run"])
-            self._blank[run.format] = run
-            if run.verdict is not Verdict.CONFORMS:
-                self._next_format()
-        elif "checking" in message and progress is not None:
-            total = len(self._job.formats) * len(self._job.clauses)
-            progress(self._blank[self._fmt].implementation, f"{self._fmt} {message['checking']}", self.step, total)
-        elif "alive" in message and progress is not None:
-            done, of = message["alive"]
-            total = len(self._job.formats) * len(self._job.clauses)
-            told = f"{self._fmt} {self._clause.id} {100 * done // of} %"
-            progress(self._blank[self._fmt].implementation, told, self.step, total)
-        elif "finding" in message:
-            self._add(finding_from(message["finding"]))
-
-    def died(self, how: str) -> None:
-        """The clause at hand is violated; after too many deaths, or one in the first clause, the rest is not tried."""
-        if not self._blank:
-            raise CannotLoad(f"{self._job.source}: {how} while it was imported")
-        if self._opened().verdict is not Verdict.CONFORMS:
-            self._next_format()
+        if fail_fast and state.violated:
             return
-        clause = self._clause
-        self._add(failed(clause, how))
-        self._failures += 1
-        if clause.id in FIRSTS:
-            self._skip(f"it violates {clause.id}: {how}")
-        elif self._failures >= MOST_FAILURES:
-            self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
-
-    def stopped(self, why: str) -> None:
-        """The clause at hand is not run; after too many processes, the rest is not tried."""
-        if not self._blank:
-            raise CannotLoad(f"{self._job.source}: {why}, before it was imported")
-        if self._opened().verdict is not Verdict.CONFORMS:
-            self._next_format()
-            return
-        self._add(skipped(self._clause, why))
-        self._failures += 1
-        if self._failures >= MOST_FAILURES:
-            self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
-
-    def runs(self) -> list[Run]:
-        """The runs, in the order of the formats."""
-        return [
-            run if run.verdict is not Verdict.CONFORMS else concluded(run, self._findings[name], self._seconds[name])
-            for name, run in ((fmt.name, self._blank[fmt.name]) for fmt in self._job.formats)
-        ]
-
-    @property
-    def _fmt(self) -> str:
-        return self._job.formats[self.step // len(self._job.clauses)].name
-
-    @property
-    def _clause(self) -> Clause:
-        return self._job.clauses[self.step % len(self._job.clauses)]
-
-    def _opened(self) -> Run:
-        """The blank run of the format at hand, after another format's where no process came to it."""
-        if self._fmt not in self._blank:
-            claimed = self._fmt in (known := next(iter(self._blank.values()))).claims["formats"]
-            verdict = Verdict.CONFORMS if claimed else Verdict.NOT_CLAIMED
-            reason = "" if claimed else f"it does not claim {self._fmt}"
-            self._blank[self._fmt] = replace(known, format=self._fmt, verdict=verdict, reason=reason)
-        return self._blank[self._fmt]
-
-    def _add(self, finding: Finding) -> None:
-        now = time.perf_counter()
-        self._seconds[self._fmt] += now - self._since
-        self._since = now
-        self._findings[self._fmt].append(finding)
-        self.step += 1
-
-    def _skip(self, reason: str) -> None:
-        """The remaining clauses of the format are not run; none remain where the next format is at hand."""
-        while self.step % len(self._job.clauses):
-            self._skip_one(reason)
-
-    def _skip_one(self, reason: str) -> None:
-        self._findings[self._fmt].append(skipped(self._clause, reason))
-        self.step += 1
-
-    def _give_up(self, reason: str) -> None:
-        """The remaining clauses of every format are not run."""
-        while not self.finished:
-            if self._opened().verdict is Verdict.CONFORMS:
-                self._skip_one(reason)
-            else:
-                self._next_format()
-
-    def _next_format(self) -> None:
-        self.step = (self.step // len(self._job.clauses) + 1) * len(self._job.clauses)
 
 
 def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any]]:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from conformance.clauses import CLAUSES, Clause, for_kind
-from conformance.clauses.trial import Trial
+from conformance.clauses import CLAUSES, Clause
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.records.environment import environment, suite
-from conformance.records.record import Finding, Record, Run, Verdict
+from conformance.records.record import Record, Run
 from conformance.running import isolation
+from conformance.running.here import Here
 from conformance.running.profiles import Profile, get_profile
-from conformance.running.trying import check, concluded, opened, skipped, unanswered
-from conformance.running.watch import MOST_FAILURES, Watch, alarm, watched
+from conformance.running.state import Progress, State
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0
 """Seconds that one call of the implementation may take, and one clause, or one shard of a clause that sweeps a format;
 torch.compile's first call needs tens of them."""
-Progress = Callable[[str, str, int, int], None]
-"""Called before each clause with the implementation, the format and clause, its number and how many there are."""
+Checkpoint = Callable[[Callable[[], Record]], None]
+"""Called before each clause with what makes the record as it stands, marked incomplete."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A judgement was interrupted; `record` holds what was judged until then, and says that it is incomplete."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(record.incomplete)
+        self.record = record
 
 
 def judge(
@@ -36,7 +43,10 @@ def judge(
     isolate: bool = True,
     time_limit: float = TIME_LIMIT,
     interpreters: Mapping[str, isolation.Interpreter] | None = None,
+    fail_fast: bool = False,
+    stamp: str = "",
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Record:
     """The record of judging each implementation (an object, or a name that `load` takes) in each format.
 
@@ -45,9 +55,10 @@ def judge(
     this one, where such a call is interrupted if it comes back to Python. A clause whose calls are all answered and that is
     not finished within time_limit seconds is not run.
     interpreters: by name, the Python that judges it where it needs another environment (`environments.prepare`).
+    fail_fast: end at the first violated MUST; the record is then incomplete. stamp: what the record is to be known by.
 
-    Raises BadRequest for a profile, format or seed that does not exist, and what `load` raises. What an implementation
-    does wrong when it is called is a finding, never an exception.
+    Raises BadRequest for a profile, format or seed that does not exist, what `load` raises, and Interrupted for a
+    KeyboardInterrupt. What an implementation does wrong when it is called is a finding, never an exception.
     """
     chosen, formats, clauses = get_profile(profile), _formats(dtypes), tuple(clauses)
     if not 0 <= seed < 2**63:
@@ -56,23 +67,57 @@ def judge(
         raise BadRequest("no implementation to judge")
     if not clauses:
         raise BadRequest("no clause to judge by")
-    share = len(formats) * len(clauses)
-    runs: list[Run] = []
-    for place, item in enumerate(implementations):
-        report = _shifted(progress, place * share, len(implementations) * share)
-        if isinstance(item, str) and isolate:
-            job = isolation.Job(item, formats, chosen, seed, clauses, (interpreters or {}).get(item))
-            runs.extend(isolation.judged(job, time_limit, report))
-        else:
-            source = item if isinstance(item, str) else ""
-            here = loaded(item, time_limit=time_limit) if isinstance(item, str) else nullcontext(item)
-            with here as implementation:
-                for number, fmt in enumerate(formats):
-                    within = _shifted(report, number * len(clauses), share)
-                    asked = (implementation, fmt, chosen, seed, clauses)
-                    runs.append(run(*asked, source=source, progress=within, time_limit=time_limit))
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Record(suite(), environment(), seed, tuple(runs), created)
+    session = _Session(implementations, len(formats) * len(clauses), seed, stamp, progress, checkpoint)
+    try:
+        for item in implementations:
+            session.begun += 1
+            if isinstance(item, str) and isolate:
+                state = State(isolation.Job(item, formats, chosen, seed, clauses, (interpreters or {}).get(item)))
+                session.trials.append(state)
+                isolation.judged(state, time_limit, session.report, fail_fast=fail_fast)
+            else:
+                source = item if isinstance(item, str) else ""
+                with loaded(item, time_limit=time_limit) if isinstance(item, str) else nullcontext(item) as implementation:
+                    here = Here(implementation, formats, chosen, seed, clauses, source, time_limit)
+                    session.trials.append(here)
+                    here.judge(session.report, fail_fast=fail_fast)
+            if fail_fast and session.trials[-1].violated:
+                return session.record(f"ended at the first violated MUST, {session.place}")
+    except KeyboardInterrupt as error:
+        raise Interrupted(session.record(f"interrupted {session.place}")) from error
+    return session.record()
+
+
+@dataclass
+class _Session:
+    """What is asked for, how far it has come, and the record of that at any time."""
+
+    implementations: Sequence[Implementation | str]
+    share: int
+    seed: int
+    stamp: str
+    progress: Progress | None
+    checkpoint: Checkpoint | None
+    trials: list[State | Here] = field(default_factory=list)
+    begun: int = 0
+    place: str = "at the start"
+
+    def report(self, name: str, clause: str, number: int, _: int) -> None:
+        """Before each clause: where it is, told on to who asked for it."""
+        self.place = f"at {name} {clause}"
+        if self.progress is not None:
+            self.progress(name, clause, (self.begun - 1) * self.share + number, len(self.implementations) * self.share)
+        if self.checkpoint is not None:
+            self.checkpoint(lambda: self.record(f"still being judged, {self.place}"))
+
+    def record(self, incomplete: str = "") -> Record:
+        """What was judged so far; all of it, unless a reason is given."""
+        left = [item if isinstance(item, str) else item.name for item in self.implementations[self.begun :]]
+        if incomplete and left:
+            incomplete += f"; not begun: {', '.join(left)}"
+        runs = tuple(run for trial in self.trials for run in trial.runs(incomplete))
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        return Record(suite(), environment(), self.seed, runs, created, stamp=self.stamp, incomplete=incomplete)
 
 
 def run(
@@ -87,30 +132,9 @@ def run(
     time_limit: float = TIME_LIMIT,
 ) -> Run:
     """One implementation in one format, in this process: a finding for every clause."""
-    started = time.perf_counter()
-    blank = opened(implementation, fmt, profile, source)
-    if blank.verdict is not Verdict.CONFORMS:
-        return blank
-    clauses = for_kind(implementation.claims.kind, clauses)
-    watch = Watch(time_limit, alarm)
-    trial = Trial(watched(implementation, watch), fmt, profile, seed, lambda *_: watch.restart())
-    findings = _tried(trial, watch, clauses, progress)
-    return concluded(blank, list(findings), time.perf_counter() - started)
-
-
-def _tried(trial: Trial, watch: Watch, clauses: Sequence[Clause], progress: Progress | None) -> Iterator[Finding]:
-    """Each clause's finding, in order; none is tried after a violation of the first, or after too many calls that hung."""
-    refused = ""
-    for number, clause in enumerate(clauses):
-        if progress is not None:
-            progress(trial.implementation.name, f"{trial.fmt.name} {clause.id}", number, len(clauses))
-        watch.restart()
-        finding = skipped(clause, refused) if refused else check(clause, trial)
-        if unanswered(finding):
-            refused = f"it violates {clause.id}: {finding.note}"
-        elif watch.hung >= MOST_FAILURES:
-            refused = f"{MOST_FAILURES} calls hung"
-        yield finding
+    here = Here(implementation, (fmt,), profile, seed, clauses, source, time_limit)
+    here.judge(progress)
+    return here.runs()[0]
 
 
 def _formats(dtypes: Iterable[str | Format] | None) -> tuple[Format, ...]:
@@ -121,9 +145,3 @@ def _formats(dtypes: Iterable[str | Format] | None) -> tuple[Format, ...]:
     if not formats:
         raise BadRequest("no format to judge in")
     return formats
-
-
-def _shifted(progress: Progress | None, done: int, steps: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda name, clause, number, _: progress(name, clause, done + number, steps)

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from conformance.files import write_whole
 from conformance.records.grades import grade
 from conformance.records.record import BadRecord, Verdict, plain, validate
 from conformance.sweep.found import EDGES, Found, Point
@@ -127,9 +128,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all. Raises OSError."""
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(self.to_json(), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, self.to_json())
 
 
 def report(who: Subject, planned: Plan, found: list[Found], failures: list[Failure], seconds: float) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conformance.clauses import CLAUSES, EVERY, Clause, find
+from conformance.clauses import CLAUSES, select
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.records.record import Record
@@ -36,7 +36,7 @@ def assert_conforms(
             f"{implementation!r} is a {type(implementation).__name__}, not an implementation; wrap it with "
             "numpy_implementation or torch_implementation from conformance.implementations"
         )
-    chosen = CLAUSES if clauses is None else [clause for name in clauses for clause in _chosen(name)]
+    chosen = CLAUSES if clauses is None else select(clauses)
     record = judge(implementation, dtypes=dtypes, profile=profile, seed=seed, clauses=chosen)
     violations = [(run, finding) for run in record.runs for finding in run.violated]
     if violations:
@@ -47,9 +47,3 @@ def assert_conforms(
         reasons = dict.fromkeys(run.reason for run in record.runs)
         raise AssertionError(f"{', '.join(record.unjudged)} was judged in no format: {'; '.join(reasons)}")
     return record
-
-
-def _chosen(name: str) -> list[Clause]:
-    """The clause of that id, or those of that chapter."""
-    chapter = [clause for clause in EVERY if clause.chapter == name.upper()]
-    return chapter or [find(name)]

@@ -102,7 +102,7 @@ def write(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progre
         raise BadVectors(problems)
     files[IDS] = "".join(f"{name}\n" for name in sorted(ever))
     changed = [name for name, made in files.items() if _read(folder / name) != made.encode()]
-    stale = {path.name for path in folder.glob("*.json")} - set(files)
+    stale = {path.name for path in folder.glob("*.json") if path.name not in files and _ours(path)}
     parts = {name: folder / f"{name}.part" for name in changed}
     try:
         for name, part in parts.items():
@@ -124,6 +124,15 @@ def published(folder: Path) -> list[str]:
 
 def _ids(files: dict[str, str]) -> set[str]:
     return {test["id"] for made in files.values() for test in json.loads(made)["tests"]}
+
+
+def _ours(path: Path) -> bool:
+    """True for a file of vectors; what else lies in the folder is somebody's."""
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(data, dict) and str(data.get("$schema", "")).endswith("vectors.schema.json")
 
 
 def _read(path: Path) -> bytes | None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from conformance.clauses import CLAUSES
 from conformance.cli import COMMANDS, main
+from conformance.cli.statuses import CANNOT_WRITE
 from conformance.errors import CannotLoad
 from conformance.implementations import SHIPPED
 from conformance.records.environment import environment, suite, suite_version
@@ -174,14 +175,22 @@ def test_a_folder_that_is_not_there_is_refused_before_anything_is_judged(answers
     assert not asked
 
 
-def test_a_file_that_cannot_be_written_is_told(answers, monkeypatch, tmp_path):
-    answers(CONFORMS)
+@pytest.mark.parametrize("verdict", [CONFORMS, VIOLATES])
+def test_a_file_that_cannot_be_written_is_told_and_the_others_are_written(answers, monkeypatch, tmp_path, verdict):
+    answers(verdict)
+    replace = Path.replace
 
     def full(self, path):
-        raise OSError(28, "No space left on device")
+        if path.suffix == ".json":
+            raise OSError(28, "No space left on device")
+        return replace(self, path)
 
     monkeypatch.setattr(Path, "replace", full)
-    assert_refused(invoke("run", "mine", "--json", tmp_path / "record.json"), "record.json", "No space left on device")
+    result = invoke("run", "mine", "--json", tmp_path / "record.json", "--markdown", tmp_path / "summary.md")
+    assert result.exit_code == CANNOT_WRITE
+    assert f"{tmp_path / 'record.json'}: No space left on device" in result.stderr
+    assert str(verdict.verdict) in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.md"]
 
 
 def test_an_implementation_that_cannot_be_loaded_is_wrong_usage(answers, monkeypatch):
@@ -213,7 +222,7 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(arguments, said):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_progress_is_for_a_terminal_and_literal(answers, monkeypatch, terminal):
+def test_a_bar_is_for_a_terminal_and_literal(answers, monkeypatch, terminal):
     answers(CONFORMS)
     from conformance.cli import progress as module  # noqa: PLC0415
     from conformance.cli.run import clause_shown  # noqa: PLC0415
@@ -224,7 +233,8 @@ def test_progress_is_for_a_terminal_and_literal(answers, monkeypatch, terminal):
     )
     with module.Bar() as bar:
         clause_shown(bar)("[/red] mine [bold]", "binary16 CALL-1", 3, 8)
-        bar._progress.refresh()
+        if terminal:
+            bar._drawn._progress.refresh()
     shown = [line for line in out.getvalue().splitlines() if "[/red] mine [bold] binary16 CALL-1" in line and "3 of 8" in line]
     assert bool(shown) == terminal
     assert terminal or not out.getvalue().strip()

@@ -13,9 +13,10 @@ from conformance import judge
 from conformance.clauses import CLAUSES, find
 from conformance.cli import main
 from conformance.errors import CannotInstall, UnknownImplementation
+from conformance.files import CACHE
 from conformance.records.record import Verdict
 from conformance.running import environments
-from conformance.running.environments import CACHE, prepare
+from conformance.running.environments import prepare
 
 FAKE = """#!{python}
 import os, pathlib, sys

@@ -4,6 +4,7 @@ import itertools
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,7 @@ from recorded import CLAIMS, MACHINE, changed, finding, record, run, with_run, w
 from refusing import assert_refused
 
 from conformance.cli import main
+from conformance.cli.statuses import CANNOT_WRITE
 from conformance.gate import RULES, Acceptance, Effect, Growth, NotComparable, Rule, compare
 from conformance.records.record import Level, Verdict, read
 
@@ -395,9 +397,14 @@ def test_wrong_usage_is_exit_code_2(gate, options, said):
     assert_refused(gate(BASE, *options), said)
 
 
-def test_a_report_that_cannot_be_written_is_told(gate, tmp_path):
-    (tmp_path / "out.md.part").mkdir()
-    assert_refused(gate(BASE, "--markdown", tmp_path / "out.md"), "out.md: Is a directory")
+def test_a_report_that_cannot_be_written_is_told(gate, tmp_path, monkeypatch):
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    result = gate(BASE, "--markdown", tmp_path / "out.md")
+    assert result.exit_code == CANNOT_WRITE
+    assert "out.md: No space left on device" in result.stderr
 
 
 # -- two implementations of one name -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from conformance.inputs.pairs import golden
 from conformance.records.record import Level, Verdict, plain
 from conformance.running import isolation, worker
 from conformance.running.profiles import get_profile
+from conformance.running.state import State
 from conformance.running.trying import FIRST, opened
 from oracle import binary32
 
@@ -283,7 +284,7 @@ def test_a_job_names_what_a_process_needs():
 
 def test_a_sign_of_life_is_progress_within_the_clause(small):
     told = []
-    state = isolation._State(isolation.Job("numpy", (binary32,), small, 0, CLAUSES[:2]))
+    state = State(isolation.Job("numpy", (binary32,), small, 0, CLAUSES[:2]))
     blank = opened(load("numpy"), binary32, small, "numpy")
     state.take({"run": plain(blank)}, None)
     state.take({"alive": [1, 3]}, lambda *step: told.append(step))
