@@ -398,8 +398,12 @@ def test_wrong_usage_is_exit_code_2(gate, options, said):
 
 
 def test_a_report_that_cannot_be_written_is_told(gate, tmp_path, monkeypatch):
+    replaced = Path.replace
+
     def full(self, path):
-        raise OSError(28, "No space left on device")
+        if path.suffix == ".md":
+            raise OSError(28, "No space left on device")
+        return replaced(self, path)
 
     monkeypatch.setattr(Path, "replace", full)
     result = gate(BASE, "--markdown", tmp_path / "out.md")
