@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from conformance.auditing import audit
     from conformance.running.evaluation import evaluate
     from conformance.running.runner import judge
 
-__all__ = ["evaluate", "judge"]
+__all__ = ["audit", "evaluate", "judge"]
 
 
 def __getattr__(name: str) -> Any:
-    """Both doors open when they are first used, so that importing the package costs nothing."""
+    """Each door opens when it is first used, so that importing the package costs nothing."""
     if name == "judge":
         from conformance.running.runner import judge  # noqa: PLC0415
 
@@ -21,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from conformance.running.evaluation import evaluate  # noqa: PLC0415
 
         return evaluate
+    if name == "audit":
+        from conformance.auditing import audit  # noqa: PLC0415
+
+        return audit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,9 +31,9 @@ def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> s
     from conformance.reports import html_facts, html_figures  # noqa: PLC0415 - NumPy and the oracle, for this form alone
 
     runs = html_facts.shown(records)
-    style, script = _file("page.css"), _file("page.js")
+    style, script = file_text("page.css"), file_text("page.js")
     rendered: str = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             records=records,
@@ -50,16 +50,16 @@ def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> s
             strip=html_figures.strip,
             geometry=html_figures,
             words=words,
-            style=_trusted(style),
-            script=_trusted(script),
-            script_digest=_digest(script),
-            style_digest=_digest(style),
+            style=trusted(style),
+            script=trusted(script),
+            script_digest=digest(script),
+            style_digest=digest(style),
         )
     )
     return rendered
 
 
-def _environment() -> Any:
+def environment() -> Any:
     """Every value is escaped, and what does not print is spelt out first: nothing of a record is markup."""
     import jinja2  # noqa: PLC0415 - for this form alone
 
@@ -80,17 +80,18 @@ def _finalized(value: Any) -> Any:
     return "\n".join(map(words.visible, value.split("\n")))
 
 
-def _file(name: str) -> str:
+def file_text(name: str) -> str:
+    """A template, style or script of the page."""
     return resources.files("conformance").joinpath(FOLDER, name).read_text(encoding="utf-8")
 
 
-def _trusted(text: str) -> Any:
+def trusted(text: str) -> Any:
     """A file of this package, as markup: never anything of a record."""
     from markupsafe import Markup  # noqa: PLC0415
 
     return Markup(text)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     """By which the page's own policy lets a script or a style pass, and no other."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,158 @@
+"""Which other run every line of a log could be of: the configured loss with one thing wrong, tried on all kept lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from conformance.auditing import names
+from conformance.auditing.lines import CHECKS, Lines, Span, least_mean
+from conformance.auditing.report import Cause
+from conformance.auditing.settings import Settings
+from conformance.auditing.shapes import LOSSES, Shape
+from conformance.errors import BadRequest
+from oracle import Format
+
+EXPLAINING = ("least", "most", "mean", "one-sided", "finite")
+"""The checks that look at the loss; the others are not explained by another loss."""
+MOST = 3
+"""Causes that are told."""
+NEAR = 0.08
+"""nats. So far from 0 a margin still says what the loss is at 0, to as much of it."""
+FACTORS = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128, 256, 512)
+Change = Callable[[Lines, Settings], tuple[Lines, Settings]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One thing that may be wrong: in words, and what the lines and settings are without it."""
+
+    text: str
+    undone: Change
+    near_start: bool = False
+
+
+def explained(lines: Lines, settings: Settings, fmt: Format) -> tuple[Cause, ...]:
+    """The hypotheses under which no kept line is impossible by what looks at the loss, simplest first.
+
+    lines: those that are impossible, and others beside them. Almost any loss is possible after division by a large number;
+    so a factor, or another loss, counts only where lines of a margin near 0 show it: there the loss is near its value at 0.
+    """
+    found: dict[str, float] = {}
+    for hypothesis in _hypotheses(settings):
+        try:
+            changed, configured = hypothesis.undone(lines, settings)
+            fits = _fits(changed, configured, fmt, near_start=hypothesis.near_start)
+        except BadRequest:
+            continue
+        if fits:
+            found.setdefault(hypothesis.text, _distance(changed, configured))
+    nearest = min(found.values(), default=0.0)
+    likely = sorted((text for text, distance in found.items() if distance <= 4 * nearest + 1e-9), key=found.__getitem__)
+    return tuple(Cause(text, len(lines)) for text in likely[:MOST])
+
+
+def _distance(lines: Lines, settings: Settings) -> float:
+    """How far the losses lie above the least that they could be, on the mean: little, where a line's margins are alike."""
+    shape, loss, m = settings.shape(), lines.span(names.LOSS), lines.span(names.MARGIN)
+    if shape is None or not m.known.any():
+        return 0.0
+    every = Span(np.zeros(len(lines)), np.ones(len(lines)))
+    least = np.minimum.reduce([least_mean(curve, m, every) for curve in shape.curves])
+    with np.errstate(invalid="ignore"):
+        return float(np.nanmean(np.maximum(loss.high - least, 0.0)))
+
+
+def _fits(lines: Lines, settings: Settings, fmt: Format, *, near_start: bool) -> bool:
+    shape = settings.shape()
+    if shape is None or not shape.curves or (near_start and not _starts(lines, shape)):
+        return False
+    outcomes = {check.id: check.run(lines, settings, shape, fmt) for check in CHECKS if check.id in EXPLAINING}
+    if not outcomes["mean"].asked.any() and not outcomes["least"].asked.any():
+        return False
+    return not any(outcome.impossible.any() for outcome in outcomes.values())
+
+
+def _starts(lines: Lines, shape: Shape) -> bool:
+    """Whether there are lines of a margin near 0, and all of them have about the loss of a logit of 0."""
+    m, loss = lines.span(names.MARGIN), lines.span(names.LOSS)
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(m.low) < NEAR) & (np.abs(m.high) < NEAR) & loss.known
+        if not near.any():
+            return False
+        starts = [float(curve.values(np.zeros(1))[0]) for curve in shape.curves]
+        return bool((loss.high[near] >= min(starts) * (1 - NEAR)).all() and (loss.low[near] <= max(starts) * (1 + NEAR)).all())
+
+
+def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
+    eps = settings.label_smoothing
+    if eps:
+        yield Hypothesis(
+            "label_smoothing is ignored", lambda lines, s: (lines, replace(s, loss="sigmoid", label_smoothing=Fraction(0)))
+        )
+        if settings.loss == "robust":
+            yield Hypothesis("the conservative loss (cDPO) is computed, not the robust one", _as_loss("cdpo"))
+        else:
+            yield Hypothesis("the robust loss is computed, not the conservative one (cDPO)", _as_loss("robust"))
+    yield Hypothesis("the loss is in bits: divided by ln 2", _loss_times(math.log(2)), near_start=True)
+    yield Hypothesis("the sign of the loss is flipped", _loss_times(-1.0), near_start=True)
+    for k, why in _factors(settings):
+        yield Hypothesis(f"the loss is multiplied by {k}{why}", _loss_times(1 / k), near_start=True)
+    for k, why in _factors(settings):
+        yield Hypothesis(f"the loss is divided by {k}{why}", _loss_times(float(k)), near_start=True)
+    if settings.beta not in {None, Fraction(1)} and settings.beta is not None:
+        yield Hypothesis("the rewards are logged without beta", _margin_times(float(settings.beta)))
+    yield Hypothesis("chosen and rejected are exchanged in the rewards", _margin_times(-1.0))
+    for loss in LOSSES:
+        if loss not in {settings.loss, "cdpo", "robust" if eps else ""} and not (loss == "sigmoid" and settings.loss == "cdpo"):
+            yield Hypothesis(f"the loss is {loss}, not {settings.loss}", _as_loss(loss), near_start=True)
+
+
+def _factors(settings: Settings) -> Iterator[tuple[int, str]]:
+    """Factors by which a loss is off: those that were told, with their names, and then the usual ones."""
+    told: dict[int, str] = {}
+    for count, name in ((settings.accumulation, "the accumulation steps"), (settings.ranks, "the ranks")):
+        if count and count > 1:
+            told.setdefault(count, f", {name}")
+    yield from told.items()
+    yield from ((k, "") for k in FACTORS if k not in told)
+
+
+def _as_loss(loss: str) -> Change:
+    def change(lines: Lines, settings: Settings) -> tuple[Lines, Settings]:
+        return lines, replace(
+            settings, loss=loss, parameters={k: v for k, v in settings.parameters.items() if k in LOSSES[loss].needs}
+        )
+
+    return change
+
+
+def _loss_times(factor: float) -> Change:
+    return lambda lines, settings: (_scaled(lines, (names.LOSS,), factor), settings)
+
+
+def _margin_times(factor: float) -> Change:
+    moved = (names.MARGIN, names.CHOSEN, names.REJECTED)
+
+    def change(lines: Lines, settings: Settings) -> tuple[Lines, Settings]:
+        changed = _scaled(lines, moved, factor)
+        if factor < 0 and names.ACCURACY in changed.spans:
+            share = changed.spans[names.ACCURACY]
+            flipped: Mapping[str, Span] = {**changed.spans, names.ACCURACY: Span(1 - share.high, 1 - share.low)}
+            changed = replace(changed, spans=flipped)
+        return changed, settings
+
+    return change
+
+
+def _scaled(lines: Lines, which: tuple[str, ...], factor: float) -> Lines:
+    def times(span: Span) -> Span:
+        with np.errstate(invalid="ignore"):
+            ends = span.low * factor, span.high * factor
+        return Span(*(ends if factor > 0 else ends[::-1]))
+
+    return replace(lines, spans={name: times(span) if name in which else span for name, span in lines.spans.items()})

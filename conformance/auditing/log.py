@@ -1,0 +1,274 @@
+"""The audit of one log, in one pass and in blocks of lines."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.auditing import names
+from conformance.auditing.causes import explained
+from conformance.auditing.evidence import Evidence
+from conformance.auditing.figures import Rounding, read, value
+from conformance.auditing.lines import CHECKS, Check, Lines, Outcome, Span
+from conformance.auditing.notices import Watch
+from conformance.auditing.reading import Cut, Entry
+from conformance.auditing.report import SHOWN, Cause, Checked, FileReport, Impossible, Point
+from conformance.auditing.settings import Settings
+from oracle import Format, bfloat16, binary32
+from oracle.formats import Floats
+
+BLOCK = 8192
+Watched = dict[str, tuple[NDArray[np.int64], Floats]]
+POINTS = 1500
+"""Lines of the plot that are kept, besides the impossible ones."""
+METRICS = frozenset({names.MARGIN, names.CHOSEN, names.REJECTED, names.ACCURACY, names.LOGPS_CHOSEN, names.LOGPS_REJECTED})
+LOGPS = (names.LOGPS_CHOSEN, names.LOGPS_REJECTED)
+LOOKED_AT, SELDOM = 256, 64
+KEPT = 512
+"""Lines of each sort that are kept to try causes on."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one format's arithmetic allows: verdicts and findings, if the run was computed in it."""
+
+    fmt: Format
+    impossible: int = 0
+    consistent: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    findings: list[Impossible] = field(default_factory=list)
+    kept: list[Lines] = field(default_factory=list)
+
+    def add(self, lines: Lines, settings: Settings) -> NDArray[np.bool_]:
+        """Check a block; says which of its lines are impossible."""
+        shape = settings.shape()
+        wrong, judged = np.zeros(len(lines), bool), np.zeros(len(lines), bool)
+        for check in CHECKS:
+            outcome = check.run(lines, settings, shape, self.fmt)
+            self.asked[check.id] += int(np.count_nonzero(outcome.asked))
+            self.broken[check.id] += int(np.count_nonzero(outcome.impossible))
+            wrong |= outcome.impossible
+            judged |= outcome.asked
+            self._note(check, lines, outcome)
+        self.impossible += int(np.count_nonzero(wrong))
+        self.consistent += int(np.count_nonzero(judged & ~wrong))
+        self._keep(lines, wrong)
+        return wrong
+
+    def _note(self, check: Check, lines: Lines, outcome: Outcome) -> None:
+        for i in np.flatnonzero(outcome.impossible)[: max(0, SHOWN - len(self.findings))]:
+            step = float(lines.steps[i])
+            phase = "train" if lines.train[i] else "eval"
+            at = None if math.isnan(step) else step
+            self.findings.append(
+                Impossible(check.id, int(lines.numbers[i]), phase, at, float(outcome.left[i]), float(outcome.right[i]))
+            )
+
+    def _keep(self, lines: Lines, wrong: NDArray[np.bool_]) -> None:
+        have = sum(len(block) for block in self.kept)
+        if have < 2 * KEPT:
+            places = np.sort(np.concatenate([np.flatnonzero(wrong)[:KEPT], np.flatnonzero(~wrong & lines.train)[:KEPT]]))
+            self.kept.append(taken(lines, places[: 2 * KEPT - have]))
+
+
+def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str = "", form: str = "") -> FileReport:
+    """The report of a log's lines: each consistent, impossible, or not decided by any check.
+
+    Where the format of the run is neither told nor shown, a line is impossible only if it is so in bfloat16 too.
+    """
+    roundings: dict[tuple[str, str], Rounding] = {}
+    tallies = [_Tally(fmt) for fmt in ((settings.dtype,) if settings.dtype is not None else (binary32, bfloat16))]
+    watch, evidence = Watch(settings), Evidence()
+    cuts: list[tuple[int, str]] = []
+    count, cut, points, columns = 0, 0, _Points(), set[str]()
+    for block in _blocks(entries):
+        found = [one for one in block if isinstance(one, Entry)]
+        broken = [(one.number, one.reason) for one in block if isinstance(one, Cut)]
+        cut += len(broken)
+        cuts += broken[: max(0, 100 - len(cuts))]
+        if not found:
+            continue
+        count += len(found)
+        lines, watched = _lines(found, roundings)
+        columns.update(lines.spans)
+        watch.see(watched)
+        evidence.add(read(raw) for entry in _some(found) for name in LOGPS if (raw := entry.figures.get(name)) is not None)
+        wrong = [tally.add(lines, settings) for tally in tallies]
+        points.add(lines, wrong[0])
+    shown = evidence.format
+    doubtful = settings.dtype is None and shown is None
+    strict, loose = tallies[0], tallies[-1]
+    chosen = loose if doubtful or (settings.dtype is None and shown == bfloat16) else strict
+    return FileReport(
+        file=file,
+        form=form,
+        settings=_told(settings),
+        lines=count,
+        consistent=chosen.consistent - (strict.impossible - chosen.impossible if doubtful else 0),
+        impossible=chosen.impossible,
+        undecided=count - chosen.consistent - chosen.impossible + (strict.impossible - chosen.impossible if doubtful else 0),
+        cut=cut,
+        cuts=tuple(cuts),
+        checks=_checked(chosen, strict if doubtful else chosen, settings, columns),
+        findings=tuple(chosen.findings),
+        causes=_causes(chosen, settings),
+        notices=watch.notices(settings.dtype is None and shown == bfloat16),
+        points=points.all(),
+        columns=tuple(sorted(columns)),
+        format=chosen.fmt.name,
+    )
+
+
+def _causes(tally: _Tally, settings: Settings) -> tuple[Cause, ...]:
+    if not tally.impossible or not tally.kept:
+        return ()
+    return explained(_joined(tally.kept), settings, tally.fmt)
+
+
+def _checked(chosen: _Tally, strict: _Tally, settings: Settings, columns: set[str]) -> tuple[Checked, ...]:
+    found = []
+    for check in CHECKS:
+        needs = _needs(check, settings, columns)
+        undecided = strict.broken[check.id] - chosen.broken[check.id]
+        if undecided:
+            needs = f"--dtype: impossible in {strict.fmt.name}, possible in {chosen.fmt.name}"
+        inequality = f"{check.left} {check.relation} {check.right}"
+        asked, broken = chosen.asked[check.id], chosen.broken[check.id]
+        found.append(Checked(check.id, check.statement, inequality, asked, broken, check.premise, undecided, needs))
+    return tuple(found)
+
+
+_COLUMNS = {
+    "least": (names.LOSS,),
+    "most": (names.LOSS,),
+    "mean": (names.LOSS, names.MARGIN),
+    "one-sided": (names.LOSS, names.ACCURACY),
+    "finite": (names.LOSS, names.MARGIN),
+    "difference": (names.MARGIN, names.CHOSEN, names.REJECTED),
+    "share": (names.ACCURACY,),
+    "sided": (names.MARGIN, names.ACCURACY),
+    "counted": (names.ACCURACY,),
+    "probability": (names.LOGPS_CHOSEN,),
+    "odds": (names.ODDS, names.ODDS_RATIO),
+}
+
+
+def _needs(check: Check, settings: Settings, columns: set[str]) -> str:
+    """What would have to be told, or logged, for a check to be asked; empty where it can be."""
+    missing = [name for name in _COLUMNS[check.id] if name not in columns]
+    if names.MARGIN in missing and {names.CHOSEN, names.REJECTED} <= columns:
+        missing.remove(names.MARGIN)
+    if missing:
+        return "not logged: " + ", ".join(missing)
+    if check.id in {"least", "most", "mean", "one-sided", "finite"} and settings.shape() is None:
+        return settings.missing
+    if check.id == "counted" and settings.pairs_per_line is None:
+        return "--pairs-per-line"
+    if check.id in {"mean", "one-sided", "finite", "odds"} and settings.ranks not in {None, 1}:
+        return "rewards of all ranks: with --ranks above 1 the rewards may be those of one rank"
+    return ""
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    told: dict[str, object] = {"loss": settings.loss, "beta": settings.beta, "label_smoothing": settings.label_smoothing}
+    told |= dict(settings.parameters)
+    told |= {"pairs_per_line": settings.pairs_per_line, "accumulation": settings.accumulation, "ranks": settings.ranks}
+    told |= {"dtype": settings.dtype.name if settings.dtype is not None else None}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+# -- blocks ------------------------------------------------------------------------------------------------------------
+
+
+def _blocks(entries: Iterable[Entry | Cut]) -> Iterator[list[Entry | Cut]]:
+    source = iter(entries)
+    while block := list(islice(source, BLOCK)):
+        yield block
+
+
+def _lines(entries: Sequence[Entry], roundings: dict[tuple[str, str], Rounding]) -> tuple[Lines, Watched]:
+    """The block as arrays, and the training figures as they stand; what shows of a column's rounding is learnt first."""
+    present = sorted({name for entry in entries for name in entry.figures} - {names.STEP})
+    train = np.array([entry.phase == "train" for entry in entries])
+    for entry in _some(entries):
+        for name, raw in entry.figures.items():
+            roundings.setdefault((entry.phase, _writer(name)), Rounding()).add((read(raw),))
+    values = {name: np.array([value(entry.figures.get(name)) for entry in entries]) for name in present}
+    spans = {}
+    for name, column in values.items():
+        low, high = np.full(len(entries), math.nan), np.full(len(entries), math.nan)
+        for phase, mask in (("train", train), ("eval", ~train)):
+            rounding = roundings.get((phase, _writer(name)), Rounding())
+            low[mask], high[mask] = rounding.interval(column[mask])
+        spans[name] = Span(low, high)
+    steps = np.array([value(entry.figures.get(names.STEP)) for entry in entries])
+    loss = values.get(names.LOSS, np.zeros(len(entries)))
+    bad = ~np.isfinite(loss) & np.array([names.LOSS in entry.figures for entry in entries])
+    numbers = np.array([entry.number for entry in entries], dtype=np.int64)
+    there = {name: train & np.array([name in entry.figures for entry in entries]) for name in present}
+    watched = {name: (numbers[there[name]], column[there[name]]) for name, column in values.items()}
+    return Lines(numbers, steps, train, spans, bad), watched
+
+
+def _some(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries whose digits are counted: the first of a block, and then one now and then."""
+    yield from entries[:LOOKED_AT]
+    yield from entries[LOOKED_AT::SELDOM]
+
+
+def _writer(name: str) -> str:
+    """Columns that one piece of code rounds alike: the loss has its own, all metrics of preference pairs another."""
+    return "metrics" if name in METRICS else name
+
+
+def taken(lines: Lines, places: NDArray[np.intp]) -> Lines:
+    """The lines at those places."""
+    spans = {name: Span(span.low[places], span.high[places]) for name, span in lines.spans.items()}
+    return Lines(lines.numbers[places], lines.steps[places], lines.train[places], spans, lines.bad[places])
+
+
+def _joined(blocks: Sequence[Lines]) -> Lines:
+    present = sorted({name for block in blocks for name in block.spans})
+    spans = {
+        name: Span(*(np.concatenate([ends[side] for ends in (block.span(name) for block in blocks)]) for side in (0, 1)))
+        for name in present
+    }
+    numbers, steps = (np.concatenate([getattr(block, part) for block in blocks]) for part in ("numbers", "steps"))
+    train, bad = (np.concatenate([getattr(block, part) for block in blocks]) for part in ("train", "bad"))
+    return Lines(numbers, steps, train, spans, bad)
+
+
+class _Points:
+    """Lines for the plot: all while they are few, then every second, fourth, ... of them; impossible ones apart."""
+
+    def __init__(self) -> None:
+        self._points: list[Point] = []
+        self._impossible: list[Point] = []
+        self._every, self._seen = 1, 0
+
+    def add(self, lines: Lines, wrong: NDArray[np.bool_]) -> None:
+        """Keep some of a block's training lines."""
+        loss, margin = lines.span(names.LOSS), lines.span(names.MARGIN)
+        usable = np.isfinite(loss.low) & np.isfinite(margin.low) & lines.train
+        for i in np.flatnonzero(usable):
+            middle = [(span.low[i] + span.high[i]) / 2 for span in (margin, loss)]
+            step = None if math.isnan(lines.steps[i]) else float(lines.steps[i])
+            point = Point(int(lines.numbers[i]), step, float(middle[0]), float(middle[1]), bool(wrong[i]))
+            if point.impossible and len(self._impossible) < POINTS:
+                self._impossible.append(point)
+            elif self._seen % self._every == 0:
+                self._points.append(point)
+            self._seen += 1
+        while len(self._points) > POINTS:
+            self._points, self._every = self._points[::2], self._every * 2
+
+    def all(self) -> tuple[Point, ...]:
+        """What was kept, in the order of the lines."""
+        return tuple(sorted((*self._points, *self._impossible), key=lambda point: point.line))

@@ -1,0 +1,85 @@
+"""How the run was configured, as far as it is told; what is not told is not assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from conformance.auditing.shapes import LOSSES, Shape
+from conformance.errors import BadRequest
+from oracle import Format, OracleError, get_format
+from oracle.arguments import read
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """loss: a name of `shapes.LOSSES`. beta, label_smoothing, parameters: exact numbers, or None where not told.
+
+    pairs_per_line: the pairs whose mean a line is. accumulation, ranks: micro-batches a step, and processes. dtype: the
+    format in which losses and rewards are computed.
+    """
+
+    loss: str = "sigmoid"
+    beta: Fraction | None = None
+    label_smoothing: Fraction | None = None
+    parameters: Mapping[str, Fraction] = field(default_factory=dict)
+    pairs_per_line: int | None = None
+    accumulation: int | None = None
+    ranks: int | None = None
+    dtype: Format | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        loss: str = "sigmoid",
+        beta: object = None,
+        label_smoothing: object = None,
+        pairs_per_line: int | None = None,
+        accumulation: int | None = None,
+        ranks: int | None = None,
+        dtype: str | Format | None = None,
+        parameters: Mapping[str, object] | None = None,
+    ) -> Settings:
+        """The settings, checked. Raises BadRequest, naming the setting, its value and what it may be."""
+        if loss not in LOSSES:
+            raise BadRequest(f"loss = {loss!r}: one of {', '.join(LOSSES)}")
+        for name, count in (("pairs_per_line", pairs_per_line), ("accumulation", accumulation), ("ranks", ranks)):
+            if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+                raise BadRequest(f"{name} = {count!r}: a whole number, 1 or more")
+        try:
+            fmt = None if dtype is None else get_format(dtype)
+        except OracleError as error:
+            raise BadRequest(f"dtype: {error}") from None
+        eps = _number("label_smoothing", label_smoothing)
+        if eps is not None and not 0 <= eps <= 1:
+            raise BadRequest(f"label_smoothing = {label_smoothing}: a number in [0, 1]")
+        known = {name: number for name, value in (parameters or {}).items() if (number := _number(name, value)) is not None}
+        made = cls(loss, _number("beta", beta), eps, known, pairs_per_line, accumulation, ranks, fmt)
+        made.shape()  # raises where a parameter is outside its domain, or unknown
+        return made
+
+    def shape(self) -> Shape | None:
+        """The configured loss as a function of the logit; None where a parameter that it needs is not told."""
+        return LOSSES[self.loss](self.beta, self.label_smoothing, self.parameters)
+
+    @property
+    def missing(self) -> str:
+        """What would have to be told for the loss to be known, as options of the command line."""
+        names = {"beta": self.beta, "label_smoothing": self.label_smoothing}
+        wanted = [name for name in LOSSES[self.loss].needs if names.get(name, self.parameters.get(name)) is None]
+        return ", ".join("--" + name.replace("_", "-") for name in wanted)
+
+
+def _number(name: str, value: object) -> Fraction | None:
+    """The exact number; None for None. Raises BadRequest."""
+    if value is None:
+        return None
+    try:
+        number = read(name, value)
+    except OracleError as error:
+        raise BadRequest(str(error)) from None
+    if not isinstance(number, Fraction):
+        raise BadRequest(f"{name} = {value}: a finite number")
+    return number

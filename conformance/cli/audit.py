@@ -1,0 +1,104 @@
+"""`dpo-conformance audit`: what a log, or saved tensors, prove of a run that already happened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from conformance.auditing import FileReport, Report, Settings, audit_file
+from conformance.auditing.shapes import LOSSES
+from conformance.cli.files import READABLE, check_folders, output, write
+from conformance.cli.progress import Bar
+from conformance.errors import ConformanceError
+from conformance.reports import audit_html, audit_markdown, audit_terminal
+
+
+@click.command("audit")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=READABLE)
+@click.option("--loss", default="sigmoid", show_default=True, metavar="NAME", help=f"One of {', '.join(LOSSES)}.")
+@click.option("--beta", metavar="X", help="The beta of the run.")
+@click.option("--label-smoothing", metavar="X", help="The label smoothing of the run; 0 is to be said too.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=X", help="Another parameter of the loss; repeatable.")
+@click.option("--pairs-per-line", type=click.IntRange(min=1), metavar="N", help="The pairs whose mean a line is.")
+@click.option("--accumulation", type=click.IntRange(min=1), metavar="N", help="Micro-batches a step.")
+@click.option("--ranks", type=click.IntRange(min=1), metavar="N", help="Processes that train together.")
+@click.option("--dtype", metavar="D", help="The format in which the log-probabilities, losses and rewards are computed.")
+@output("json", "Write the report there, as JSON.")
+@output("markdown", "Write the report there, for an issue or a job's summary.")
+@output("html", "Write the report there, as one self-contained web page with the plot.")
+def command(
+    files: tuple[Path, ...],
+    loss: str,
+    beta: str | None,
+    label_smoothing: str | None,
+    parameters: tuple[str, ...],
+    pairs_per_line: int | None,
+    accumulation: int | None,
+    ranks: int | None,
+    dtype: str | None,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Say what each FILE proves of the run that left it.
+
+    A FILE is a log: a trainer's state with its log_history, JSON, JSON lines, console output with a dict or name: value
+    pairs a line, CSV, Parquet or TensorBoard events; or tensors: .npz or safetensors with the log-probabilities of the
+    pairs and what was computed from them (losses, rewards), or with logits, labels and a mask. What it is, its content
+    says. Nothing in it is run: a pickle is refused.
+
+    Each line, or pair, is consistent with the configured loss, impossible, or not decided. A line that could be right is
+    never called impossible: the rounding of what is printed, and of the arithmetic, is on the log's side. What is not told
+    by an option is not assumed; the report says which checks needed it.
+
+    Exit status: 0 where nothing is impossible, 1 where something is, 2 where a file cannot be read or holds too little.
+    """
+    check_folders(json=json_file, markdown=markdown_file, html=html_file)
+    try:
+        settings = Settings.of(
+            loss=loss,
+            beta=beta,
+            label_smoothing=label_smoothing,
+            pairs_per_line=pairs_per_line,
+            accumulation=accumulation,
+            ranks=ranks,
+            dtype=dtype,
+            parameters=_named(parameters),
+        )
+        report = Report(tuple(_audited(path, settings) for path in files))
+    except ConformanceError as error:
+        raise click.UsageError(str(error)) from error
+    forms = ((json_file, report.to_json), (markdown_file, lambda: audit_markdown.render(report)))
+    for path, made in (*forms, (html_file, lambda: audit_html.render(report, settings))):
+        if path is not None:
+            write(path, made())
+    audit_terminal.render(report, Console(highlight=False))
+    sys.exit(report.status)
+
+
+def _named(parameters: tuple[str, ...]) -> dict[str, object]:
+    """NAME=X as a mapping. Raises click's BadParameter."""
+    named: dict[str, object] = {}
+    for parameter in parameters:
+        name, equals, value = parameter.partition("=")
+        if not equals or not name or not value or name in named:
+            raise click.BadParameter(f"{parameter!r} is not NAME=X, once each", param_hint="--parameter")
+        named[name] = value
+    return named
+
+
+def _audited(path: Path, settings: Settings) -> FileReport:
+    """The report of one file, with a bar while it is read."""
+    size = max(path.stat().st_size, 1)
+    with Bar(str(path)) as bar:
+
+        def read(done: int) -> None:
+            bar.show(done, size, count=f"{done / 1e6:.1f} of {size / 1e6:.1f} MB")
+
+        try:
+            return audit_file(path, settings, read)
+        except OSError as error:
+            raise click.UsageError(f"{path}: {error.strerror or error}") from error
