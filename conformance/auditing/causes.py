@@ -46,7 +46,8 @@ def explained(lines: Lines, settings: Settings, fmt: Format) -> tuple[Cause, ...
     for hypothesis in _hypotheses(settings):
         try:
             changed, configured = hypothesis.undone(lines, settings)
-            fits = _fits(changed, configured, fmt, near_start=hypothesis.near_start)
+            with np.errstate(all="ignore"):
+                fits = _fits(changed, configured, fmt, near_start=hypothesis.near_start)
         except BadRequest:
             continue
         if fits:

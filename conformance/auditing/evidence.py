@@ -46,11 +46,9 @@ class Evidence:
 
     @property
     def format(self) -> Format | None:
-        """binary32 or bfloat16 where the figures decide it; None where they are too short to tell."""
+        """binary32 or bfloat16 where the figures decide it; None where there are none, or too short to tell."""
         if self.fine + self.coarse:
             return bfloat16 if self.coarse > 2 * self.fine else binary32
-        if not self.short:
-            return binary32
         return bfloat16 if self.short >= ENOUGH and self.short == self.short_coarse else None
 
 

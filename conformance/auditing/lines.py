@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from conformance.auditing import names
 from conformance.auditing.settings import Settings
 from conformance.auditing.shapes import Curve, Shape, tilted
-from oracle import Format
+from oracle import Format, binary32
 from oracle.formats import Floats
 
 Mask = NDArray[np.bool_]
@@ -28,6 +28,10 @@ MOST_LOGP = 1e5
 """nats. No log-probability of a response is larger than this, where a log does not show how large they are."""
 SUMMED = 64.0
 """Units of binary32 that a mean of a line's numbers may be off by, in blocked or pairwise sums."""
+COUNTED = 1e-4
+"""Pairs by which an accuracy times n may miss a whole number, by its own rounding."""
+KERNEL = 4.0
+"""Units of the format by which a pair's loss, once its logit is given, and its rounded mean may be off."""
 OUTWARD = 2.0**-40
 """Covers the float64 arithmetic of a check itself, relative to 1 and to the quantity."""
 
@@ -108,9 +112,12 @@ def slack(lines: Lines, settings: Settings, fmt: Format) -> Floats:
     """How far a line's mean logit may be from that of the exact logits: 4 u beta S, with S the mean of the four sizes.
 
     Log-probabilities are not positive, so the size of their mean is the mean of their sizes, and S follows from those
-    that are logged and from the rewards; where they are not logged, S is taken as 4 * MOST_LOGP.
+    that are logged and from the rewards. Where they are not logged, S is taken as 4 * MOST_LOGP, and, where the format is
+    not told either, the logit as one of binary32: in bfloat16 nothing could be said at all.
     """
     beta = 1.0 if settings.beta is None else abs(float(settings.beta))
+    if names.LOGPS_CHOSEN not in lines.spans and settings.dtype is None:
+        return np.full(len(lines), 4 * binary32.unit_roundoff * beta * 4 * MOST_LOGP)
     chosen, rejected = lines.span(names.LOGPS_CHOSEN), lines.span(names.LOGPS_REJECTED)
     rewards = [lines.span(name) for name in (names.CHOSEN, names.REJECTED)]
     with np.errstate(invalid="ignore"):
@@ -122,10 +129,10 @@ def slack(lines: Lines, settings: Settings, fmt: Format) -> Floats:
 
 
 def _mean_error(span: Span, fmt: Format) -> Floats:
-    """What summing and rounding a mean may add to it."""
+    """What the last operations of a pair, summing and rounding may add to a mean: KERNEL units in the format."""
     with np.errstate(invalid="ignore"):
         size = np.maximum(np.abs(span.low), np.abs(span.high))
-    return np.asarray((SUMMED * 2.0**-24 + fmt.unit_roundoff) * size)
+    return np.asarray((SUMMED * 2.0**-24 + KERNEL * fmt.unit_roundoff) * size)
 
 
 def _loss(lines: Lines, shape: Shape | None, settings: Settings, fmt: Format) -> Span:
@@ -155,13 +162,16 @@ def _margin(lines: Lines, settings: Settings, fmt: Format) -> Span:
 
 
 def _accuracy(lines: Lines, settings: Settings) -> Span:
-    """The share of positive logits: [0, 1] where it is not logged, 0 or 1 where nothing else is a multiple of 1/n."""
+    """The share of positive logits: [0, 1] where it is not logged, a multiple of 1/n where n is told."""
     span = lines.span(names.ACCURACY)
     low = np.where(span.known, np.clip(span.low, 0.0, 1.0), 0.0)
     high = np.where(span.known, np.clip(span.high, 0.0, 1.0), 1.0)
-    n = settings.pairs_per_line or MOST_PAIRS
-    low = np.where(span.known & ((1 - low) * n < 1), 1.0, low)
-    high = np.where(span.known & (high * n < 1), 0.0, high)
+    n = settings.pairs_per_line
+    if n is not None:  # a multiple of 1 / n, where there is one
+        least, most = np.ceil(low * n - COUNTED) / n, np.floor(high * n + COUNTED) / n
+        return Span(np.where(least <= most, least, low), np.where(least <= most, most, high))
+    low = np.where(span.known & ((1 - low) * MOST_PAIRS < 1), 1.0, low)
+    high = np.where(span.known & (high * MOST_PAIRS < 1), 0.0, high)
     return Span(np.minimum(low, high), high)
 
 
@@ -169,14 +179,14 @@ def _accuracy(lines: Lines, settings: Settings) -> Span:
 
 
 def _least(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) -> Outcome:
-    loss = _loss(lines, shape, settings, fmt)
+    loss = lines.span(names.LOSS).wider(_mean_error(lines.span(names.LOSS), fmt))
     least = shape.range[0] if shape is not None else -math.inf
     asked = loss.known & ~lines.bad & math.isfinite(least)
     return _outcome(asked, loss.high, np.full(len(lines), least), ">=")
 
 
 def _most(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) -> Outcome:
-    loss = _loss(lines, shape, settings, fmt)
+    loss = lines.span(names.LOSS).wider(_mean_error(lines.span(names.LOSS), fmt))
     most = shape.range[1] if shape is not None else math.inf
     asked = loss.known & ~lines.bad & math.isfinite(most)
     return _outcome(asked, loss.low, np.full(len(lines), most), "<=")
@@ -287,7 +297,7 @@ def _counted(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format)
     if n is None:
         return _outcome(span.known & False, span.low, span.low, "<=")
     with np.errstate(invalid="ignore"):
-        low, high = span.low * n - 1e-4, span.high * n + 1e-4
+        low, high = span.low * n - COUNTED, span.high * n + COUNTED
         nearest = np.rint(span.low * n / 2 + span.high * n / 2)
         beyond = np.where(np.floor(high) >= np.ceil(low), 0.0, np.maximum(low - nearest, nearest - high))
     return _outcome(span.known & lines.train, np.nan_to_num(beyond), np.zeros(len(lines)), "<=")

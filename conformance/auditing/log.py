@@ -51,7 +51,8 @@ class _Tally:
         shape = settings.shape()
         wrong, judged = np.zeros(len(lines), bool), np.zeros(len(lines), bool)
         for check in CHECKS:
-            outcome = check.run(lines, settings, shape, self.fmt)
+            with np.errstate(all="ignore"):  # figures may be infinite
+                outcome = check.run(lines, settings, shape, self.fmt)
             self.asked[check.id] += int(np.count_nonzero(outcome.asked))
             self.broken[check.id] += int(np.count_nonzero(outcome.impossible))
             wrong |= outcome.impossible

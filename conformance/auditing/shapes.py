@@ -72,7 +72,7 @@ def tilted(slope: Fraction, shift: Fraction = Fraction(0)) -> Curve:
         least = -math.inf
     return Curve(
         lambda z: Real.softplus(shift - z) + slope * (z - shift),
-        lambda z: softplus_minus(z - moved) + e * (z - moved),
+        lambda z: softplus_minus(z - moved) + (e * (z - moved) if e else 0.0),
         (e - 1, e),
         lowest,
         least,

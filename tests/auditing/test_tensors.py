@@ -1,0 +1,102 @@
+"""Saved pairs: each result against its interval, in its own format, and the formula that explains what is outside."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from conformance.auditing import Settings, audit_file
+from conformance.auditing.reading import NotALog
+
+NAMES = ("policy_chosen_logps", "policy_rejected_logps", "reference_chosen_logps", "reference_rejected_logps")
+
+
+def pairs(dtype, n=40):
+    rng = np.random.default_rng(2)
+    return {name: (-rng.uniform(5, 60, n)).astype(dtype) for name in NAMES}
+
+
+def losses(logps, beta, eps, dtype):
+    pc, pr, rc, rr = (values.astype(np.float64) for values in logps.values())
+    z = beta * ((pc - rc) - (pr - rr))
+    return (np.maximum(-z, 0) + np.log1p(np.exp(-np.abs(z))) + eps * z).astype(dtype)
+
+
+@pytest.fixture
+def audited(tmp_path):
+    def audited(arrays, form="npz", **settings):
+        path = tmp_path / f"pairs.{form}"
+        if form == "npz":
+            np.savez(path, **arrays)
+        else:
+            pytest.importorskip("safetensors.numpy").save_file(arrays, path)
+        return audit_file(path, Settings.of(**settings))
+
+    return audited
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
+def test_right_pairs_in_every_format(dtype, audited):
+    logps = pairs(dtype)
+    each = losses(logps, 0.5, 0.125, dtype)
+    report = audited(
+        {**logps, "losses": each, "loss": each.astype(np.float64).mean().astype(dtype)}, beta=0.5, label_smoothing=0.125
+    )
+    assert (report.impossible, report.consistent) == (0, 40)
+    assert report.format == {"float64": "binary64", "float32": "binary32", "float16": "binary16"}.get(
+        np.dtype(dtype).name, "bfloat16"
+    )
+
+
+def test_safetensors(audited):
+    logps = pairs(np.float32)
+    arrays = {**logps, "losses": losses(logps, 0.1, 0, np.float32)}
+    assert audited(arrays, "safetensors", beta=0.1).impossible == 0
+    assert audited(arrays, "safetensors", beta=0.2).causes[0].text == "beta = 0.1 whatever was asked"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        (lambda p: {"losses": losses(p, 0.5, 0, np.float32)}, "label_smoothing ignored"),
+        (lambda p: {"losses": losses(p, 0.25, 0.25, np.float32)}, "beta applied twice"),
+        (lambda p: {"loss": losses(p, 0.5, 0.25, np.float32).sum()}, "the sum of the losses, not their mean"),
+        (lambda p: {"losses": np.full(40, losses(p, 0.5, 0.25, np.float32).mean())}, "the mean of the losses, for every pair"),
+        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(2)}, "half the loss"),
+        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(np.log(2))}, "the loss in bits, not in nats"),
+    ],
+)
+def test_what_explains_wrong_pairs(wrong, cause, audited):
+    logps = pairs(np.float32)
+    report = audited({**logps, **wrong(logps)}, beta=0.5, label_smoothing=0.25)
+    assert report.impossible > 0
+    assert cause in [one.text for one in report.causes]
+
+
+def test_a_reward_without_beta(audited):
+    logps = pairs(np.float32)
+    right = np.float32(0.5) * (logps[NAMES[0]] - logps[NAMES[2]])
+    assert audited({**logps, "chosen_rewards": right}, beta=0.5).impossible == 0
+    assert audited({**logps, "chosen_rewards": 2 * right}, beta=0.5).impossible == 40
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"losses": np.zeros(3)}, "without policy_chosen_logps"),
+        ({"x": np.zeros(3)}, "no array of a known name"),
+        ({**pairs(np.float32)}, "nothing that was computed"),
+        ({**pairs(np.float32), "losses": np.zeros(3, np.float32)}, "3 numbers for 40 pairs"),
+        ({**pairs(np.float64), "losses": np.zeros(40, np.float32)}, "say with --dtype"),
+        ({**pairs(np.float32), "losses": np.zeros(40, np.int64)}, "whole numbers"),
+        ({**pairs(np.float32), "losses": np.zeros(40, complex)}, "complex128"),
+        ({"losses": np.array([{}], dtype=object)}, "only a pickle could load"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(arrays, told, audited):
+    with pytest.raises(NotALog, match=told):
+        audited(arrays, beta=0.5)
+
+
+def test_without_beta(audited):
+    with pytest.raises(NotALog, match="--beta"):
+        audited({**pairs(np.float32), "losses": np.zeros(40, np.float32)})
