@@ -93,6 +93,7 @@ EXCUSED = (
     Excused("README.md", "pytest -n 2", "is what runs this test"),
     Excused("README.md", "dpo-conformance run --isolated", "installs a library into an environment of its own"),
     Excused("README.md", "dpo-conformance matrix", "makes an environment for each library: an hour, tens of gigabytes"),
+    Excused("README.md", "dpo-conformance audit", "needs a log: docs/audit.md has one"),
     Excused("README.md", "sphinx-build", "a step of .ci/run, which has the docs extra"),
     Excused("docs/matrix.md", "dpo-conformance matrix", "makes an environment for each library: an hour, tens of gigabytes"),
     Excused("docs/cuda.md", "dpo-conformance run torch-cuda", "needs a CUDA device: test_cuda_placement.py"),
