@@ -24,6 +24,7 @@ from oracle import Format, bfloat16, binary32
 from oracle.formats import Floats
 
 BLOCK = 8192
+Kept = tuple[int, float | None, float, float, tuple[bool, ...]]
 Watched = dict[str, tuple[NDArray[np.int64], Floats]]
 POINTS = 1500
 """Lines of the plot that are kept, besides the impossible ones."""
@@ -102,7 +103,7 @@ def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str =
         watch.see(watched)
         evidence.add(read(raw) for entry in _some(found) for name in LOGPS if (raw := entry.figures.get(name)) is not None)
         wrong = [tally.add(lines, settings) for tally in tallies]
-        points.add(lines, wrong[0])
+        points.add(lines, wrong)
     shown = evidence.format
     doubtful = settings.dtype is None and shown is None
     strict, loose = tallies[0], tallies[-1]
@@ -121,7 +122,7 @@ def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str =
         findings=tuple(chosen.findings),
         causes=_causes(chosen, settings),
         notices=watch.notices(settings.dtype is None and shown == bfloat16),
-        points=points.all(),
+        points=points.all(tallies.index(chosen)),
         columns=tuple(sorted(columns)),
         format=chosen.fmt.name,
     )
@@ -250,26 +251,26 @@ class _Points:
     """Lines for the plot: all while they are few, then every second, fourth, ... of them; impossible ones apart."""
 
     def __init__(self) -> None:
-        self._points: list[Point] = []
-        self._impossible: list[Point] = []
+        self._points: list[Kept] = []
+        self._impossible: list[Kept] = []
         self._every, self._seen = 1, 0
 
-    def add(self, lines: Lines, wrong: NDArray[np.bool_]) -> None:
-        """Keep some of a block's training lines."""
+    def add(self, lines: Lines, wrong: Sequence[NDArray[np.bool_]]) -> None:
+        """Keep some of a block's training lines; wrong: by each format's arithmetic, the strictest first."""
         loss, margin = lines.span(names.LOSS), lines.span(names.MARGIN)
-        usable = np.isfinite(loss.low) & np.isfinite(margin.low) & lines.train
-        for i in np.flatnonzero(usable):
-            middle = [(span.low[i] + span.high[i]) / 2 for span in (margin, loss)]
+        for i in np.flatnonzero(np.isfinite(loss.low) & np.isfinite(margin.low) & lines.train):
+            middle = [float(span.low[i] + span.high[i]) / 2 for span in (margin, loss)]
             step = None if math.isnan(lines.steps[i]) else float(lines.steps[i])
-            point = Point(int(lines.numbers[i]), step, float(middle[0]), float(middle[1]), bool(wrong[i]))
-            if point.impossible and len(self._impossible) < POINTS:
-                self._impossible.append(point)
+            kept = int(lines.numbers[i]), step, middle[0], middle[1], tuple(bool(mask[i]) for mask in wrong)
+            if wrong[0][i] and len(self._impossible) < POINTS:
+                self._impossible.append(kept)
             elif self._seen % self._every == 0:
-                self._points.append(point)
+                self._points.append(kept)
             self._seen += 1
         while len(self._points) > POINTS:
             self._points, self._every = self._points[::2], self._every * 2
 
-    def all(self) -> tuple[Point, ...]:
-        """What was kept, in the order of the lines."""
-        return tuple(sorted((*self._points, *self._impossible), key=lambda point: point.line))
+    def all(self, judge: int) -> tuple[Point, ...]:
+        """What was kept, in the order of the lines; impossible as one of the formats' arithmetic says."""
+        kept = sorted((*self._points, *self._impossible), key=lambda point: point[0])
+        return tuple(Point(line, step, margin, loss, wrong[judge]) for line, step, margin, loss, wrong in kept)

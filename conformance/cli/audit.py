@@ -10,7 +10,7 @@ from rich.console import Console
 
 from conformance.auditing import FileReport, Report, Settings, audit_file
 from conformance.auditing.shapes import LOSSES
-from conformance.cli.files import READABLE, check_folders, output, write
+from conformance.cli.files import READABLE, STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError
 from conformance.reports import audit_html, audit_markdown, audit_terminal
@@ -56,7 +56,7 @@ def command(
 
     Exit status: 0 where nothing is impossible, 1 where something is, 2 where a file cannot be read or holds too little.
     """
-    check_folders(json=json_file, markdown=markdown_file, html=html_file)
+    check_outputs(files, json=json_file, markdown=markdown_file, html=html_file)
     try:
         settings = Settings.of(
             loss=loss,
@@ -75,7 +75,8 @@ def command(
     for path, made in (*forms, (html_file, lambda: audit_html.render(report, settings))):
         if path is not None:
             write(path, made())
-    audit_terminal.render(report, Console(highlight=False))
+    elsewhere = STDOUT in (json_file, markdown_file, html_file)
+    audit_terminal.render(report, Console(highlight=False, stderr=elsewhere))
     sys.exit(report.status)
 
 
