@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from conformance.clauses import Clause
@@ -50,9 +51,14 @@ class Job:
 
     @property
     def command(self) -> list[str]:
-        """The worker's command line; another environment's does not see the current folder."""
-        python = [sys.executable] if self.interpreter is None else [self.interpreter.python, "-P"]
-        return [*python, "-m", "conformance.running.worker"]
+        """The worker's command line. It does not look into the current folder for the suite, where a project may have a
+        package of the same name.
+        """
+        if self.interpreter is not None:
+            return [self.interpreter.python, "-P", "-m", "conformance.running.worker"]
+        suite = str(Path(__file__).resolve().parents[2])
+        start = f"import sys; sys.path.insert(0, {suite!r}); from conformance.running.worker import main; main()"
+        return [sys.executable, "-P", "-c", start]
 
     @property
     def environ(self) -> dict[str, str] | None:

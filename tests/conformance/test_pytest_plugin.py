@@ -1,8 +1,11 @@
 """The pytest plugin in a project of its own, and the one line for anyone's own test."""
 
+import os
 import re
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 from pages import fences
@@ -44,7 +47,7 @@ def project(pytester):
     def project(*options, implementation="mine.py:loss", process=False):
         named = ["--dpo-implementation", implementation] if implementation else []
         runner = pytester.runpytest_subprocess if process else pytester.runpytest_inprocess
-        return runner("-p", "conformance.pytest_plugin", *named, *options)
+        return runner("-p", "dpo_conformance_pytest", *named, *options)
 
     project.write = lambda name, text: pytester.path.joinpath(name).write_text(text, encoding="utf-8")
     return project
@@ -164,9 +167,64 @@ def test_unused_it_adds_nothing_and_imports_nothing(project):
     result = project("--markers", implementation=None)
     assert "dpo" not in result.stdout.str()
     project(implementation=None, process=True).assert_outcomes(passed=1)
-    code = "import sys, conformance.pytest_plugin; print([m for m in sys.modules if m.split('.')[0] in {'numpy', 'oracle'}])"
+    ours = {"numpy", "oracle", "conformance"}
+    code = f"import sys, dpo_conformance_pytest; print([m for m in sys.modules if m.split('.')[0] in {ours}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# -- in a project that has a package of one of our names ---------------------------------------------------------------
+
+OWN_PACKAGE = "import {0}\n\ndef test_own():\n    assert {0}.OWN\n"
+
+
+@pytest.fixture(params=["conformance", "oracle"])
+def shadowing(request, tmp_path):
+    """A folder with a package of that name and a test of it."""
+    package = tmp_path / request.param
+    package.mkdir()
+    (package / "__init__.py").write_text("OWN = True\n")
+    (tmp_path / "test_own.py").write_text(OWN_PACKAGE.format(request.param))
+    (tmp_path / "mine.py").write_text(MINE)
+    return package
+
+
+def pytest_in(folder, *arguments, **variables):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV_"))}
+    done = subprocess.run(command, cwd=folder, env=kept | variables, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_project_with_a_package_of_our_name_runs_its_own_tests(shadowing):
+    status, told = pytest_in(shadowing.parent)
+    assert (status, "1 passed" in told) == (0, True), told
+
+
+def test_where_a_package_shadows_ours_the_plugin_says_which_and_the_command_judges_all_the_same(shadowing):
+    status, told = pytest_in(shadowing.parent, "--dpo-implementation", "mine.py:loss")
+    assert status == 4, told
+    assert f"{shadowing} shadows its package '{shadowing.name}' here" in told
+    judged = ["run", "mine.py:loss", "--dtype", "float32", "-c", "CALL-1", "-q"]
+    command = [Path(sys.executable).with_name("dpo-conformance"), *judged]
+    done = subprocess.run(command, cwd=shadowing.parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, "1 conforms" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_the_wheel_has_the_plugin_at_its_top_and_nowhere_else(tmp_path, shadowing):
+    pytest.importorskip("hatchling")
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = [name for name in packed.namelist() if "dpo_conformance_pytest" in name]
+        assert names == ["dpo_conformance_pytest.py"]
+        tops = {name.partition("/")[0] for name in packed.namelist() if "dist-info" not in name}
+        assert tops == {"oracle", "conformance", "dpo_conformance_pytest.py"}
+        packed.extractall(tmp_path / "installed")
+    status, told = pytest_in(shadowing.parent, "--dpo-implementation", "mine.py:loss", PYTHONPATH=str(tmp_path / "installed"))
+    assert (status, f"{shadowing} shadows" in told) == (4, True), told
 
 
 # -- in one line -------------------------------------------------------------------------------------------------------
