@@ -42,13 +42,13 @@ SINGLE_STRIDE = 31
 
 
 def _logits(trial: Trial) -> Floats:
-    """Every pattern of a 16-bit format, a stratified set of a wide one; infinite logits belong to SPECIAL."""
+    """Every finite number of a 16-bit format, a stratified set of a wide one; infinities and NaN belong to SPECIAL."""
     if trial.fmt.width > 16:
         return logits.stratified(trial.fmt, trial.sizes, trial.rng("logits"))
     values = logits.every(trial.fmt)
     if trial.single and trial.profile.name == "quick":
         values = values[::SINGLE_STRIDE]
-    return values[~np.isinf(values)]
+    return values[np.isfinite(values)]
 
 
 @lru_cache(maxsize=1)

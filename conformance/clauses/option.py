@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from conformance.clauses.ends import judge_gradients, judge_losses, judged_pairs
 from conformance.clauses.mistakes import exchanged, judge_explained
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.records.record import Level
 
@@ -50,8 +55,22 @@ def telling() -> Batch:
 )
 def beta_alive(trial: Trial) -> Outcome:
     """Losses at several beta, listed and drawn."""
-    drawn = np.exp(trial.rng("OPTION-1").uniform(np.log(0.02), np.log(2), 6)).tolist()
-    return judge_explained(trial, (telling().at(beta=beta) for beta in (0.01, 0.05, 0.25, 0.5, 2.0, 4.0, *drawn)))
+    return judge_explained(trial, (telling().at(beta=beta) for beta in _betas(trial, "OPTION-1")))
+
+
+def _betas(trial: Trial, clause: str) -> tuple[float, ...]:
+    """Listed and drawn, so that no list of values is enough."""
+    return (0.01, 0.05, 0.25, 0.5, 2.0, 4.0, *_drawn(trial, clause, 0.02, 2))
+
+
+def _smoothings(trial: Trial, clause: str) -> tuple[float, ...]:
+    return (0.0, 0.05, 0.1, 0.25, 0.5, *_drawn(trial, clause, 0.01, 0.5))
+
+
+def _drawn(trial: Trial, clause: str, least: float, most: float) -> list[float]:
+    """Six numbers, evenly over their logarithms."""
+    drawn: list[float] = np.exp(trial.rng(clause).uniform(np.log(least), np.log(most), 6)).tolist()
+    return drawn
 
 
 @chapter.clause(
@@ -74,8 +93,8 @@ def beta_alive(trial: Trial) -> Outcome:
 def label_smoothing_alive(trial: Trial) -> Outcome:
     """Losses at several eps, listed and drawn."""
     (beta,) = trial.offered("beta", (0.5,))
-    drawn = np.exp(trial.rng("OPTION-2").uniform(np.log(0.01), np.log(0.5), 6)).tolist()
-    return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in (0.0, 0.05, 0.1, 0.25, 0.5, *drawn)))
+    smoothings = _smoothings(trial, "OPTION-2")
+    return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in smoothings))
 
 
 @chapter.clause(
@@ -119,3 +138,95 @@ def reference(trial: Trial) -> Outcome:
 def roles(trial: Trial) -> Outcome:
     """Losses of pairs and of their exchanges."""
     return judge_explained(trial, (telling(), exchanged(telling())))
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "options in the derivatives",
+    kills=("gradient-beta-on-a-grid", "gradient-label-smoothing-on-a-grid"),
+    statement="The derivatives shall be those of the beta and of the label smoothing that were passed, for the values of "
+    "OPTION-1 and OPTION-2 and for drawn ones, each option where it is claimed.",
+    derivation="A backward pass of its own takes its options anew: the loss may be right under an option that the derivative "
+    "ignores, rounds or keeps from an earlier call. " + _APART,
+    guards=("https://github.com/huggingface/trl/pull/3906",),
+    needs=("gradient",),
+    remedy="Hand the options of this call to the backward pass: beta * (sigma(-z) - eps), with both of them.",
+)
+def options_in_derivatives(trial: Trial) -> Outcome:
+    """Derivatives at several beta and several eps, listed and drawn."""
+    tally, telling_ = Tally(trial), telling()
+    for beta in trial.offered("beta", _betas(trial, "OPTION-5 beta")):
+        judge_gradients(tally, trial, telling_.at(beta=beta))
+    for eps in trial.offered("label_smoothing", _smoothings(trial, "OPTION-5 eps")):
+        judge_gradients(tally, trial, trial.optioned(telling_, beta=0.5, label_smoothing=eps))
+    return tally.outcome()
+
+
+_COVERED = (
+    "A claim of an option covers every value that the call takes. To refuse one, by an exception, is no wrong answer; to "
+    "clamp, "
+    "to round or to replace it is. "
+)
+
+
+def _judge_unless_refused(trial: Trial, batches: Iterable[Batch]) -> Outcome:
+    """Losses, and derivatives where they are claimed, of the pairs that do not overflow; what is refused is counted."""
+    tally, refused = Tally(trial), ""
+    judges = (judge_losses, judge_gradients) if trial.implementation.claims.gradient else (judge_losses,)
+    for batch in batches:
+        pairs = judged_pairs(trial, batch)
+        try:
+            for judge in judges:
+                judge(tally, trial, pairs)
+        except Misbehaviour as error:
+            if error.kind != "raised":
+                raise
+            tally.count("refused", len(pairs))
+            refused = f"it refuses some of them: {error}"
+    return tally.outcome(note=refused)
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "any beta",
+    kills=("beta-absolute", "beta-at-most-1000", "beta-at-least-1e-5"),
+    statement="An implementation that takes beta shall give the loss and the derivatives of a beta that is negative, 0, below "
+    "0.001 or above 1,000, wherever it answers and nothing on the way to the logit overflows.",
+    derivation=_COVERED
+    + "The definition holds for every real beta: a negative one exchanges chosen and rejected, 0 makes every "
+    "loss ln 2. Pairs of margins from 2^-9 to 7, so that the logits are neither all 0 nor all beyond overflow.",
+    needs=("beta",),
+    remedy="Use the beta that was passed, or raise: no absolute value, no clamp, no default in the place of 0.",
+)
+def any_beta(trial: Trial) -> Outcome:
+    """Losses and derivatives at beta of either sign and of every size."""
+    small, large = _drawn(trial, "OPTION-6 small", 1e-7, 1e-3)[:2], _drawn(trial, "OPTION-6 large", 1e3, 1e6)[:2]
+    near = Batch.of(*(x / 256 for x in telling().logps))
+    ordinary = (-0.1, -2.0, 0.0, 1e-6, 1e-4, *small, 2e3)
+    huge = (-300.0, 2e3, 1e4, 2.0**20, *large)
+    batches = [telling().at(beta=beta) for beta in ordinary] + [near.at(beta=beta) for beta in huge]
+    return _judge_unless_refused(trial, batches)
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "any label smoothing",
+    kills=("label-smoothing-at-most-half", "label-smoothing-below-1e-3-ignored"),
+    statement="An implementation that takes label_smoothing shall give the loss and the derivatives of an eps above 1/2, up to "
+    "1, and of one below 0.001, wherever it answers.",
+    derivation=_COVERED + "The loss is (1 - eps) softplus(-z) + eps softplus(z) for every eps from 0 to 1; above 1/2 it is the "
+    "loss of labels that are wrong more often than right.",
+    needs=("label_smoothing",),
+    remedy="Use the label smoothing that was passed, or raise: no clamp, and no tolerance below which it counts as 0.",
+)
+def any_smoothing(trial: Trial) -> Outcome:
+    """Losses and derivatives at eps near 0, above 1/2 and at 1."""
+    drawn = [*_drawn(trial, "OPTION-7 small", 1e-7, 1e-3)[:3], *_drawn(trial, "OPTION-7 large", 0.5, 1)[:3]]
+    (beta,) = trial.offered("beta", (0.5,))
+    far = Batch.of([-1.0, -300.0], [-300.0, -1.0], -1.0, -1.0)  # where a small eps counts: eps z beside a vanished loss
+    all_of_them = (1e-6, 1e-4, 0.6, 0.75, 1.0, *drawn)
+    batches = (pairs.at(beta=beta, label_smoothing=eps) for eps in all_of_them for pairs in (telling(), far))
+    return _judge_unless_refused(trial, batches)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import oracle
+from conformance.implementations import protocol
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Real
 from oracle.dpo import Reals
@@ -23,7 +25,8 @@ SIGNS = (-1.0, 1.0, 1.0, -1.0)
 MEAN_LOSS = "mean loss"
 MEAN_GRADIENTS = tuple(f"d mean loss / d {name}" for name in NAMES)
 ANTISYMMETRY = "loss(z) - loss(-z)"
-METRICS = {name: f"metric {name}" for name in ("accuracy", "margin", "chosen_logratio", "rejected_logratio")}
+METRICS = {name: f"metric {name}" for name in (*protocol.METRICS, *protocol.REWARDS)}
+_REWARDS = dict(zip(protocol.REWARDS, protocol.METRICS, strict=True))
 
 
 def exact_value(quantity: str, batch: Batch) -> Real:
@@ -57,8 +60,8 @@ def _derivative(place: int, *, mean: bool) -> Callable[[Batch], Real]:
 
 def _metric(name: str) -> Callable[[Batch], Real]:
     def value(batch: Batch) -> Real:
-        found: Real = getattr(oracle.metrics(*batch.logps, beta=batch.beta), name)
-        return found
+        found: Real = getattr(oracle.metrics(*batch.logps, beta=batch.beta), _REWARDS.get(name, name))
+        return found if name in protocol.METRICS or name == protocol.REWARDS[0] else found * Fraction(batch.beta)
 
     return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import derivatives, judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS
-from conformance.clauses.refusal import refusable
+from conformance.clauses.refusal import FINITE, refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.implementations.protocol import Answer, Weighing
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
 from conformance.records.record import Level
@@ -45,11 +46,18 @@ def mean_loss(trial: Trial) -> Outcome:
     batches = [draw(trial.fmt, size, rng) for draw in draws for size in SIZES]
     for drawn in (golden(), tutorial(), _with_vanished(), *batches):
         for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
-            batch = judged_pairs(trial, drawn.at(label_smoothing=smoothing))
-            acceptance = bounds.mean(accepted_losses(trial, batch))
-            got = trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses
-            tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
+            _judge_mean(tally, trial, judged_pairs(trial, drawn.at(label_smoothing=smoothing)))
     return tally.outcome()
+
+
+def _judge_mean(tally: Tally, trial: Trial, batch: Batch, *, strided: tuple[bool, ...] = (False,)) -> None:
+    """The mean loss of a batch against its interval; of no pairs, nothing is asked."""
+    if not len(batch):
+        return
+    acceptance = bounds.mean(accepted_losses(trial, batch))
+    for views in strided:
+        got = trial.implementation.evaluate(batch, trial.fmt, gradient=False, strided=views).losses
+        tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
 
 
 def _with_vanished() -> Batch:
@@ -83,14 +91,18 @@ def mean_gradient(trial: Trial) -> Outcome:
     return tally.outcome()
 
 
-def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch) -> None:
+def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch, *, strided: tuple[bool, ...] = (False,)) -> None:
+    """The derivatives of a batch's mean; of no pairs, nothing is asked."""
+    for views in strided if len(batch) else ():
+        answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True, strided=views)
+        _tally_derivatives(tally, trial, batch, answer, 1.0)
+
+
+def _tally_derivatives(tally: Tally, trial: Trial, batch: Batch, answer: Answer, scale: float) -> None:
+    """Each derivative of a mean, divided by the scale, against the pair's share."""
     acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
-    answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
     for quantity, sign, got in derivatives(tally, answer, batch, MEAN_GRADIENTS):
-        rho = acceptance.rho(sign * got)
-        for i in range(len(batch)):
-            turned = batch.take(np.roll(np.arange(len(batch)), -i))
-            tally.whole(quantity, turned, float(got[i]), float(rho[i]))
+        tally.shares(quantity, batch, got / scale, acceptance.rho(sign * got / scale))
 
 
 @chapter.clause(
@@ -110,15 +122,15 @@ def mean_of_nan(trial: Trial) -> Outcome:
     return _judge_with(trial, np.nan, range(4))
 
 
-def _judge_with(trial: Trial, value: float, places: Iterable[int]) -> Outcome:
-    """Means of the golden batch with that value at each of the places of its second pair."""
+def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool = True) -> Outcome:
+    """Means of the golden batch with that value at each of the places of its second pair: infinite for an infinity, or NaN."""
     tally = Tally(trial)
     for place in places:
         logps = [values.copy() for values in golden().logps]
         logps[place][1] = value
         batch = Batch.of(*logps)
         got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
-        right = got == np.inf if np.isinf(value) else np.isnan(got)
+        right = (np.isinf(value) and got == np.inf) or (nan and np.isnan(got))
         tally.whole(MEAN_LOSS, batch, got, 0.0 if right else np.inf)
     return tally.outcome()
 
@@ -127,47 +139,54 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int]) -> Outcome:
     4,
     Level.MUST,
     "options in a mean",
-    kills=("mean-options-of-one",),
-    statement="The mean loss at beta = 0.5 and label smoothing 0.1 shall lie in its acceptance interval for batches of 2, 9, "
-    "65 and 1,000 pairs, and for inputs that are strided views.",
-    derivation="One that reduces is judged elsewhere a pair at a time: a batch is where its options may be lost.",
+    kills=("mean-options-of-one", "mean-beta-on-a-grid"),
+    statement="The mean loss at beta = 0.5 and label smoothing 0.1, and at drawn ones, shall lie in its acceptance interval "
+    "for "
+    "batches of 2, 9, 65 and 1,000 pairs, and for inputs that are strided views.",
+    derivation="One that reduces is judged elsewhere a pair at a time: a batch is where its options may be lost. Of pairs "
+    "that are "
+    "won by far, the loss is eps z.",
     needs=("mean",),
     remedy="Take the same options in a batch as of one pair; reduce last.",
 )
 def options_in_mean(trial: Trial) -> Outcome:
-    """Smoothed means at another beta, of larger batches."""
+    """Smoothed means at other betas, of larger batches."""
     tally = Tally(trial)
-    for size in (2, 9, 65, 1000):
-        batch = _optioned(trial, "REDUCE-4", size)
-        acceptance = bounds.mean(accepted_losses(trial, batch))
-        for strided in (False, True):
-            got = trial.implementation.evaluate(batch, trial.fmt, gradient=False, strided=strided).losses
-            tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
+    for batch in _optioned(trial, "REDUCE-4", (2, 9, 65, 1000)):
+        _judge_mean(tally, trial, batch, strided=(False, True))
+    for eps in trial.offered("label_smoothing", (0.03, 0.13, *trial.rng("REDUCE-4 eps").uniform(0.01, 0.2, 4))):
+        won = Batch.of([0.0, 0.0], [-64.0, -96.0])
+        _judge_mean(tally, trial, trial.optioned(won, beta=1.0, label_smoothing=float(eps)))
     return tally.outcome()
 
 
-def _optioned(trial: Trial, clause: str, size: int) -> Batch:
-    """Short responses at beta = 0.5 and label smoothing 0.1, where they are claimed."""
-    drawn = short_responses(trial.fmt, size, trial.rng(clause))
-    return judged_pairs(trial, trial.optioned(drawn, beta=0.5, label_smoothing=0.1))
+def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[Batch]:
+    """Short responses at beta = 0.5 and label smoothing 0.1, and at drawn ones, where they are claimed."""
+    rng = trial.rng(clause)
+    for size in sizes:
+        drawn = float(np.exp(rng.uniform(np.log(0.02), np.log(2)))), float(rng.uniform(0.01, 0.5))
+        for beta, eps in dict.fromkeys([(0.5, 0.1), drawn]):
+            pairs = short_responses(trial.fmt, size, rng)
+            yield judged_pairs(trial, trial.optioned(pairs, beta=beta, label_smoothing=eps))
 
 
 @chapter.clause(
     5,
     Level.MUST,
     "derivatives of a mean under options",
-    kills=("gradient-mean-unsmoothed",),
-    statement="The derivatives of the mean loss at beta = 0.5 and label smoothing 0.1 shall be the pairs' derivatives divided "
-    "by n, within their acceptance intervals, for batches of 2, 9 and 65 pairs.",
+    kills=("gradient-mean-unsmoothed", "gradient-mean-of-strided"),
+    statement="The derivatives of the mean loss at beta = 0.5 and label smoothing 0.1, and at drawn ones, shall be the pairs' "
+    "derivatives divided by n, within their acceptance intervals, for batches of 2, 9, 65 and 1,000 pairs, and for inputs that "
+    "are strided views.",
     derivation="Each pair's interval divided by n, with two roundings more.",
     needs=("mean", "gradient"),
     remedy="Take the same options in a batch as of one pair; divide by the number of pairs once.",
 )
 def mean_gradient_options(trial: Trial) -> Outcome:
-    """Derivatives of smoothed means at another beta."""
+    """Derivatives of smoothed means at other betas."""
     tally = Tally(trial)
-    for size in (2, 9, 65):
-        _judge_derivatives(tally, trial, _optioned(trial, "REDUCE-5", size))
+    for batch in _optioned(trial, "REDUCE-5", (2, 9, 65, 1000)):
+        _judge_derivatives(tally, trial, batch, strided=(False, True))
     return tally.outcome()
 
 
@@ -177,8 +196,8 @@ def mean_gradient_options(trial: Trial) -> Outcome:
     "an infinite loss in the batch",
     kills=("mean-without-infinity",),
     statement="The mean over a batch with an impossible chosen response, or an impossible rejected reference response, shall "
-    "be +infinity where label smoothing is 0.",
-    derivation="The loss of such a pair is +infinity (SPECIAL-1). A mean over the other pairs hides it.",
+    "be +infinity or NaN, and no finite number, where label smoothing is 0.",
+    derivation="The loss of such a pair is +infinity (SPECIAL-1). A mean over the other pairs hides it. " + FINITE,
     needs=("mean",),
     remedy="Take the plain mean: no mask of what is not finite.",
 )
@@ -186,3 +205,82 @@ def mean_gradient_options(trial: Trial) -> Outcome:
 def mean_of_infinity(trial: Trial) -> Outcome:
     """Means of batches with a pair whose logit is -infinity."""
     return _judge_with(trial, -np.inf, (0, 3))
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "a few losses among many that vanish",
+    kills=("mean-zero-of-many", "mean-negative-of-many", "mean-twentyfold-of-many", "mean-over-padded", "mean-of-chunk-means"),
+    statement="The mean over a batch of 2 to 4,099 pairs, of which all but one to three have a loss that is exactly 0, shall "
+    "lie "
+    "in its acceptance interval, wherever in the batch those few are.",
+    derivation="To add 0 rounds nothing, so that the bound is that of one to three losses, with 1 / n and a product: a few u "
+    "whatever n is (docs/bounds.md, the mean). The bound for n losses that all count grows with n, and in bfloat16 is beyond "
+    "the "
+    "mean itself at n = 300. A loss of e^-3276 or less is 0 in every format, binary64 and wider inside included.",
+    guards=("https://github.com/huggingface/trl/issues/2617",),
+    needs=("mean",),
+    remedy="Return the sum over n pairs divided by n, whatever n: no other divisor, no mean of the means of chunks, no partial "
+    "sum that is lost.",
+)
+def mean_of_few(trial: Trial) -> Outcome:
+    """Means of batches in which all but a few losses vanish."""
+    tally, rng = Tally(trial), trial.rng("REDUCE-7")
+    (beta,) = trial.offered("beta", (1.0,))
+    for size in (2, 3, 9, 17, 33, 65, 100, 257, 1000, 4099):
+        for places in ([0], [size - 1], rng.integers(0, size, 3).tolist()):
+            _judge_mean(tally, trial, _few(trial, size, places, rng).at(beta=beta))
+    return tally.outcome()
+
+
+def _few(trial: Trial, size: int, places: list[int], rng: np.random.Generator) -> Batch:
+    """Pairs of which all but those at the places are won by 32,768 nats; these are lost by 0 to 100."""
+    pc, pr = np.zeros(size), np.full(size, -(2.0**15))
+    pr[places] = 0.0
+    pc[places] = -trial.fmt.round_array(rng.uniform(0, 100, len(places)))
+    return Batch.of(pc, pr)
+
+
+@chapter.clause(
+    8,
+    Level.MUST,
+    "a mean that is weighed",
+    kills=("mean-backward-without-upstream",),
+    statement="The derivatives of a mean loss times a weight shall be the mean's derivatives times that weight; what is "
+    "judged is "
+    "the derivative divided by the weight.",
+    derivation="The chain rule, as GRAD-6, for batches of 2, 9 and 65 pairs: a training step divides the mean by the steps of "
+    "gradient accumulation, and scales it in binary16. The weights are powers of two of either sign, which scale exactly. "
+    "Judged "
+    "of an implementation whose derivatives its framework takes.",
+    guards=("https://github.com/huggingface/trl/issues/2617",),
+    needs=("mean", "gradient"),
+    remedy="Multiply by the incoming derivative in a backward pass of your own, also of a mean.",
+)
+def weighed_mean(trial: Trial) -> Outcome:
+    """Derivatives of weighed means."""
+    judged = trial.implementation
+    if not isinstance(judged, Weighing):
+        return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
+    tally = Tally(trial)
+    for place, batch in enumerate(_optioned(trial, "REDUCE-8", (2, 9, 65))):
+        weight = (4.0, -2.0, 0.5, 8.0)[place % 4]
+        if len(batch):
+            _tally_derivatives(tally, trial, batch, judged.weighed(batch, trial.fmt, np.array([weight])), weight)
+    return tally.outcome()
+
+
+@chapter.clause(
+    9,
+    Level.SHOULD,
+    "an infinite loss makes an infinite mean",
+    kills=("mean-without-infinity",),
+    statement="The mean over a batch with an impossible chosen response should be +infinity where label smoothing is 0.",
+    derivation="A sum of losses with +infinity among them is +infinity. " + FINITE,
+    needs=("mean",),
+)
+@refusable
+def infinite_mean(trial: Trial) -> Outcome:
+    """Means of batches with a pair whose logit is -infinity, where NaN is not enough."""
+    return _judge_with(trial, -np.inf, (0, 3), nan=False)

@@ -112,6 +112,16 @@ class Tally:
         self._violations += bool(rho > 1)
         self._consider(_Candidate(quantity, batch, got, rho))
 
+    def shares(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
+        """One number for each pair of a batch that all of its pairs go into; told with its own pair turned to the front."""
+        rho = np.where(np.isnan(rho), np.inf, rho)
+        self._points += len(rho)
+        self._violations += int(np.count_nonzero(rho > 1))
+        if len(rho):
+            worst = int(np.argmax(rho))
+            turned = batch.take(np.roll(np.arange(len(batch)), -worst))
+            self._consider(_Candidate(quantity, turned, float(got[worst]), float(rho[worst])))
+
     @property
     def violations(self) -> int:
         """How many numbers violate so far."""

@@ -81,23 +81,31 @@ class Trial:
         )
 
     def _asked(self, batch: Batch, call: Callable[[Batch, slice], Answer]) -> Answer:
-        """What the call answers, of the batch or of each of its pairs; the slice says where these lie in the batch."""
+        """What the call answers, of the batch or of each of its pairs; the slice says where these lie in the batch.
+
+        Of no pairs nothing is asked: whether a batch may be empty is a clause of its own, CALL-5.
+        """
+        if not len(batch):
+            return _NOTHING
         if not self.single:
             return call(batch, slice(None))
         return _together([call(batch.take([i]), slice(i, i + 1)) for i in range(len(batch))])
+
+
+_NOTHING = Answer(np.zeros(0), (np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)), "")
 
 
 def _together(singles: list[Answer]) -> Answer:
     """The answers to one pair each as that to a batch of them."""
     losses = np.array([float(single.losses) for single in singles], dtype=np.float64)
     wrote = tuple(name for name in NAMES if any(name in single.wrote for single in singles))
-    return Answer(losses, _joined(singles), singles[0].dtype if singles else "", wrote)
+    return Answer(losses, _joined(singles), singles[0].dtype, wrote)
 
 
 def _joined(
     singles: list[Answer],
 ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None:
-    if not singles or singles[0].gradient is None:
+    if singles[0].gradient is None:
         return None
     columns = zip(*(single.gradient for single in singles if single.gradient is not None), strict=True)
     pc, pr, rc, rr = (

@@ -78,7 +78,7 @@ def array_implementation(
     takes four such arrays and two Python floats and returns losses of shape (n,), or one number with reduction="mean".
     gradient(same arguments) returns the four partial derivatives of the summed losses (of the mean with
     reduction="mean"), each an array of shape (n,) or None, by whatever the framework has; without it, gradients are
-    not claimed. metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+    not claimed. metrics(same arguments) returns numbers by name, as protocol.METRICS, protocol.REWARDS or both have it.
 
     dtypes, options, subnormals, notes: as of numpy_implementation. library: the installed distribution of the framework,
     whose version the record states. What the function writes into its arrays counts as written

@@ -182,7 +182,7 @@ def jax_implementation(
     losses of shape (n,), or one number with reduction="mean". Derivatives come from jax.grad; a reference behind
     lax.stop_gradient is taken as detached; with gradient=False none are claimed, asked for or judged. 64-bit types are
     enabled for binary64 alone, around each call.
-    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+    metrics(same arguments) returns numbers by name, as protocol.METRICS, protocol.REWARDS or both have it.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
     subnormals: "flush" if it is known to replace subnormal results by zero, as XLA does on the CPU. jit: judge jax.jit

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
-from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
@@ -165,7 +165,7 @@ def numpy_implementation(
     (n,), or one number with reduction="mean". gradient(same arguments) returns the four partial derivatives of the
     summed losses (of the mean with reduction="mean"), each of shape (n,) or None; without it, gradients are not
     claimed.
-    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+    metrics(same arguments) returns numbers by name, as protocol.METRICS, protocol.REWARDS or both have it.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
     subnormals: "flush" if it is known to replace subnormal results by zero. library: the installed distribution that is
@@ -234,12 +234,9 @@ def _metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoo
     margin = chosen - rejected
     wins = margin * margin.dtype.type(beta) > 0
     wide = np.float64
-    return {
-        "accuracy": np.mean(wins, dtype=wide),
-        "margin": np.mean(margin, dtype=wide),
-        "chosen_logratio": np.mean(chosen, dtype=wide),
-        "rejected_logratio": np.mean(rejected, dtype=wide),
-    }
+    accuracy, means = np.mean(wins, dtype=wide), [np.mean(x, dtype=wide) for x in (margin, chosen, rejected)]
+    values = [accuracy, *means, accuracy, *(wide(beta) * x for x in means)]
+    return dict(zip((*METRICS, *REWARDS), values, strict=True))
 
 
 def _naive_loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, label_smoothing: float) -> Array:

@@ -18,6 +18,9 @@ Reduction = Literal["none", "mean"]
 Subnormals = Literal["gradual", "flush"]
 OPTIONS = ("beta", "label_smoothing")
 METRICS = ("accuracy", "margin", "chosen_logratio", "rejected_logratio")
+"""Metrics in nats, without beta, and the share of pairs that are won."""
+REWARDS = ("rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected")
+"""The same with beta, by the names that training loops log. An implementation of metrics returns one group or both."""
 DEFAULTS = {"beta": 0.1, "label_smoothing": 0.0}
 """The values an option has where an implementation does not claim it."""
 
@@ -27,9 +30,12 @@ class Claims:
     """What an implementation says of itself; it is judged on that and on nothing else.
 
     formats: the formats it computes in. reduction: "none" (per-pair losses) or "mean" (one number a batch).
-    options: which of beta and label_smoothing it honours. subnormals: "gradual", or "flush" where it replaces
-    subnormal results by zero; None where it says nothing. gradient, metrics: whether it gives them. notes: by clause,
-    what is known of conduct that violates it: its documentation, an issue, the cause. It is shown and excuses nothing.
+    options: which of beta and label_smoothing it honours: a claim covers every value that the call does not refuse by
+    raising, any finite beta (negative, 0, huge) and any label_smoothing from 0 to 1, for values and derivatives alike;
+    one that is not claimed is always at its default. subnormals: "gradual", or "flush" where it replaces
+    subnormal results by zero or by another number below the smallest normal; None where it says nothing.
+    gradient, metrics: whether it gives them. notes: by clause, what is known of conduct that violates it: its
+    documentation, an issue, the cause. It is shown and excuses nothing.
     """
 
     formats: tuple[Format, ...] = FORMATS
@@ -138,7 +144,7 @@ class Implementation(Protocol):
         """
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
-        """Accuracy, margin, chosen_logratio and rejected_logratio of a batch. Raises Misbehaviour."""
+        """The metrics of a batch: those of METRICS, those of REWARDS, or all eight. Raises Misbehaviour."""
 
     def surroundings(self) -> Mapping[str, str]:
         """A fingerprint of the framework's global state, which a call must leave as it was."""

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS
+from conformance.implementations.protocol import METRICS, REWARDS
 from oracle import Format
 
 T = TypeVar("T")
@@ -37,13 +37,18 @@ def check_dtype(what: str, got: str, precision: int | None, fmt: Format) -> None
 
 
 def read_metrics(result: object) -> dict[str, float]:
-    """The four metrics by name, as Python floats. Raises Misbehaviour naming what is missing or no number."""
+    """The metrics that were returned, as Python floats: METRICS, REWARDS, or both.
+
+    Raises Misbehaviour naming what is missing of a group, or no number. Other names are left aside.
+    """
     if not isinstance(result, Mapping):
         raise Misbehaviour("wrong type", f"metrics: a {type(result).__name__} where a mapping was promised")
-    missing = [name for name in METRICS if name not in result]
+    groups = [names for names in (METRICS, REWARDS) if any(name in result for name in names)] or [METRICS]
+    names = [name for group in groups for name in group]
+    missing = [name for name in names if name not in result]
     if missing:
         raise Misbehaviour("wrong type", f"metrics: no {', '.join(missing)}")
-    return {name: called(float, result[name]) for name in METRICS}
+    return {name: called(float, result[name]) for name in names}
 
 
 def versions(library: str | None, **frameworks: str) -> dict[str, str]:

@@ -233,7 +233,7 @@ def torch_implementation(
     takes four tensors of shape (n,) in the judged dtype on `device` and returns losses of shape (n,), or one number
     with reduction="mean". Derivatives come from autograd; a reference that it detaches is taken as detached. With
     gradient=False none are claimed, asked for or judged.
-    metrics(same arguments) returns accuracy, margin, chosen_logratio and rejected_logratio by name.
+    metrics(same arguments) returns numbers by name, as protocol.METRICS, protocol.REWARDS or both have it.
 
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
     subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it, and

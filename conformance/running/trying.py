@@ -57,6 +57,9 @@ def check(clause: Clause, trial: Trial) -> Finding:
     verdict = Verdict.VIOLATES if outcome.violations else Verdict.CONFORMS
     if outcome.not_claimed:
         verdict = Verdict.NOT_CLAIMED
+    elif not outcome.points:
+        outcome = replace(outcome, note=outcome.note or f"none of its inputs can be judged in {trial.fmt.name}")
+        verdict = Verdict.NOT_CLAIMED
     return Finding(
         clause.id,
         clause.level,

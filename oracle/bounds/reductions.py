@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle.arguments import integer, single
-from oracle.ball import Enclosure
+from oracle.ball import Enclosure, joined
 from oracle.bounds.acceptance import Acceptance, centre, largest, overflow_threshold
 from oracle.bounds.conditioning import OUT
 from oracle.formats import Floats, Format
@@ -14,20 +14,47 @@ from oracle.formats import Floats, Format
 def mean(each: Acceptance) -> Acceptance:
     """The acceptance interval, of shape (1,), of the mean of n >= 1 results, summed in the format in any order.
 
-    low  = (sum of lows) / n - slack, high likewise, with slack = (((1 + u)**(n + 1) - 1) sum of |ends| + n eta) / n:
-    n - 1 additions, 1 / n and the product with it (Higham, section 4.2), one rounding more where n is no number of the
-    format; the product may underflow. A result that may be flushed counts as 0 in the sum of lows or highs. Where the
-    sum of the positive highs, or of the negative lows, may reach the overflow threshold, so does that end, and an
-    infinity is accepted. Raises OutOfRange for n = 0.
+    low = (sum of lows) / n - slack - eta, high likewise: `_slack`, and the product with 1 / n may underflow. A result that
+    may be flushed counts as 0 in the sum of lows or highs. Where the sum of the positive highs, or of the negative lows, may
+    reach the overflow threshold, so does that end, and an infinity is accepted. Raises OutOfRange for n = 0.
     """
     n, fmt = len(each.zero), each.fmt
     lowest, highest = each.hull()
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
-    size = _mean(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))))
-    slack = summation(n, fmt) * size + fmt.smallest_subnormal
+    slack = _slack(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))), fmt) + fmt.smallest_subnormal
     low, high = -_overflowing(-(low - slack), -lowest, fmt), _overflowing(high + slack, highest, fmt)
     near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
     return Acceptance(exact, low, high, np.asarray(near), fmt)
+
+
+def _slack(sizes: Floats, fmt: Format) -> float:
+    """What the roundings of a mean come to, of n results of at most those sizes.
+
+    With B the mean of the k largest sizes (each over n), T that of the others, and any k from 1 to n,
+
+        ((1 + (k - 1) u) (1 + u)**2 - 1) B + (1 + (1 + (k - 1) u) 2 (1 + n u)) (1 + u)**2 T
+
+    bounds n - 1 additions in any order, 1 / n and the product with it; (1 + u)**3 where n is no number of the format. An
+    addition errs by no more than its smaller operand, so that what is small beside the rest costs no more than itself.
+    The k that gives the least is taken; a running mean, `_running`, is admitted besides.
+    """
+    n, u = sizes.size, fmt.unit_roundoff
+    with np.errstate(under="ignore"):
+        shares = np.sort(sizes / n)[::-1]
+        largest_k = np.cumsum(shares)
+        others = np.append(np.cumsum(shares[::-1])[::-1][1:], 0.0)
+        steps = np.arange(n) * u
+        last = _growth(_last(n, fmt), fmt)
+        bounds = (steps + (1 + steps) * last) * largest_k + (1 + (1 + steps) * 2 * (1 + n * u)) * (1 + last) * others
+        return max(float(bounds.min()) * OUT, _running(n, fmt) * float(largest_k[-1]) * OUT)
+
+
+def _running(n: int, fmt: Format) -> float:
+    """What a running mean, m + (x - m) / i, errs by of the mean of the magnitudes: n + 2 ln n + 4 roundings.
+
+    0 beyond n = 2**(p - 4), since it stands still soon after: its step falls below half an ulp at n = 2**p.
+    """
+    return _growth(n + 2 * float(np.log(n)) + 4, fmt) if n <= 2 ** (fmt.precision - 4) else 0.0
 
 
 def _overflowing(high: Enclosure, ends: Enclosure, fmt: Format) -> Enclosure:
@@ -44,37 +71,42 @@ def _mean(x: Floats) -> float:
 
 
 def summation(n: int, fmt: Format) -> float:
-    """(1 + u)**(n + 1) - 1: n - 1 additions, 1 / n and the product with it; n + 2 where n is no number of the format.
+    """What the mean of n numbers errs by, relative to the mean of their magnitudes: `_slack` with k = n, or `_running`.
 
-    Relative to the mean of the magnitudes. Raises NotAnInteger, and OutOfRange for n < 1.
+    Raises NotAnInteger, and OutOfRange for n < 1.
     """
     n = integer("n", n, "a number of results, 1 or more", 1)
-    return _growth(n + 1 + (not _held(n, fmt)), fmt)
+    steps, last = (n - 1) * fmt.unit_roundoff, _growth(_last(n, fmt), fmt)
+    return max((steps + (1 + steps) * last) * OUT, _running(n, fmt))
 
 
-def _growth(roundings: int, fmt: Format) -> float:
+def _last(n: int, fmt: Format) -> int:
+    """The roundings of 1 / n and of the product with it; one more where n is no number of the format."""
+    return 2 + (float(fmt.round_array(n)) != n)
+
+
+def _growth(roundings: float, fmt: Format) -> float:
     return float(np.expm1(roundings * np.log1p(fmt.unit_roundoff))) * OUT
 
 
-def _held(n: int, fmt: Format) -> bool:
-    return float(fmt.round_array(n)) == n
-
-
 def _total(x: Enclosure) -> Enclosure:
-    total = x[:1]
-    for i in range(1, x.size):
-        total = total + x[i : i + 1]
-    return total
+    """The sum of the balls, shape (1,), halves added to halves."""
+    while x.size > 1:
+        half = x.size // 2
+        halves = x[:half] + x[half : 2 * half]
+        x = joined(halves, x[2 * half :]) if x.size % 2 else halves
+    return x
 
 
 def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
-    """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with two roundings more.
+    """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with `_last` roundings more.
 
-    Three where n is no number of the format. 0 is accepted besides where the derivative, or its n-th part without
-    beta > 1, may be subnormal. Raises NotAnInteger and OutOfRange, and for beta what `option_range` does.
+    As many as `_running` has where a running mean is admitted: its derivative is a product of n factors 1 - 1 / i. 0 is
+    accepted besides where the derivative, or its n-th part without beta > 1, may be subnormal. Raises NotAnInteger and
+    OutOfRange, and for beta what `option_range` does.
     """
     n, beta = integer("n", n, "a number of results, 1 or more", 1), single("beta", beta, finite=True)
-    eta, growth = each.fmt.smallest_subnormal, _growth(2 + (not _held(n, each.fmt)), each.fmt)
+    eta, growth = each.fmt.smallest_subnormal, max(_growth(_last(n, each.fmt), each.fmt), _running(n, each.fmt))
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
     low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
     least = each.fmt.smallest_normal * max(1.0, abs(beta))

@@ -14,7 +14,7 @@ from conformance.implementations import numpy_implementation
 from conformance.implementations.numpy import STABLE
 from conformance.records.record import Level, Verdict, plain
 from conformance.running.trying import check
-from oracle import bfloat16, binary32
+from oracle import bfloat16, binary32, bounds
 
 each = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 
@@ -76,6 +76,32 @@ def test_a_number_that_is_taken_or_a_need_that_nobody_can_claim_is_refused(numbe
     chapter.clause(1, Level.MUST, "a", statement="b", derivation="c")(lambda trial: None)
     with pytest.raises(ValueError, match=f"TEST-{number}"):
         chapter.clause(number, Level.MUST, "a", statement="b", derivation="c", needs=needs)
+
+
+# -- empty batches -----------------------------------------------------------------------------------------------------
+
+
+def without_empty(pc, pr, rc, rr, beta, eps):
+    """Right, and it raises for a batch of no pairs."""
+    if not len(pc):
+        raise ValueError("no pairs")
+    return STABLE(pc, pr, rc, rr, beta, eps)
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["as they come", "every pair overflows"])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_no_clause_but_one_sends_an_empty_batch(judged, monkeypatch, reduction, drop):
+    """Not even where every pair of its inputs would overflow: it says so."""
+    plain = without_empty if reduction == "none" else lambda *given: without_empty(*given).mean(dtype=given[0].dtype)
+    clauses = CLAUSES
+    if drop:
+        monkeypatch.setattr(bounds, "representable", lambda pairs, fmt: np.zeros(len(pairs.policy_chosen_logps), dtype=bool))
+        clauses = [clause for clause in CLAUSES if clause.chapter != "BATCH"]  # whose pool is of short responses
+    run = judged(numpy_implementation(plain, reduction=reduction), "binary16", clauses=clauses)
+    assert [f.clause for f in run.findings if "no pairs" in f.note] == (["CALL-5"] if reduction == "none" else [])
+    idle = [finding for finding in run.findings if "can be judged in binary16" in finding.note]
+    assert {f.verdict for f in idle} <= {Verdict.NOT_CLAIMED}
+    assert {"EXTREME-1", "PROPERTY-1"} <= {f.clause for f in idle} or not drop
 
 
 # -- what a check finds depends on the trial alone ---------------------------------------------------------------------
@@ -144,7 +170,7 @@ def test_a_refusal_of_what_is_not_finite_violates_no_must(judged, reduction):
     assert [finding.clause for finding in run.violated] == []
     refused = {finding.clause for finding in run.findings if "log-probabilities are finite" in finding.note}
     assert refused == {"SPECIAL-1", "SPECIAL-2", "SPECIAL-3", "SPECIAL-4", "SPECIAL-7", "SPECIAL-9"} | (
-        {"REDUCE-3", "REDUCE-6"} if reduction == "mean" else set()
+        {"REDUCE-3", "REDUCE-6", "REDUCE-9"} if reduction == "mean" else set()
     )
     assert {f.verdict for f in run.findings if f.clause in refused} == {Verdict.NOT_CLAIMED}
 

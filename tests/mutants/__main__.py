@@ -4,6 +4,7 @@
     python -m tests.mutants --every-clause                    which clauses reject which
     python -m tests.mutants --no-mutants --seeds 50           the honest ones over many seeds
     python -m tests.mutants ... --write                       also figures.json here, kills.json, and docs/power.md
+    python -m tests.mutants --only NAME --every-clause --write  the rows of these mutants in kills.json alone
 
 Exit status 1 where a mutant survives or an honest implementation violates a MUST.
 """
@@ -66,7 +67,10 @@ def main(
         watched = track(done, total=len(trials), console=shown, disable=not shown.is_terminal, transient=True)
         results: list[Result] = list(watched)
     figures = report(results, console)
-    if write and not only:
+    if write and only and every_clause:
+        rows = json.loads(KILLS.read_text(encoding="utf-8")) | kills(results)
+        KILLS.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    elif write and not only:
         options = (
             f"--profile {profile}" + " --every-clause" * every_clause + " --no-mutants" * (not mutants) + f" --seeds {seeds}"
         )

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from conformance.implementations.protocol import METRICS, REWARDS
 from conformance.inputs.batch import Batch
 from oracle import Format
 
 from . import arrays
 from .arrays import Array
-from .kinds import Mutant, numpy_mutant
+from .kinds import Mutant, Witness, numpy_mutant
 from .witnesses import PAIRS, both, one, pairs
 
 Values = dict[str, Any]
@@ -22,12 +23,9 @@ def right(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -
     """The metrics, averaged in float64."""
     pc, pr, rc, rr = (x.astype(np.float64) for x in (pc, pr, rc, rr))
     chosen, rejected = pc - rc, pr - rr
-    return {
-        "accuracy": np.mean(beta * (chosen - rejected) > 0),
-        "margin": np.mean(chosen - rejected),
-        "chosen_logratio": np.mean(chosen),
-        "rejected_logratio": np.mean(rejected),
-    }
+    means = [np.mean(x) for x in (chosen - rejected, chosen, rejected)]
+    accuracy = np.mean(beta * (chosen - rejected) > 0)
+    return dict(zip((*METRICS, *REWARDS), (accuracy, *means, accuracy, *(beta * x for x in means)), strict=True))
 
 
 def _but(**changes: Callable[[Array, Array, Array, Array, float], Any]) -> Callable[..., Values]:
@@ -41,13 +39,14 @@ def _but(**changes: Callable[[Array, Array, Array, Array, float], Any]) -> Calla
     return metrics
 
 
-def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str = "") -> Mutant:
+def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str = "", witness: Witness | None = None) -> Mutant:
+    usual = both(pairs(0.5), _with_tie, one(-1.0, -9.0, -2.0, -2.0), one(-9.0, -1.0, -2.0, -2.0))
     return numpy_mutant(
         name,
         "metrics",
         wrong,
         arrays.stable,
-        both(pairs(0.5), _with_tie, one(-1.0, -9.0, -2.0, -2.0), one(-9.0, -1.0, -2.0, -2.0)),
+        witness or usual,
         gradient=arrays.gradient,
         metrics=metrics,
         source=source,
@@ -58,6 +57,28 @@ def _with_tie(_: Format) -> tuple[Batch, ...]:
     """The four pairs and one whose margin is exactly 0."""
     tied = [[*column, -2.0] for column in PAIRS]
     return (Batch.of(*tied, beta=0.5),)
+
+
+def _rewards(name: str, wrong: str, factor: Callable[[float], float]) -> Mutant:
+    """All three rewards with another factor than beta."""
+
+    def metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+        found = right(pc, pr, rc, rr, beta, eps)
+        return found | {reward: factor(beta) * found[plain] for reward, plain in zip(REWARDS[1:], METRICS[1:], strict=True)}
+
+    return _mutant(name, wrong, metrics)
+
+
+def _without(missing: str) -> Callable[..., Values]:
+    def metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+        return {name: value for name, value in right(pc, pr, rc, rr, beta, eps).items() if name != missing}
+
+    return metrics
+
+
+def _many(_: Format) -> tuple[Batch, ...]:
+    """The six pairs eight times over."""
+    return (Batch.of(*np.tile(PAIRS, 8), beta=0.5),)
 
 
 def _missing(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
@@ -136,4 +157,61 @@ MUTANTS = (
         _but(chosen_logratio=lambda pc, pr, rc, rr, beta: np.mean(pc)),
     ),
     _mutant("metric-missing", "The margin is not among the metrics, though all four were promised.", _missing),
+    _mutant("reward-missing", "One of the four rewards that were begun is not returned.", _without("rewards/margins")),
+    _rewards("rewards-without-beta", "Log-ratios where rewards were promised.", lambda beta: 1.0),
+    _rewards("rewards-of-default-beta", "Rewards of beta = 0.1, whatever was asked.", lambda beta: 0.1),
+    _rewards("rewards-with-beta-twice", "Rewards with beta^2.", lambda beta: beta * beta),
+    _mutant(
+        "reward-margin-without-beta",
+        "The margin where beta times the margin was promised.",
+        _but(**{"rewards/margins": lambda pc, pr, rc, rr, beta: np.mean((pc - rc) - (pr - rr))}),
+    ),
+    _mutant(
+        "reward-margin-sign",
+        "Rejected minus chosen reward.",
+        _but(**{"rewards/margins": lambda pc, pr, rc, rr, beta: beta * np.mean((pr - rr) - (pc - rc))}),
+    ),
+    _mutant(
+        "rewards-of-policy",
+        "beta times the policy's log-probability, without the reference.",
+        _but(**{"rewards/chosen": lambda pc, pr, rc, rr, beta: beta * np.mean(pc)}),
+    ),
+    _mutant(
+        "rewards-swapped",
+        "The chosen and the rejected reward change places.",
+        _but(
+            **{
+                "rewards/chosen": lambda pc, pr, rc, rr, beta: beta * np.mean(pr - rr),
+                "rewards/rejected": lambda pc, pr, rc, rr, beta: beta * np.mean(pc - rc),
+            }
+        ),
+    ),
+    _mutant(
+        "reward-accuracy-counts-ties",
+        "A tie of two rewards counts as won.",
+        _but(**{"rewards/accuracies": lambda pc, pr, rc, rr, beta: np.mean((pc - rc) >= (pr - rr))}),
+        TIES,
+    ),
+    _mutant(
+        "margin-over-beta",
+        "The margin is divided by beta.",
+        _but(margin=lambda pc, pr, rc, rr, beta: np.mean((pc - rc) - (pr - rr)) / beta),
+    ),
+    _mutant(
+        "margin-summed-from-32",
+        "The sum of the margins from 32 pairs on.",
+        _but(margin=lambda pc, pr, rc, rr, beta: np.mean((pc - rc) - (pr - rr)) * (len(pc) if len(pc) >= 32 else 1)),
+        witness=_many,
+    ),
+    _mutant(
+        "accuracy-above-half",
+        "Only pairs whose logit is above 1/2 count as won.",
+        _but(accuracy=lambda pc, pr, rc, rr, beta: np.mean(beta * ((pc - rc) - (pr - rr)) > 0.5)),
+        witness=both(pairs(0.125), _with_tie),
+    ),
+    _mutant(
+        "accuracy-over-padded",
+        "The number of won pairs over the next multiple of 8.",
+        _but(accuracy=lambda pc, pr, rc, rr, beta: np.sum((pc - rc) > (pr - rr)) / (-(-len(pc) // 8) * 8)),
+    ),
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from . import (
+    backward,
     batch,
     calling,
     dtype,
     formula,
     gradient,
+    means,
     metrics,
     options,
     pair,
@@ -24,18 +26,19 @@ from .kinds import Honest, Mutant
 
 FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "formula": formula.MUTANTS,
-    "options": options.MUTANTS,
+    "options": (*options.MUTANTS, *means.BEYOND),
     "reference": reference.MUTANTS,
     "pair": pair.MUTANTS,
     "smoothing": smoothing.MUTANTS,
     "stability": stability.MUTANTS,
     "precision": precision.MUTANTS,
-    "gradient": gradient.MUTANTS,
+    "gradient": (*gradient.MUTANTS, *backward.MUTANTS),
     "special": special.MUTANTS,
     "batch": batch.MUTANTS,
     "calling": calling.MUTANTS,
     "dtype": dtype.MUTANTS,
     "metrics": metrics.MUTANTS,
+    "means": means.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)
 

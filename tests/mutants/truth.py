@@ -24,7 +24,7 @@ import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import Answer, Implementation, Weighing
+from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Weighing
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
 
@@ -160,10 +160,12 @@ def _betas(batch: Batch, fmt: Format) -> tuple[float, float]:
 
 
 def _mean(ranges: list[Range], fmt: Format) -> Range:
-    """The mean of the ranges, widened by n additions and a division in the format."""
+    """The mean of the ranges, widened by an addition for each that is not next to 0, and a division in the format."""
     n = len(ranges)
+    least = 64 * fmt.smallest_subnormal
+    counted = sum(max(abs(r.low), abs(r.high)) > least for r in ranges)
     low, exact, high = (math.fsum(getattr(r, end) for r in ranges) / n for end in ("low", "exact", "high"))
-    slack = (n + 2) * fmt.unit_roundoff * math.fsum(max(abs(r.low), abs(r.high)) for r in ranges) / n
+    slack = (counted + 2) * fmt.unit_roundoff * math.fsum(max(abs(r.low), abs(r.high)) for r in ranges) / n
     return Range(low - slack, exact, high + slack)
 
 
@@ -217,11 +219,16 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
     }
     accuracy = float(exact.accuracy)
     ranges = {"accuracy": Range(accuracy - 4 * fmt.unit_roundoff, accuracy, accuracy + 4 * fmt.unit_roundoff)}
+    beta = batch.beta
     for name, size in sizes.items():
         value = float(getattr(exact, name))
         slack = fmt.unit_roundoff * float(np.mean(size)) * (len(batch) + 4)
         ranges[name] = Range(value - slack, value, value + slack)
-    return _largest(ranges[name].excess(got[name]) for name in ranges)
+    for reward, name in zip(REWARDS[1:], METRICS[1:], strict=True):
+        r, room = ranges[name], 4 * fmt.unit_roundoff * abs(beta * ranges[name].exact)
+        ranges[reward] = Range(beta * r.low - room, beta * r.exact, beta * r.high + room)
+    ranges[REWARDS[0]] = ranges["accuracy"]
+    return _largest(ranges[name].excess(got[name]) for name in ranges if name in got)
 
 
 def _largest(numbers: Iterator[float]) -> float:
@@ -270,10 +277,11 @@ def _answers(implementation: Implementation, batch: Batch, fmt: Format, every_wa
     if every_way:
         yield implementation.evaluate(batch, fmt, gradient=gradient, strided=True)
         yield implementation.evaluate(batch, fmt, gradient=False)
-    if every_way and isinstance(implementation, Weighing) and implementation.claims.reduction == "none":
-        weights = np.resize([4.0, 1.0, -2.0], len(batch))
+    if every_way and isinstance(implementation, Weighing):
+        mean = implementation.claims.reduction == "mean"
+        weights = np.array([-4.0]) if mean else np.resize([4.0, 1.0, -2.0], len(batch))
         weighed = implementation.weighed(batch, fmt, weights)
         if weighed.gradient is not None:
             pc, pr, rc, rr = (None if part is None else part / weights for part in weighed.gradient)
             yield replace(weighed, gradient=(pc, pr, rc, rr))
-        yield implementation.weighed(batch, fmt, np.ones(len(batch)), policy_alone=True)
+        yield implementation.weighed(batch, fmt, np.ones(len(weights)), policy_alone=True)

@@ -71,3 +71,18 @@ def batch_of(count: int, *, beta: float = 0.1, eps: float = 0.0, seed: int = 1) 
 def twice(first: Witness, count: int = 2) -> Witness:
     """The same witness again and again: state shows."""
     return both(*[first] * count)
+
+
+def few(count: int, place: int, *, beta: float = 1.0, eps: float = 0.0, size: float = 48.0) -> Witness:
+    """So many pairs, the one at that place lost by `size` nats; the others are won by so much that their losses are 0.
+
+    At place -1 there is none. Under label smoothing they are won by 32 nats.
+    """
+
+    def witness(fmt: Format) -> tuple[Batch, ...]:
+        pc, pr = np.zeros(count), np.full(count, -(2.0**15) if not eps else -32.0)
+        if place >= 0:
+            pc[place], pr[place] = -size, 0.0
+        return (Batch.of(pc, pr, beta=beta, label_smoothing=eps),)
+
+    return witness

@@ -179,14 +179,31 @@ def power(fmt: Format, roundings: int) -> Number:
     return (1 + mp.mpf(2) ** -fmt.precision) ** roundings - 1
 
 
+def last(fmt: Format, n: int) -> int:
+    return 2 + (float(fmt.round_exact(n)) != n)
+
+
+def running(fmt: Format, n: int) -> Number:
+    return power(fmt, n + 2 * mp.log(n) + 4) if n <= 2 ** (fmt.precision - 4) else mp.mpf(0)
+
+
+def slack_of_mean(fmt: Format, sizes: list[Number]) -> Number:
+    """The least over k of what k largest sizes and the others cost; a running mean besides."""
+    n, u = len(sizes), mp.mpf(2) ** -fmt.precision
+    shares, end, found = sorted((x / n for x in sizes), reverse=True), 1 + power(fmt, last(fmt, n)), []
+    for k in range(1, n + 1):
+        steps, B, T = (k - 1) * u, sum(shares[:k]), sum(shares[k:])
+        found.append(((1 + steps) * end - 1) * B + (1 + (1 + steps) * 2 * (1 + n * u)) * end * T)
+    return max(min(found), running(fmt, n) * sum(shares))
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 33, 257])
 def test_a_mean_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
     pairs = Pairs(*np.array(short_responses(fmt, n, np.random.default_rng(n)).logps), 0.5, 0.1)
     for each in (bounds.loss(pairs, fmt), bounds.gradient(pairs, fmt)):
         mean = bounds.mean(each)
         lows, highs, exacts = ([middle(x, i) for i in range(n)] for x in (*each.hull(), each.exact))
-        held = float(fmt.round_exact(n)) == n
-        slack = power(fmt, n + 1 + (not held)) * sum(max(abs(x), abs(y)) for x, y in zip(lows, highs, strict=True)) / n
+        slack = slack_of_mean(fmt, [max(abs(x), abs(y)) for x, y in zip(lows, highs, strict=True)])
         slack += mp.mpf(2) ** (fmt.emin - fmt.precision + 1)
         exact = sum(exacts) / n
         assert abs(middle(mean.exact, 0) - exact) <= noise(sum(map(abs, exacts)))
@@ -220,7 +237,7 @@ def test_a_mean_may_be_0_where_it_may_be_subnormal(fmt: Format) -> None:
 
 def test_a_mean_reaches_the_overflow_threshold_where_a_sum_may(fmt: Format) -> None:
     n, infinity = 3, np.array([np.inf])
-    room = float(power(fmt, n + 1)) if fmt is not binary64 else 1e-9  # a third of 1.8e308 is itself rounded
+    room = float(running(fmt, n)) if fmt is not binary64 else 1e-9  # a third of 1.8e308 is itself rounded
     for share, reaches in ((1 + room, True), (1 - 0.9 * room, fmt is not binary64), (1 - 1.2 * room, False)):
         part = fmt.largest / n * share
         for sign in (1.0, -1.0):
@@ -250,7 +267,7 @@ def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
     for beta in (0.5, 2.0, -8.0):
         shared = bounds.shared(each, n, beta)
         assert shared.fmt is fmt
-        growth = power(fmt, 2 + (float(fmt.round_exact(n)) != n))
+        growth = max(power(fmt, last(fmt, n)), running(fmt, n))
         for i in range(len(each.zero)):
             low, exact, high = (middle(x, i) / n for x in (each.low, each.exact, each.high))
             low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
