@@ -93,6 +93,8 @@ def order(keys: Sequence[_Row]) -> list[int]:
             return 0 if math.isnan(difference) else (1 if difference > 0 else -1)
         return numbers.sign(difference)
 
+    if all(isinstance(key, Fraction) for key in keys):
+        return sorted(range(len(keys)), key=keys.__getitem__)  # type: ignore[arg-type]
     return sorted(range(len(keys)), key=cmp_to_key(compare))
 
 
