@@ -20,6 +20,7 @@ from conformance.clauses import (
     special,
 )
 from conformance.clauses.model import Clause
+from conformance.clauses.sequence import added, forbidden, logp, masked, path, slope, step, tidy
 from conformance.errors import BadRequest
 
 CHAPTERS = tuple(
@@ -38,6 +39,14 @@ CHAPTERS = tuple(
         reduction,
         metric,
         prop,
+        logp,
+        added,
+        masked,
+        forbidden,
+        slope,
+        tidy,
+        path,
+        step,
     )
 )
 EVERY: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)

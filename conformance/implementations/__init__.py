@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from conformance.implementations.array import array_implementation
     from conformance.implementations.jax import jax_implementation
     from conformance.implementations.numpy import numpy_implementation
+    from conformance.implementations.sequence.jax import jax_sequence
+    from conformance.implementations.sequence.numpy import array_sequence, numpy_sequence
+    from conformance.implementations.sequence.path import array_path, torch_path
+    from conformance.implementations.sequence.steps import array_steps, torch_steps
+    from conformance.implementations.sequence.torch import torch_head, torch_sequence
     from conformance.implementations.torch import torch_implementation
 
 __all__ = [
@@ -20,12 +25,25 @@ __all__ = [
     "Claims",
     "Implementation",
     "array_implementation",
+    "array_path",
+    "array_sequence",
+    "array_steps",
     "jax_implementation",
+    "jax_sequence",
     "load",
     "numpy_implementation",
+    "numpy_sequence",
+    "torch_head",
     "torch_implementation",
+    "torch_path",
+    "torch_sequence",
+    "torch_steps",
 ]
 _WRAPPERS = {f"{framework}_implementation": framework for framework in ("array", "jax", "numpy", "torch")}
+_WRAPPERS |= {"array_sequence": "sequence.numpy", "jax_sequence": "sequence.jax", "numpy_sequence": "sequence.numpy"}
+_WRAPPERS |= {"torch_sequence": "sequence.torch", "torch_head": "sequence.torch"}
+_WRAPPERS |= {f"{framework}_path": "sequence.path" for framework in ("array", "torch")}
+_WRAPPERS |= {f"{framework}_steps": "sequence.steps" for framework in ("array", "torch")}
 
 
 def __getattr__(name: str) -> Any:

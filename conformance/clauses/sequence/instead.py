@@ -1,0 +1,96 @@
+"""What wrong numbers are instead of what was asked: the usual mistakes, computed right, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.implementations.sequence.protocol import SequenceClaims
+from conformance.inputs.sequences import Labels, Mask, Rows
+from oracle.bounds.acceptance import centre
+from oracle.formats import Floats
+from oracle.sequence.certified import token_logps
+
+CLOSE = 2.0**-6
+"""How near, relative, wrong numbers must be to a mistake's to be told as it."""
+
+
+def recognised(rows: Rows, claims: SequenceClaims, got: Floats) -> str:
+    """What the returned numbers are, in a clause of a sentence; empty where they are none of the usual mistakes."""
+    if claims.returns != "sequence" or got.ndim != 1 or not np.isfinite(rows.logits).all() or rows.logits.size > 1 << 20:
+        return ""
+    for told, values in _mistakes(rows, claims):
+        if values.shape == got.shape and _near(got, values):
+            return f"the numbers are {told}"
+    return ""
+
+
+def _near(got: Floats, values: Floats) -> bool:
+    with np.errstate(invalid="ignore"):
+        close = np.abs(got - values) <= CLOSE * np.abs(values) + 1e-6
+    return bool((close | (np.isnan(got) & np.isnan(values))).all())
+
+
+def _mistakes(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]]:
+    logits, labels, mask = rows.aligned
+    tokens = _tokens(logits, labels, rows.temperature)
+    right = _reduced(tokens, mask, claims.average)
+    other = "the mean over the tokens, where the sum is claimed" if not claims.average else "the sum, where the mean is claimed"
+    yield other, _reduced(tokens, mask, not claims.average)
+    yield "the negative: a loss and not a log-probability", -right
+    if rows.shape[1] > 2:
+        whole = rows.logits, rows.labels, rows.mask
+        yield (
+            "those of the mask as it was before the shift: the mask is one place off from the labels",
+            _reduced(tokens, rows.mask[:, :-1], claims.average),
+        )
+        yield (
+            "those of labels that are not shifted: each place scores its own token",
+            _reduced(_tokens(*whole[:2], rows.temperature), whole[2], claims.average),
+        )
+        if claims.shift:
+            twice = _tokens(rows.logits[:, :-2], rows.labels[:, 2:], rows.temperature)
+            yield "those of a shift made twice", _reduced(twice, rows.mask[:, 2:], claims.average)
+        else:
+            again = _tokens(logits[:, :-1], labels[:, 1:], rows.temperature)
+            yield "those of a second shift: logits and labels came aligned", _reduced(again, mask[:, 1:], claims.average)
+        yield "those of all places: the mask is not used", _reduced(tokens, np.ones_like(mask), claims.average)
+        last = mask & ~_last(mask)
+        yield "those without each sequence's last token", _reduced(tokens, last, claims.average)
+        yield (
+            "those without each sequence's first token",
+            _reduced(tokens, mask & ~_last(mask[:, ::-1])[:, ::-1], claims.average),
+        )
+        yield "divided by the padded length", right * _counts(mask) / mask.shape[1] if claims.average else right / mask.shape[1]
+    if rows.temperature != 1:
+        yield (
+            "those of temperature 1: the temperature is not used",
+            _reduced(_tokens(logits, labels, 1.0), mask, claims.average),
+        )
+        inverse = _tokens(logits, labels, 1 / rows.temperature)
+        yield "those of logits times the temperature", _reduced(inverse, mask, claims.average)
+    if len(right) > 1:
+        yield "one number for all rows", np.full_like(right, right.sum())
+        yield "one mean for all rows", np.full_like(right, right.mean())
+        yield "those of the rows in another order", right[::-1].copy()
+
+
+def _tokens(logits: Floats, labels: Labels, temperature: float) -> Floats:
+    return np.asarray(centre(token_logps(logits, labels, temperature)))
+
+
+def _counts(mask: Mask) -> Floats:
+    return np.asarray(mask.sum(axis=1), dtype=np.float64)
+
+
+def _reduced(tokens: Floats, mask: Mask, average: bool) -> Floats:
+    total = (tokens * mask).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(total / _counts(mask) if average else total)
+
+
+def _last(mask: Mask) -> Mask:
+    """True at the last place of each row that counts."""
+    after = np.cumsum(mask[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(mask & (after == 1))

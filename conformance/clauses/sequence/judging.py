@@ -1,0 +1,257 @@
+"""What came back from token logits, held against the oracle: bounds in nats, and the worst place in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+
+from conformance.clauses.model import Outcome
+from conformance.clauses.sequence.instead import recognised
+from conformance.clauses.trial import Trial
+from conformance.implementations.sequence.protocol import SequenceAnswer, SequenceImplementation
+from conformance.inputs.sequences import Mask, Rows
+from oracle import Format
+from oracle.bounds.acceptance import centre
+from oracle.formats import Floats
+from oracle.sequence import bounds, summed_tokens
+from oracle.sequence.bounds import Tokens
+from oracle.sequence.certified import token_logps
+
+Constant = Callable[[int], float]
+_MOST_COLUMNS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Of a batch: each counted token's exact log-probability and what bounds it, in the order of `places`; (B, T) shaped."""
+
+    rows: Rows
+    tokens: Tokens
+    places: Mask
+
+    @classmethod
+    def of(cls, rows: Rows) -> Truth:
+        """The truth of the tokens that the mask keeps. Raises as `oracle.sequence.token_logps` does."""
+        logits, labels, mask = rows.aligned
+        return cls(rows, Tokens.of(logits[mask], labels[mask], rows.temperature), mask)
+
+    def spread(self, values: Floats) -> Floats:
+        """Numbers of the counted tokens at their places, 0 elsewhere."""
+        out = np.zeros(self.places.shape)
+        out[self.places] = values
+        return out
+
+    @property
+    def counts(self) -> Floats:
+        """Tokens that count, for each sequence."""
+        return np.asarray(self.places.sum(axis=1), dtype=np.float64)
+
+    def sequences(self, *, average: bool) -> Floats:
+        """The exact sum, or average, of each sequence, to float64."""
+        _, _, mask = self.rows.aligned
+        logps = self.tokens.logp
+        total = np.zeros(len(mask))
+        start = 0
+        for i, n in enumerate(mask.sum(axis=1)):
+            piece = logps[start : start + n]
+            total[i] = float(centre(summed_tokens(piece.reshape(1, n)))[0]) if n else 0.0
+            start += int(n)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(total / self.counts if average else total)
+
+
+@lru_cache(maxsize=64)
+def _truth(key: tuple[bytes, bytes, bytes, tuple[int, ...], float], rows_of: _Held) -> Truth:
+    return Truth.of(rows_of.rows)
+
+
+class _Held:
+    """A batch that stands for itself in a cache's key: equal batches have equal keys."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def truth(rows: Rows) -> Truth:
+    """`Truth.of`, kept for the next implementation."""
+    if rows.logits.size > 1 << 20:
+        return Truth.of(rows)
+    key = rows.logits.tobytes(), rows.labels.tobytes(), rows.mask.tobytes(), rows.shape, rows.temperature
+    return _truth(key, _Held(rows))
+
+
+class Scale:
+    """Adds up what a check judges, and keeps the worst place in words."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.implementation = cast("SequenceImplementation", trial.implementation)
+        self.claims = self.implementation.claims
+        self.fmt = trial.fmt
+        self.points = 0
+        self.violations = 0
+        self.worst = -1.0
+        self.told = ""
+        self.constant = 0.0
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def answer(self, rows: Rows, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+        """What the implementation returns. Raises Misbehaviour."""
+        return self.implementation.evaluate(rows, self.fmt, gradient=gradient, strided=strided)
+
+    def arithmetic(self, answer: SequenceAnswer) -> Format:
+        """The format whose unit roundoff bounds it."""
+        return self.claims.arithmetic(self.fmt, answer.dtype)
+
+    # -- holding against -------------------------------------------------------------------------------------------
+
+    def values(self, rows: Rows, constant: Constant = bounds.must, answer: SequenceAnswer | None = None) -> SequenceAnswer:
+        """The numbers of a batch within their bounds, the constant of the vocabulary's sum given."""
+        got = self.answer(rows) if answer is None else answer
+        exact, allowed = self.allowed(rows, got, constant)
+        self.hold(rows, got.values, exact, allowed)
+        return got
+
+    def allowed(self, rows: Rows, answer: SequenceAnswer, constant: Constant) -> tuple[Floats, Floats]:
+        """Exact values, and what each returned number may be off by, in nats."""
+        known, fmt = truth(rows), self.arithmetic(answer)
+        flush = self.claims.subnormals == "flush"
+        each = known.tokens.error(fmt, constant(rows.shape[2]), flush=flush)
+        result = _format(answer.dtype)
+        if self.claims.returns == "token":
+            exact = known.spread(known.tokens.exact)
+            return exact, known.spread(each) + bounds.stored(exact, result)
+        exact = known.sequences(average=self.claims.average)
+        tokens, errors = known.spread(known.tokens.exact), known.spread(each)
+        narrow = result if result.precision < fmt.precision else fmt
+        sums = [bounds.total(e[m], t[m], narrow) for e, t, m in zip(errors, tokens, known.places, strict=True)]
+        room = np.array(sums).reshape(len(exact))
+        if self.claims.average:
+            room = room / np.maximum(known.counts, 1.0) + 2 * narrow.unit_roundoff * np.abs(np.nan_to_num(exact))
+        return exact, room + bounds.stored(exact, result)
+
+    def hold(self, rows: Rows, got: Floats, exact: Floats, allowed: Floats, what: str = "log-probability") -> None:
+        """Each number against its exact value. An exact NaN, an average of nothing, is not judged; infinities must agree."""
+        if self.claims.returns == "token" and got.shape == rows.aligned[2].shape:
+            keep = rows.aligned[2]
+            got, exact, allowed = np.where(keep, got, 0.0), np.where(keep, exact, 0.0), np.where(keep, allowed, 1.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rho = np.abs(got - exact) / allowed
+            rho = np.where(np.isinf(exact), np.where(got == exact, 0.0, np.inf), rho)
+            rho = np.where(np.isnan(got) & ~np.isnan(exact), np.inf, rho)
+            rho = np.where(np.isnan(exact), 0.0, np.where(np.isnan(rho), np.inf, rho))
+        self.points += rho.size
+        self.violations += int(np.count_nonzero(rho > 1))
+        if rho.size and float(rho.max()) > self.worst:
+            place = np.unravel_index(int(rho.argmax()), rho.shape)
+            self.worst = float(rho[place])
+            error = abs(float(got[place]) - float(exact[place]))
+            where = ", ".join(str(int(i)) for i in place)
+            told = f"{what} [{where}] got {float(got[place])!r}, exact {float(exact[place])!r}"
+            told += f", {error:.3g} nats off, {self.worst:.3g} times what the bound allows ({rows.described()})"
+            instead = recognised(rows, self.claims, got) if self.worst > 1 and what == "log-probability" else ""
+            self.told = f"{told}; {instead}" if instead else told
+
+    def wrong(self, rows: Rows, right: bool, told: str) -> None:
+        """Right or wrong, with nothing between."""
+        self.points += 1
+        if not right:
+            self.violations += 1
+            if np.inf > self.worst:
+                self.worst, self.told = np.inf, f"{told} ({rows.described()})"
+
+    def show(self, rows: Rows) -> None:
+        """The constant of the vocabulary's sum that the numbers show, where one token makes each."""
+        got = self.answer(rows)
+        known = truth(rows)
+        values = got.values[known.places] if self.claims.returns == "token" else got.values
+        shown = bounds.constant(known.tokens, values, self.arithmetic(got))
+        self.constant = max(self.constant, float(np.nan_to_num(shown, nan=np.inf, posinf=np.inf).max(initial=0.0)))
+
+    # -- gradients -------------------------------------------------------------------------------------------------
+
+    def slopes(self, rows: Rows, answer: SequenceAnswer) -> Floats:
+        """The derivatives by place: those of an implementation that shifts without its last place, which must have none."""
+        found = answer.gradient
+        if found is None:
+            found = np.full((rows.shape[0], rows.shape[1] - (not self.claims.shift), rows.shape[2]), np.nan)
+        return found[:, :-1] if self.claims.shift else found
+
+    def gradient(self, rows: Rows, constant: Constant = bounds.must) -> None:
+        """Every derivative in a logit within its bound, and exactly 0 where nothing counts."""
+        answer = self.answer(rows, gradient=True)
+        exact, allowed = self.gradient_allowed(rows, answer, constant)
+        got = self.slopes(rows, answer)
+        self.hold(rows, got, exact, allowed, "d logp / d logits")
+
+    def gradient_allowed(self, rows: Rows, answer: SequenceAnswer, constant: Constant) -> tuple[Floats, Floats]:
+        """Exact derivatives of the sum of what is returned, and what each may be off by; 0 where the mask is false."""
+        flush = self.claims.subnormals == "flush"
+        return sequence_gradient(rows, self.arithmetic(answer), self.fmt, constant, average=self.claims.average, flush=flush)
+
+    def outcome(self, note: str = "") -> Outcome:
+        """The finding's content; what is told of the worst place where it violates, else how close it came."""
+        if self.violations:
+            return Outcome(self.points, self.violations, note="; ".join(part for part in (self.told, note) if part))
+        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
+        return Outcome(self.points, 0, note="; ".join(part for part in (close, note) if part))
+
+
+def sequence_gradient(
+    rows: Rows, fmt: Format, result: Format, constant: Constant, *, average: bool = False, flush: bool = False
+) -> tuple[Floats, Floats]:
+    """Exact derivatives of the sequences' log-probabilities in every logit, and what each may be off by; 0 where masked.
+
+    fmt: in which it is computed; result: that of the derivatives.
+    """
+    logits, labels, mask = rows.aligned
+    known, kept, own, columns = truth(rows), logits[mask], labels[mask], rows.shape[2]
+    logps = _all_columns(kept, rows.temperature)
+    base = known.tokens.error(fmt, constant(columns), flush=flush)
+    u = fmt.unit_roundoff
+    with np.errstate(invalid="ignore"):
+        lead = np.abs(kept / rows.temperature - (kept / rows.temperature).max(axis=1, initial=-np.inf, keepdims=True))
+        each = base[:, None] + u * (lead + 2 * np.abs(logps))
+    off = bounds.gradient(logps, own.astype(np.intp), np.where(np.isneginf(logps), 0.0, each), fmt)
+    with np.errstate(under="ignore"):
+        inner = -np.exp(logps)
+    inner[np.arange(len(own)), own] = -np.expm1(known.tokens.exact)
+    weight = np.repeat(1.0 / np.maximum(known.counts, 1.0), known.places.sum(axis=1)) if average else np.ones(len(own))
+    scale = (weight / rows.temperature).reshape(-1, 1)
+    exact, allowed = np.zeros(logits.shape), np.full(logits.shape, np.finfo(float).tiny)
+    room = off * scale + bounds.stored(inner * scale, result) + 8 * u * np.abs(inner * scale)
+    exact[mask], allowed[mask] = inner * scale, room + (result.smallest_normal if flush else 0.0)
+    return exact, allowed
+
+
+def _all_columns(logits: Floats, temperature: float) -> Floats:
+    """log p_j of every column, to float64: from the first column's own, exactly as far as float64 goes."""
+    if not len(logits):
+        return np.zeros(logits.shape)
+    pivot = logits.argmax(axis=1)
+    best = centre(token_logps(logits, pivot, temperature))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((logits - logits[np.arange(len(pivot)), pivot][:, None]) / temperature + best[:, None])
+
+
+def _format(dtype: str) -> Format:
+    from oracle import get_format  # noqa: PLC0415
+
+    return get_format(dtype)
+
+
+def at(rows: Rows, *, temperature: float | None = None, chunk: int | None = None, name: str | None = None) -> Rows:
+    """The same batch with another temperature, chunk size or name."""
+    changed = replace(rows, temperature=rows.temperature if temperature is None else temperature)
+    return replace(changed, chunk=chunk if chunk is not None else rows.chunk, name=name or rows.name)

@@ -1,0 +1,307 @@
+"""STEP: one optimiser step from micro-batches or ranks: the mean of the whole, whatever the partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+
+from conformance.clauses.accepted import as_pairs
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.implementations.sequence.steps import StepsAnswer, StepsImplementation
+from conformance.inputs.batch import Batch
+from conformance.inputs.pairs import short_responses
+from conformance.inputs.paths import Parts
+from conformance.records.record import Level
+from oracle import bounds
+from oracle.bounds.acceptance import centre
+from oracle.formats import Floats
+
+chapter = Chapter("STEP", "steps")
+BOUND = "The pairs' acceptance intervals averaged, and (n + 4k + 4) roundings of the mean size for k parts in any order "
+"(docs/bounds.md)."
+
+
+class Whole:
+    """A step against its whole batch."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.implementation = cast("StepsImplementation", trial.implementation)
+        self.claims = self.implementation.claims
+        self.points = self.violations = 0
+        self.worst, self.told = -1.0, ""
+
+    def batch(self, clause: str, n: int, beta: float = 0.1, eps: float = 0.0) -> Batch:
+        """n pairs with unequal losses."""
+        known = self.claims.options
+        drawn = short_responses(self.trial.fmt, n, self.trial.rng(clause))
+        return drawn.at(beta=beta if "beta" in known else 0.1, label_smoothing=eps if "label_smoothing" in known else 0.0)
+
+    def ask(self, parts: Parts) -> StepsAnswer:
+        """The step. Raises Misbehaviour."""
+        return self.implementation.evaluate(parts, self.trial.fmt)
+
+    def loss(self, parts: Parts, answer: StepsAnswer) -> None:
+        """The loss of the step within the bound of the mean."""
+        each = bounds.loss(as_pairs(parts.batch), self.trial.fmt)
+        exact = centre(each.exact)
+        room = np.maximum(centre(each.high) - exact, exact - centre(each.low)).mean() + self.more(parts) * np.abs(exact).mean()
+        instead = self.instead(parts, exact, answer.loss)
+        self.hold("loss", answer.loss, float(exact.mean()), float(room), parts, instead)
+
+    def more(self, parts: Parts) -> float:
+        """The roundings of putting a mean together from parts."""
+        return (len(parts.batch) + 4 * len(parts.sizes) + 4) * self.trial.fmt.unit_roundoff
+
+    def gradient(self, parts: Parts, answer: StepsAnswer) -> None:
+        """Each pair's derivatives, of the mean over all pairs."""
+        if answer.gradient is None:
+            return
+        n = len(parts.batch)
+        each = bounds.gradient(as_pairs(parts.batch), self.trial.fmt)
+        size = centre(each.exact)
+        room = np.maximum(centre(each.high) - size, size - centre(each.low)) / n + self.more(parts) * np.abs(size) / n
+        room = room + 4 * self.trial.fmt.smallest_normal
+        for name, got, sign in zip(("chosen", "rejected"), answer.gradient, (-1.0, 1.0), strict=True):
+            exact = sign * size / n
+            if got.shape != exact.shape:
+                raise Misbehaviour("wrong shape", f"derivatives {got.shape} where {exact.shape} was promised")
+            factor = _factor(got, exact)
+            for i in range(n):
+                self.hold(
+                    f"d loss / d policy_{name}_logps [{i}]", float(got[i]), float(exact[i]), float(room[i]), parts, factor
+                )
+
+    def metrics(self, parts: Parts, answer: StepsAnswer) -> None:
+        """What is logged, each the mean over all pairs of the step."""
+        for name, got in answer.metrics.items():
+            each, size = _metric(name, parts.batch)
+            exact = each.mean()
+            room = (self.more(parts) + 8 * self.trial.fmt.unit_roundoff) * size.mean() + 4 * self.trial.fmt.smallest_normal
+            instead = ""
+            for other in answer.metrics:
+                if other != name and abs(_metric(other, parts.batch)[0].mean() - got) <= room:
+                    instead = f"that of {other}"
+            instead = instead or self.instead(parts, each, got) or _unscaled(name, parts.batch, got)
+            self.hold(name, got, float(exact), float(room), parts, instead)
+
+    def instead(self, parts: Parts, each: Floats, got: float) -> str:
+        """Which way to put parts together gives this number."""
+        for told, value in _ways(parts, each):
+            if abs(got - value) <= 2.0**-7 * abs(value) + 1e-7 and abs(got - each.mean()) > 2.0**-7 * abs(each.mean()):
+                return told
+        return ""
+
+    def hold(self, what: str, got: float, exact: float, room: float, parts: Parts, instead: str = "") -> None:
+        """One number against its exact value."""
+        error = abs(got - exact)
+        rho = np.inf if np.isnan(error) else (0.0 if error == 0 else error / max(room, 5e-324))
+        self.points += 1
+        self.violations += bool(rho > 1)
+        if rho > self.worst:
+            self.worst = float(rho)
+            self.told = f"{what} got {got!r}, exact {exact!r}, {rho:.3g} times what the bound allows ({parts.described()})"
+            self.told += f"; it is {instead}" if instead and rho > 1 else ""
+
+    def outcome(self) -> Outcome:
+        """The finding's content."""
+        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
+        return Outcome(self.points, self.violations, note=self.told if self.violations else close)
+
+
+def _factor(got: Floats, exact: Floats) -> str:
+    """A factor that all derivatives have in common, in words; empty where there is none, or 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = got / exact
+    if (
+        not len(factors)
+        or not np.isfinite(factors).all()
+        or np.ptp(factors) > 0.02 * abs(factors[0])
+        or abs(factors[0] - 1) < 0.02
+    ):
+        return ""
+    return f"{factors[0]:.4g} times what it should be, as all of them are: a factor such as the number of parts or ranks"
+
+
+def _ways(parts: Parts, each: Floats) -> Iterator[tuple[str, float]]:
+    """The usual ways to put a mean together wrongly."""
+    ends = np.cumsum(parts.sizes)
+    pieces = [each[end - size : end] for size, end in zip(parts.sizes, ends, strict=True)]
+    full = [piece for piece in pieces if len(piece)]
+    means = np.array([piece.mean() for piece in full])
+    yield "the mean of the parts' means, where parts are unequal: weigh each by its pairs", float(means.mean())
+    yield "the mean of the parts' means, an empty part counted as one", float(means.sum() / len(pieces))
+    yield "the sum of the parts' means", float(means.sum())
+    yield "the sum over all pairs", float(each.sum())
+    yield "that of the last part alone", float(means[-1])
+    yield "that of the first part alone", float(means[0])
+    yield "divided by the number of parts", float(each.mean() / len(pieces))
+    yield "the sum over all pairs divided by the number of parts", float(each.sum() / len(pieces))
+    yield "divided by the largest part times the number of parts", float(each.sum() / (max(parts.sizes) * len(pieces)))
+
+
+def _metric(name: str, batch: Batch) -> tuple[Floats, Floats]:
+    """Each pair's, and the size of what it is made of."""
+    pc, pr, rc, rr = batch.logps
+    chosen, rejected = batch.beta * (pc - rc), batch.beta * (pr - rr)
+    sizes = abs(batch.beta) * (np.abs(pc) + np.abs(rc)), abs(batch.beta) * (np.abs(pr) + np.abs(rr))
+    found = {
+        "rewards/chosen": (chosen, sizes[0]),
+        "rewards/rejected": (rejected, sizes[1]),
+        "rewards/margins": (chosen - rejected, sizes[0] + sizes[1]),
+        "rewards/accuracies": ((chosen > rejected).astype(np.float64), np.ones_like(pc)),
+        "logps/chosen": (pc, np.abs(pc)),
+        "logps/rejected": (pr, np.abs(pr)),
+    }
+    return found[name]
+
+
+def _unscaled(name: str, batch: Batch, got: float) -> str:
+    if not name.startswith("rewards/") or name.endswith("accuracies"):
+        return ""
+    for beta, told in ((1.0, "that without β"), (0.1, "that of β = 0.1"), (batch.beta**2, "that with β twice")):
+        value = _metric(name, batch.at(beta=beta))[0].mean()
+        if beta != batch.beta and abs(got - value) <= 2.0**-7 * abs(value):
+            return told
+    return ""
+
+
+def _clear(batch: Batch) -> Batch:
+    """The pairs whose two rewards are not nearly equal: which is larger is then certain in any order."""
+    pc, pr, rc, rr = batch.logps
+    return batch.take(np.flatnonzero(np.abs((pc - rc) - (pr - rr)) > 0.05 * sum(np.abs(x) for x in batch.logps)))
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "it answers",
+    statement="Called with a list of micro-batches, β and label smoothing, the implementation shall return the loss of "
+    "the step, finite for "
+    "finite log-probabilities, with the derivatives and the metrics that it claims.",
+    derivation="What is missing cannot be judged.",
+    remedy='Return a mapping with "loss" and each metric by the name that is claimed.',
+    kills=("step-no-loss",),
+)
+def answers(trial: Trial) -> Outcome:
+    """One micro-batch of three pairs."""
+    whole = Whole(trial)
+    answer = whole.ask(Parts(whole.batch("STEP-1", 3), (3,)))
+    if np.isfinite(answer.loss):
+        return Outcome(1, 0)
+    raise Misbehaviour("not finite", f"loss {answer.loss}")
+
+
+PARTITIONS = ((1, 3), (4, 4), (2, 5, 1), (1,) * 6, (3, 3, 3, 1))
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "the loss of unequal parts",
+    statement="The loss of a step shall be the mean over all of its pairs, whatever the partition into micro-batches or ranks.",
+    derivation=BOUND,
+    guards=("https://github.com/modelscope/ms-swift/issues/10144", "https://github.com/huggingface/trl/issues/2615"),
+    remedy="Sum the losses of a part and divide by the number of pairs of the whole step; or weigh each part's mean by "
+    "its pairs.",
+    kills=("step-mean-of-means", "step-sum-of-means", "step-last-part", "step-total-sum"),
+)
+def unequal(trial: Trial) -> Outcome:
+    """Equal, unequal and single parts."""
+    whole = Whole(trial)
+    for sizes in PARTITIONS:
+        parts = Parts(whole.batch("STEP-2", sum(sizes)), sizes)
+        whole.loss(parts, whole.ask(parts))
+    return whole.outcome()
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "derivatives of unequal parts",
+    statement="The derivatives of a step shall be those of the mean over all of its pairs, whatever the partition.",
+    derivation=f"{BOUND} A factor that all derivatives share is told.",
+    needs=("gradient",),
+    guards=("https://github.com/deepspeedai/DeepSpeed/issues/6841", "https://github.com/huggingface/trl/issues/2617"),
+    remedy="Divide by the pairs of the whole step before the backward pass; where ranks are averaged afterwards, "
+    "multiply by their number.",
+    kills=("step-gradient-mean-of-means", "step-gradient-ranks-twice", "step-gradient-undivided"),
+)
+def derivatives(trial: Trial) -> Outcome:
+    """Equal, unequal and single parts."""
+    whole = Whole(trial)
+    for sizes in PARTITIONS:
+        parts = Parts(whole.batch("STEP-3", sum(sizes), 0.5), sizes)
+        whole.gradient(parts, whole.ask(parts))
+    return whole.outcome()
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "an empty part",
+    statement="A micro-batch or a rank of no pairs shall change neither loss nor derivatives nor metrics.",
+    derivation="The mean over all pairs has no place for it; its own mean is 0/0.",
+    guards=("https://github.com/NVIDIA-NeMo/RL/issues/212",),
+    remedy="Count pairs and not parts.",
+    kills=("step-counts-empty", "step-nan-empty"),
+)
+def empty(trial: Trial) -> Outcome:
+    """Empty parts first, in the midst and last."""
+    whole = Whole(trial)
+    for sizes in ((0, 1), (2, 0, 3), (4, 0)):
+        parts = Parts(_clear(whole.batch("STEP-4", 3 * sum(sizes))).take(np.arange(sum(sizes))), sizes)
+        answer = whole.ask(parts)
+        whole.loss(parts, answer)
+        whole.gradient(parts, answer)
+        whole.metrics(parts, answer)
+    return whole.outcome()
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "metrics",
+    statement="Rewards shall be β times the policy's log-probability minus the reference's, margins their difference, "
+    "accuracies the "
+    "fraction of pairs whose chosen reward is strictly larger, logps the policy's: each under its own name, each the "
+    "mean over all pairs.",
+    derivation=f"{BOUND} 8 roundings more for a reward. Pairs of nearly equal rewards are left out of accuracies.",
+    needs=("metrics",),
+    guards=(
+        "https://github.com/ByteDance-Seed/VeOmni/issues/1130",
+        "https://github.com/hiyouga/LLaMA-Factory/issues/6050",
+        "https://github.com/junkangwu/beta-DPO/issues/1",
+    ),
+    remedy="Weigh each part's metrics by its pairs, as its loss; use the β of the loss.",
+    kills=("step-metrics-added", "step-metrics-swapped", "step-rewards-without-beta", "step-accuracy-mean"),
+)
+def metrics(trial: Trial) -> Outcome:
+    """Unequal parts, with a β that is no default."""
+    whole = Whole(trial)
+    for sizes in ((5,), (1, 4), (2, 1, 3)):
+        parts = Parts(_clear(whole.batch("STEP-5", 4 * sum(sizes), 0.5)).take(np.arange(sum(sizes))), sizes)
+        whole.metrics(parts, whole.ask(parts))
+    return whole.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "options",
+    statement="β and label smoothing shall change the loss of a step, to what the definition says.",
+    derivation=BOUND,
+    remedy="Pass the options on to the loss.",
+    kills=("step-beta-ignored",),
+)
+def options(trial: Trial) -> Outcome:
+    """Three betas, with and without smoothing."""
+    whole = Whole(trial)
+    for beta, eps in ((0.5, 0.0), (1.0, 0.25), (0.05, 0.1)):
+        parts = Parts(whole.batch("STEP-6", 4, beta, eps), (1, 3))
+        whole.loss(parts, whole.ask(parts))
+    return whole.outcome()

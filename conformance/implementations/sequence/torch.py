@@ -1,0 +1,211 @@
+"""PyTorch functions of token logits, of whole paths, and of fused heads; derivatives come from autograd."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.compilation import Compiled, cannot_compile
+from conformance.implementations.decorating import decorator
+from conformance.implementations.results import called, check_dtype, check_shape, versions
+from conformance.implementations.sequence.protocol import (
+    SequenceAnswer,
+    SequenceClaims,
+    given,
+    promised,
+    sequence_claims,
+)
+from conformance.implementations.torch import DTYPES
+from conformance.inputs.sequences import Rows
+from oracle import Format
+from oracle.formats import Floats
+
+Function = Callable[..., Any]
+PRECISIONS = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
+
+
+class TorchSequence:
+    """A function of logits, labels and mask behind the suite's interface."""
+
+    def __init__(self, function: Function, name: str, claimed: SequenceClaims, compiled: bool, library: str | None) -> None:
+        self.name = name
+        self.claims = claimed
+        self.library = library
+        self._plain = function
+        self._function = Compiled(function) if compiled else function
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """The plain function itself."""
+        return self._plain(*arguments, **keywords)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The library's version and torch's, and the number of threads."""
+        return versions(self.library, torch=torch.__version__) | {"threads": str(torch.get_num_threads())}
+
+    def unavailable(self) -> str | None:
+        """Why torch.compile cannot be used here; None if it can."""
+        return cannot_compile("cpu") if isinstance(self._function, Compiled) else None
+
+    def surroundings(self) -> dict[str, str]:
+        """Torch's default dtype, threads, gradient mode, and the state of its global generator."""
+        return surroundings()
+
+    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+        """The function's numbers, and autograd's derivatives of their sum."""
+        logits, labels, mask, keywords = given(rows, self.claims)
+        leaf = tensor(logits, fmt, strided=strided, gradient=gradient)
+        others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
+        before = [leaf.detach().clone(), *(other.clone() for other in others)]
+        result = called(functools.partial(self._function, **keywords), leaf, *others)
+        values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
+        slopes = derivative("d logp / d logits", result, leaf, fmt) if gradient else None
+        return SequenceAnswer(values, slopes, dtype, changed(("logits", "labels", "mask"), before, [leaf, *others]))
+
+
+class TorchHead(TorchSequence):
+    """A fused head behind the interface of logits: hidden states are the identity, so that the weights are the logits."""
+
+    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+        """Columns that are -inf throughout come by the bias; the derivatives in the weights are those in the logits."""
+        logits, labels, mask, keywords = given(rows, self.claims)
+        batch, length, columns = logits.shape
+        places = batch * length
+        hidden = np.eye(places).reshape(batch, length, places)
+        poisoned = ~np.isfinite(np.where(np.isneginf(logits), 0.0, logits)).all(axis=2)
+        hidden[poisoned] = np.nan
+        weight = np.where(np.isfinite(logits), logits, 0.0).reshape(places, columns).T
+        banned = np.isneginf(logits).any(axis=(0, 1)) if logits.size else np.zeros(columns, dtype=bool)
+        leaf = tensor(weight, fmt, strided=strided, gradient=gradient)
+        states = tensor(hidden, fmt, gradient=gradient)
+        bias = tensor(np.where(banned, -np.inf, 0.0), fmt) if self.claims.infinities else None
+        others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
+        before = [leaf.detach().clone(), *(other.clone() for other in others)]
+        result = called(functools.partial(self._function, **keywords), states, leaf, bias, *others)
+        values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
+        slopes = derivative("d logp / d weight", result, leaf, fmt) if gradient else None
+        if slopes is not None:
+            slopes = slopes.T.reshape(batch, length, columns)
+        return SequenceAnswer(values, slopes, dtype, changed(("weight", "labels", "mask"), before, [leaf, *others]))
+
+
+def surroundings() -> dict[str, str]:
+    """Torch's default dtype, threads, gradient mode, and the state of its global generator."""
+    return {
+        "default dtype": str(torch.get_default_dtype()),
+        "threads": str(torch.get_num_threads()),
+        "gradient mode": str(torch.is_grad_enabled()),
+        "random": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
+    }
+
+
+def tensor(values: Floats, fmt: Format, *, strided: bool = False, gradient: bool = False) -> Tensor:
+    """Numbers of the format as a leaf tensor; as every second column of a wider one where strided."""
+    floats = torch.from_numpy(np.ascontiguousarray(values)).to(DTYPES[fmt.name])  # exact: they are numbers of the format
+    if strided and floats.ndim:
+        floats = torch.repeat_interleave(floats, 2, dim=-1)[..., ::2]
+    return floats.detach().requires_grad_(gradient)
+
+
+def read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
+    """A returned tensor as exact float64 values, with its own dtype's name. Raises Misbehaviour."""
+    if not isinstance(result, torch.Tensor):
+        raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a tensor was promised")
+    check_shape(what, tuple(result.shape), shape)
+    check_dtype(what, str(result.dtype), PRECISIONS.get(result.dtype), fmt)
+    values: Floats = result.detach().to(torch.float64).numpy().copy()
+    return values, str(result.dtype).removeprefix("torch.")
+
+
+def derivative(what: str, result: Tensor, leaf: Tensor, fmt: Format) -> Floats | None:
+    """Autograd's derivatives of the sum; None where there is no graph. Raises Misbehaviour."""
+    if not result.requires_grad:
+        return None
+    (found,) = called(functools.partial(torch.autograd.grad, allow_unused=True), result.sum(), [leaf])
+    return None if found is None else read(what, found, tuple(leaf.shape), fmt)[0]
+
+
+def changed(names: tuple[str, ...], before: list[Tensor], after: list[Tensor]) -> tuple[str, ...]:
+    """The names of the inputs that no longer hold what they were given; one NaN is as good as another."""
+    return tuple(
+        name
+        for name, old, new in zip(names, before, after, strict=False)
+        if not bool(((old == new.detach()) | (old != old) & (new.detach() != new.detach())).all())  # noqa: PLR0124
+    )
+
+
+@decorator
+def torch_sequence(
+    function: Function,
+    /,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    returns: str = "sequence",
+    average: bool = False,
+    shift: bool = False,
+    ignore_index: int | None = None,
+    accumulates: str | Format | Mapping[str, str | Format] | None = None,
+    options: Collection[str] = (),
+    infinities: bool = True,
+    gradient: bool = True,
+    subnormals: str | None = None,
+    compile: bool = False,  # noqa: A002
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> TorchSequence:
+    """A function of token logits becomes an implementation, as a call or as a decorator.
+
+    function(logits, labels, mask) takes a (B, T, V) tensor in the judged dtype, (B, T) integers and booleans, and returns B
+    log-probabilities of sequences, in nats: the sum over the tokens that the mask keeps.
+
+    returns="token": (B, T) instead, of each label. average: the mean over the tokens. shift: the function itself pairs the
+    logits at a place with the next label; it is then given L = T + 1 places. ignore_index: no mask is passed, and labels that
+    do not count hold that. accumulates: the format in which it adds up, where that is wider than its result's. options: of
+    "temperature" (a keyword `temperature` divides the logits) and "chunk" (`chunk_size`). infinities=False: no logit is -inf.
+    gradient=False: no derivatives. compile, library, notes, dtypes, subnormals: as of torch_implementation. Raises BadClaim.
+    """
+    claimed = sequence_claims(
+        dtypes=dtypes, returns=returns, average=average, shift=shift, ignore_index=ignore_index, accumulates=accumulates,
+        options=options, infinities=infinities, gradient=gradient, subnormals=subnormals, notes=notes,
+    )  # fmt: skip
+    return TorchSequence(function, name or str(getattr(function, "__name__", "function")), claimed, compile, library)
+
+
+@decorator
+def torch_head(
+    function: Function,
+    /,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    returns: str = "sequence",
+    average: bool = False,
+    shift: bool = False,
+    ignore_index: int | None = None,
+    accumulates: str | Format | Mapping[str, str | Format] | None = None,
+    options: Collection[str] = (),
+    infinities: bool = True,
+    gradient: bool = True,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> TorchHead:
+    """A fused head becomes an implementation: it multiplies hidden states by the head's weights and never shows the logits.
+
+    function(hidden, weight, bias, labels, mask): (B, T, H), (V, H), (V,) or None, and as torch_sequence. It is fed exactly, by
+    hidden states that are the identity and weights that are the logits. infinities=False: it takes no bias, and gets None.
+    The other keywords are those of torch_sequence. Raises BadClaim.
+    """
+    claimed = sequence_claims(
+        dtypes=dtypes, returns=returns, average=average, shift=shift, ignore_index=ignore_index, accumulates=accumulates,
+        options=options, infinities=infinities, gradient=gradient, notes=notes,
+    )  # fmt: skip
+    return TorchHead(function, name or str(getattr(function, "__name__", "function")), claimed, False, library)

@@ -1,0 +1,58 @@
+"""Pairs as token logits of policy and reference, and lists of micro-batches of pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from conformance.inputs.batch import Batch
+from conformance.inputs.sequences import Rows, drawn
+from oracle.formats import Format
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths:
+    """n pairs: policy and reference logits of the same 2n sequences, the chosen ones first, then the rejected ones."""
+
+    policy: Rows
+    reference: Rows
+    beta: float = 0.1
+    label_smoothing: float = 0.0
+
+    def __len__(self) -> int:
+        return self.policy.shape[0] // 2
+
+    def at(self, *, beta: float, label_smoothing: float) -> Paths:
+        """The same pairs with other options."""
+        return replace(self, beta=beta, label_smoothing=label_smoothing)
+
+    def described(self) -> str:
+        """What it is and how large."""
+        return f"{len(self)} pairs, {self.policy.described()}, β {self.beta:g}, ε {self.label_smoothing:g}"
+
+
+def drawn_pairs(rng: np.random.Generator, fmt: Format, pairs: int, length: int, columns: int, *, drift: float = 0.5) -> Paths:
+    """A policy that has drifted from its reference."""
+    policy = drawn(rng, fmt, 2 * pairs, length, columns, name="a policy beside its reference")
+    drifted = fmt.round_array(policy.logits + rng.normal(0, drift, policy.logits.shape))
+    return Paths(policy, replace(policy, logits=drifted))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """A batch of pairs, cut into micro-batches or ranks of these sizes, which may be 0."""
+
+    batch: Batch
+    sizes: tuple[int, ...]
+
+    @property
+    def each(self) -> list[Batch]:
+        """The micro-batches."""
+        ends = np.cumsum(self.sizes)
+        return [self.batch.take(np.arange(end - size, end)) for size, end in zip(self.sizes, ends, strict=True)]
+
+    def described(self) -> str:
+        """How it is cut."""
+        sizes = self.sizes if len(self.sizes) <= 8 else (*self.sizes[:8], "...")
+        return f"{len(self.batch)} pairs in parts of {', '.join(map(str, sizes))}, β {self.batch.beta:g}"
