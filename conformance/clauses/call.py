@@ -83,7 +83,7 @@ def inputs_untouched(trial: Trial) -> Outcome:
         try:
             wrote.update(trial.answer(_awkward().at(label_smoothing=smoothing)).wrote)
         except Misbehaviour as error:
-            if error.kind != "raised":  # it may refuse them
+            if error.kind not in {"raised", "ended"}:  # it may refuse them; a program that breaks off is judged by SPECIAL
                 raise
     note = f"it changed {', '.join(sorted(wrote))} in place" if wrote else ""
     return Outcome(8 * len(smoothings), len(wrote), note=note)

@@ -97,10 +97,10 @@ def command(
         raise click.UsageError("--isolated and --in-process exclude each other")
     if elsewhere and annotations:
         raise click.UsageError("--annotations go to standard output, which a report has taken")
-    if smoke:
-        sys.exit(show_first_answers(implementations, dtypes, time_limit))
     status = 0
     try:
+        if smoke:
+            sys.exit(show_first_answers(implementations, dtypes, time_limit))
         interpreters = prepared(implementations, installer) if isolated else {}
         with Bar(shown=not quiet) as bar:
             record = judge(

@@ -1,10 +1,98 @@
-"""`dpo-conformance run --smoke`: does it answer at all, and what?"""
+"""`dpo-conformance run --smoke`: does it answer at all, and what? Nothing is judged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import click
+import numpy as np
+
+import oracle
+from conformance.errors import BadRequest, ConformanceError, Misbehaviour
+from conformance.implementations import Implementation, load
+from conformance.implementations.loading import PROCESS
+from conformance.implementations.process import ProcessImplementation, start
+from conformance.inputs.batch import NAMES
+from conformance.inputs.pairs import golden
+from oracle import Format, UnknownFormat, get_format
+
+SHOWN = 300
+"""Characters of a line that a program reads or writes."""
 
 
 def show_first_answers(implementations: Sequence[str], dtypes: Sequence[str], time_limit: float) -> int:
-    """Placeholder."""
-    return 0
+    """Ask each for one pair in each format, and print what it says, of a program every line of the conversation, and what it
+    complains of. Returns the exit status: 0 where all answered, 2 where one did not. Raises BadRequest for a format.
+    """
+    try:
+        asked = tuple(dict.fromkeys(get_format(name) for name in dtypes))
+    except UnknownFormat as error:
+        raise BadRequest(str(error)) from None
+    answered = [_answers(name, asked, time_limit) for name in implementations]
+    return 0 if all(answered) else 2
+
+
+def _answers(name: str, asked: tuple[Format, ...], time_limit: float) -> bool:
+    """In this process, and not in one of its own: whoever crashes here shows how."""
+    click.echo(name)
+    try:
+        if name.startswith(PROCESS):
+            with closing(start(name.removeprefix(PROCESS), time_limit=time_limit, heard=_overheard)) as program:
+                return _each(program, asked)
+        return _each(load(name), asked)
+    except ConformanceError as error:
+        click.echo(f"  no answer: {error}")
+        return False
+
+
+def _each(implementation: Implementation, asked: tuple[Format, ...]) -> bool:
+    claims = {key: value for key, value in implementation.claims.plain().items() if key != "notes"}
+    click.echo(f"  name {implementation.name}; {'; '.join(f'{k} {v}' for k, v in implementation.environment.items())}")
+    click.echo(f"  claims {'; '.join(f'{key} {value}' for key, value in claims.items())}")
+    unavailable = implementation.unavailable()
+    if unavailable is not None:
+        click.echo(f"  no answer: {unavailable}")
+        return False
+    answered = [_one(implementation, fmt) for fmt in asked or implementation.claims.formats]
+    return all(answered)
+
+
+def _one(implementation: Implementation, fmt: Format) -> bool:
+    if fmt not in implementation.claims.formats:
+        click.echo(f"  {fmt.name}: not claimed")
+        return True
+    try:
+        _show(implementation, fmt)
+    except Misbehaviour as error:
+        click.echo(f"  {fmt.name}: no answer: {error.kind}: {error}")
+        return False
+    finally:
+        if isinstance(implementation, ProcessImplementation):
+            for line in implementation.complaints.rstrip().splitlines():
+                click.echo(f"  stderr   {line}")
+    return True
+
+
+def _show(implementation: Implementation, fmt: Format) -> None:
+    """Of the first of the tutorial's pairs at beta 0.1: what it returns, and what is exact."""
+    batch = golden().take([0])
+    pair = [float(values[0]) for values in batch.logps]
+    answer = implementation.evaluate(batch, fmt, gradient=implementation.claims.gradient)
+    gradient = oracle.gradient(*pair, beta=batch.beta)
+    click.echo(f"  {fmt.name}, of {', '.join(map(repr, pair))} at beta {batch.beta}:")
+    told: list[tuple[str, Any, Any]] = [("loss", answer.losses, oracle.loss(*pair, beta=batch.beta))]
+    told += [
+        (f"d loss / d {name}", part, exact)
+        for name, part, exact in zip(NAMES, answer.gradient or (), gradient.by_logps, strict=False)
+        if part is not None
+    ]
+    for name, got, exact in told:
+        click.echo(f"    {name:<34}{float(np.ravel(got)[0])!r:<26}exact {exact.digits(10)}")
+
+
+def _overheard(what: str, line: bytes) -> None:
+    text = line.decode(errors="backslashreplace").rstrip()
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}... {len(text):,} characters"
+    click.echo(f"  {what:<9}{shown}")

@@ -1,6 +1,7 @@
 """Programs judged over their standard streams: what they are asked, what they may answer, and whatever else they do."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from refusing import assert_refused
 
 from conformance import evaluate, judge
 from conformance.clauses import CLAUSES, find
@@ -17,6 +20,7 @@ from conformance.errors import CannotLoad, Misbehaviour
 from conformance.implementations import load
 from conformance.implementations.loading import loaded
 from conformance.implementations.process import program
+from conformance.implementations.process.complaints import LONGEST, Complaints, message_of
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
 from conformance.records.record import Level, Verdict
@@ -133,7 +137,7 @@ def test_what_does_no_harm(start, mode):
 @pytest.mark.parametrize(
     ("mode", "kind", "said"),
     [
-        ("dies", "ended", "ended with status 3; its last line on standard error: no kernel image"),
+        ("dies", "ended", "ended with status 3; on standard error: no kernel image"),
         ("ends", "ended", "ended with status 0"),
         ("segfaults", "ended", "ended with SIGSEGV"),
         ("dies-within-a-line", "ended", "ended with status 4 after '{\"type"),
@@ -225,7 +229,7 @@ def test_one_that_starts_only_once(start, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("mode", "hello", "said"),
     [
-        ("dies", "{}", "ended: the program ended with status 3; its last line on standard error: no kernel image"),
+        ("dies", "{}", "ended: the program ended with status 3; on standard error: no kernel image"),
         ("hangs", "{}", "hung: no answer within 1.5 s"),
         ("not-json", "{}", "garbled: its hello is not JSON: 'loss: 0.69'"),
         ("array", "{}", "garbled: its hello is not a JSON object"),
@@ -388,7 +392,7 @@ def test_a_refusal_of_nan_is_not_claimed_and_a_death_is_a_violation():
     )
     conforms, violates = Verdict.CONFORMS, Verdict.VIOLATES
     assert [f.verdict for f in refuses.findings] == [conforms, conforms, Verdict.NOT_CLAIMED, conforms]
-    assert [f.verdict for f in dies.findings] == [conforms, violates, violates, violates]
+    assert [f.verdict for f in dies.findings] == [conforms, conforms, violates, violates]
     assert dies.findings[2].note.startswith("ended: the program ended with status 3")
 
 
@@ -421,6 +425,119 @@ def test_one_that_never_answers_is_asked_nothing_else():
     assert [f.verdict for f in run.findings] == [Verdict.VIOLATES, Verdict.NOT_RUN, Verdict.NOT_RUN]
     assert run.findings[0].note.startswith("hung: no answer within 6 s (request 1: 3 pairs, ")
     assert time.monotonic() - started < 30
+
+
+def test_a_death_at_an_infinity_is_filed_where_infinities_are_judged_and_ends_nothing_else():
+    clauses = [find(name) for name in ("CALL-1", "CALL-3", "SPECIAL-1", "SPECIAL-2", "SPECIAL-5", "SPECIAL-7", "OPTION-2")]
+    (run,) = judge(source("dies", "infinite"), dtypes=["float32"], clauses=clauses).runs
+    found = {finding.clause: str(finding.verdict) for finding in run.findings}
+    died = dict.fromkeys(("SPECIAL-1", "SPECIAL-2", "SPECIAL-5", "SPECIAL-7"), "violates")
+    assert found == {"CALL-1": "conforms", "CALL-3": "conforms", **died, "OPTION-2": "conforms"}
+    assert all("; on standard error: no kernel image" in f.note for f in run.findings if str(f.verdict) == "violates")
+
+
+def test_a_smoke_test_shows_the_conversation_and_what_is_complained_of():
+    def smoke(*names):
+        from conformance.cli import main  # noqa: PLC0415
+
+        return CliRunner().invoke(main, ["run", "--smoke", *names, "--dtype", "float32"])
+
+    right = smoke(source("right"), "numpy")
+    assert right.exit_code == 0
+    assert re.search(r"asked    \{.type.:.hello", right.output) and re.search(r"answered \{.*losses", right.output)
+    assert len(re.findall(r"loss +0\.598138\d+ +exact 0\.5981388694", right.output)) == 2
+    wrong = smoke(source("dies"), "numpy")
+    assert wrong.exit_code == 2
+    assert "binary32: no answer: ended: the program ended with status 3; on standard error: no kernel image" in wrong.output
+    assert_refused(smoke("numpy", "--dtype", "float8"), "'float8'")
+
+
+# -- what is said on standard error, as the languages' own runtimes print it ---------------------------------------------
+
+RUST = """
+thread 'main' (2228) panicked at src/main.rs:1:40:
+log-probability must be finite,
+got inf
+stack backtrace:
+   0: __rustc::rust_begin_unwind
+             at /rustc/59807616/library/std/src/panicking.rs:689:5
+note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.
+"""
+JAVA = """Exception in thread "main" java.lang.RuntimeException: loss failed
+\tat P.main(P.java:1)
+Caused by: java.lang.IllegalArgumentException: logp must be finite
+\tat P.f(P.java:1)
+\t... 1 more
+"""
+NODE = """file:///home/me/loss.mjs:1
+function f(){ throw new RangeError("logp must be finite"); }
+                    ^
+
+RangeError: logp must be finite
+    at f (file:///home/me/loss.mjs:1:21)
+
+Node.js v20.20.2
+"""
+CPP = "terminate called after throwing an instance of 'std::invalid_argument'\n  what():  logp must be finite\n"
+PYTHON = """Traceback (most recent call last):
+  File "loss.py", line 1, in <module>
+    f()
+ValueError: logp must be finite
+"""
+GO = """panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.main()
+\t/home/me/loss.go:5 +0x1d
+exit status 2
+"""
+JULIA = "ERROR: LoadError: DomainError with Inf:\nlogp must be finite\nStacktrace:\n [1] f(x::Float64)\n   @ Main ./x.jl:1\n"
+ASSERTION = "warning: slow path\nloss: loss.cpp:4: int main(): Assertion `x < 1e308' failed.\nAborted (core dumped)\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (RUST, "thread 'main' (2228) panicked at src/main.rs:1:40: log-probability must be finite, got inf"),
+        (
+            JAVA,
+            'Exception in thread "main" java.lang.RuntimeException: loss failed '
+            "Caused by: java.lang.IllegalArgumentException: logp must be finite",
+        ),
+        (NODE, "RangeError: logp must be finite"),
+        (CPP, "terminate called after throwing an instance of 'std::invalid_argument' what():  logp must be finite"),
+        (PYTHON, "ValueError: logp must be finite"),
+        ("a warning: error: retried\nall is well\n" + PYTHON, "ValueError: logp must be finite"),
+        (GO, "panic: runtime error: index out of range [5] with length 3"),
+        (JULIA, "ERROR: LoadError: DomainError with Inf: logp must be finite"),
+        (ASSERTION, "loss: loss.cpp:4: int main(): Assertion `x < 1e308' failed."),
+        (
+            "loss.rb:3:in `f': too large (ArgumentError)\n\tfrom loss.rb:5:in `<main>'\n",
+            "loss.rb:3:in `f': too large (ArgumentError)",
+        ),
+        ("loading\nthe licence is in use\n\n", "the licence is in use"),
+        ("   only indented\n", "only indented"),
+        ("", ""),
+    ],
+)
+def test_the_message_is_shown_and_not_the_last_line(written, message):
+    assert message_of(written) == message
+
+
+def test_all_of_standard_error_is_kept_within_bounds(monkeypatch, tmp_path):
+    monkeypatch.setenv("DPO_CONFORMANCE_CACHE", str(tmp_path))
+    complaints = Complaints()
+    for number in range(20_000):
+        complaints.add(f"line {number}\n".encode())
+    complaints.add(RUST.encode())
+    told = complaints.told(["./loss"])
+    kept = Path(re.search(r"\(all [\d,]+ lines: (.*)\)$", told).group(1))
+    assert "panicked at" in told
+    text = kept.read_text()
+    assert text.startswith("line 0\nline 1\n") and text.endswith(RUST) and "bytes left out]" in text
+    assert len(text) < LONGEST + 100
+    complaints.told(["./loss"])
+    assert list(tmp_path.rglob("*.txt")) == [kept], "one file a program"
 
 
 def test_what_cannot_be_started_cannot_be_judged():

@@ -183,6 +183,7 @@ def due(request):
     return {
         "always": True,
         "nan": any(math.isnan(x) for x in pairs),
+        "infinite": any(math.isinf(x) for x in pairs),
         "empty": not pairs,
         "smoothed": request["label_smoothing"] == 0.5,
         "hello": False,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from conformance.errors import CannotLoad, Misbehaviour
 from conformance.implementations.process import messages
 from conformance.implementations.process.messages import Hello
-from conformance.implementations.process.program import Program
+from conformance.implementations.process.program import Heard, Program
 from conformance.implementations.protocol import Answer, Claims
 from conformance.inputs.batch import Batch
 from oracle import Format
@@ -21,11 +23,12 @@ _IN_STEP = frozenset({"raised", "wrong shape", "wrong dtype", "wrong width", "no
 """Kinds of misbehaviour after which question and answer still alternate: the program can be asked on."""
 
 
-def start(command_line: str, *, time_limit: float) -> ProcessImplementation:
+def start(command_line: str, *, time_limit: float, heard: Heard = lambda *_: None) -> ProcessImplementation:
     """The implementation that a command line starts; it is split as a POSIX shell splits it, and no shell runs it.
 
     Raises CannotLoad where the line cannot be split, and where the program cannot be started, does not answer the
     hello within half of time_limit seconds (60 at the most), or answers it with something else than a valid hello.
+    heard: told of every line that goes to the program, and comes from it.
     """
     try:
         command = shlex.split(command_line)
@@ -33,14 +36,14 @@ def start(command_line: str, *, time_limit: float) -> ProcessImplementation:
         raise CannotLoad(f"process:{command_line}: {str(error).lower()}") from None
     if not command:
         raise CannotLoad("process: names no program; write for example 'process:./my_program --flag'")
-    return ProcessImplementation(command, min(LONGEST_WAIT, time_limit / 2))
+    return ProcessImplementation(command, min(LONGEST_WAIT, time_limit / 2), heard)
 
 
 class ProcessImplementation:
     """A program that speaks the process protocol. It runs from the first hello until `close`, or as long as this object."""
 
-    def __init__(self, command: Sequence[str], limit: float) -> None:
-        self._command = command
+    def __init__(self, command: Sequence[str], limit: float, heard: Heard = lambda *_: None) -> None:
+        self._command, self._heard = command, heard
         self._limit = limit
         self._asked = 0
         self._failures = 0
@@ -89,7 +92,8 @@ class ProcessImplementation:
             return answer
         except Misbehaviour as error:
             if error.kind not in _IN_STEP:
-                self._failures += 1
+                # one that panics at an infinity does so each time: that is judged where infinities are, and ends nothing else
+                self._failures += error.kind != "ended" or _finite(batch)
                 self._kill()
             asked = f"request {self._asked}: {len(batch)} pairs, beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}"
             raise Misbehaviour(error.kind, f"{error} ({asked})") from None
@@ -97,6 +101,11 @@ class ProcessImplementation:
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """None: the protocol has no request for them."""
         raise Misbehaviour("wrong type", "a program has no metrics")
+
+    @property
+    def complaints(self) -> str:
+        """What the program that runs now has written to standard error."""
+        return "" if self._program is None else self._program.complaints
 
     def close(self) -> None:
         """Say goodbye and end the program, with whatever it has started."""
@@ -118,7 +127,7 @@ class ProcessImplementation:
 
     def _greeted(self) -> Hello:
         """The hello of the program, newly started. Raises CannotLoad and Misbehaviour."""
-        self._program = Program(self._command)
+        self._program = Program(self._command, self._heard)
         try:
             hello = messages.read_hello(self._program.exchange(messages.hello(), self._limit, messages.LONGEST_HELLO))
             self._program.check_silent()
@@ -131,3 +140,7 @@ class ProcessImplementation:
         if self._program is not None:
             self._program.kill()
             self._program = None
+
+
+def _finite(batch: Batch) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in batch.logps)

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conformance.errors import CannotLoad, Misbehaviour
+from conformance.implementations.process.complaints import Complaints
 from conformance.implementations.process.messages import BYE, shown
 
 GRACE = 2.0
@@ -23,7 +24,8 @@ _REASONS = {
     errno.ENOEXEC: "neither a program for this machine nor a script whose first line names its interpreter",
 }
 _CHUNK = 1 << 18
-_TAIL = 1 << 13
+Heard = Callable[[str, bytes], None]
+"""Told of each line to the program ("asked") and from it ("answered")."""
 _KEEPER = "import os, sys; sys.stdin.buffer.read(); os.killpg(int(sys.argv[1]), 9)"
 """Ends the program's process group where this process ends, however it does: then its standard input does."""
 
@@ -34,7 +36,7 @@ class Program:
     Raises CannotLoad where it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], heard: Heard = lambda *_: None) -> None:
         try:
             self._process = subprocess.Popen(
                 command,
@@ -54,6 +56,7 @@ class Program:
         self._keeper = subprocess.Popen(
             keeper, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, bufsize=0, start_new_session=True
         )
+        self._command, self._heard = command, heard
         self._streams = _Streams(self._process)
         self._finalizer = weakref.finalize(self, _end, self._process, self._keeper, self._streams, os.getpid())
 
@@ -64,6 +67,7 @@ class Program:
         """
         streams, deadline = self._streams, time.monotonic() + limit
         streams.question = memoryview(line)
+        self._heard("asked", line)
         while streams.question or not streams.complete:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -76,7 +80,9 @@ class Program:
                 if streams.complete:
                     break
                 raise Misbehaviour("ended", self._told(self._ending(limit)))
-        return streams.take()
+        answer = streams.take()
+        self._heard("answered", answer)
+        return answer
 
     def check_silent(self) -> None:
         """Raises Misbehaviour, unasked, where it has written something since its last line was read."""
@@ -93,6 +99,12 @@ class Program:
         _kill(self._process)
         self._finalizer()
 
+    @property
+    def complaints(self) -> str:
+        """All that it has written to standard error so far, within bounds."""
+        self._streams.drain()
+        return self._streams.complaints.text
+
     def _ending(self, limit: float) -> str:
         """How it ended; it may have closed its output and go on."""
         rest = f" after {shown(self._streams.answer)}" if self._streams.answer else ""
@@ -100,13 +112,12 @@ class Program:
             status = self._process.wait(min(limit, GRACE))
         except subprocess.TimeoutExpired:
             return f"it closed its standard output and goes on{rest}"
-        self._streams.pump(0.0)
+        self._streams.drain()
         return f"the program ended with {signal.Signals(-status).name if status < 0 else f'status {status}'}{rest}"
 
     def _told(self, what: str) -> str:
-        """What happened, with the last line that it wrote to standard error."""
-        lines = bytes(self._streams.errors).decode(errors="replace").strip().splitlines()
-        return f"{what}; its last line on standard error: {lines[-1][:200]}" if lines else what
+        """What happened, with the message that it wrote to standard error."""
+        return what + self._streams.complaints.told(self._command)
 
 
 class _Streams:
@@ -117,7 +128,7 @@ class _Streams:
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self.question = memoryview(b"")
         self.answer = bytearray()
-        self.errors = bytearray()
+        self.complaints = Complaints()
         self.complete = False
         self.closed = False
         for stream in (self._stdin, self._stdout, self._stderr):
@@ -134,6 +145,13 @@ class _Streams:
         for key, _ in ready:
             key.data()
         return any(key.fileobj is self._stdout for key, _ in ready)
+
+    def drain(self) -> None:
+        """Read what is left of both, of a program that has ended."""
+        while self._selector.get_map() and self.pump(0.0):
+            pass
+        while self._stderr in self._selector.get_map() and self._complain():
+            pass
 
     def take(self) -> bytes:
         """The first line that was read; what was read after it is left."""
@@ -170,12 +188,16 @@ class _Streams:
             self.closed = True
             self._selector.unregister(self._stdout)
 
-    def _complain(self) -> None:
-        chunk = os.read(self._stderr.fileno(), _CHUNK)
-        self.errors += chunk
-        del self.errors[:-_TAIL]
+    def _complain(self) -> bool:
+        """Read what was complained of; False where there is nothing."""
+        try:
+            chunk = os.read(self._stderr.fileno(), _CHUNK)
+        except BlockingIOError:
+            return False
+        self.complaints.add(chunk)
         if not chunk:
             self._selector.unregister(self._stderr)
+        return bool(chunk)
 
 
 def _end(process: subprocess.Popen[bytes], keeper: subprocess.Popen[bytes], streams: _Streams, owner: int) -> None:
