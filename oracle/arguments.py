@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,11 +200,15 @@ def _as_float(argument: str, value: object) -> float:
     return float(value) if exact == 0 and isinstance(value, np.floating) else near  # the zero keeps its sign
 
 
-def integer(argument: str, value: object, allowed: str, least: int | None = None) -> int:
-    """One whole number, of at least that size. Raises NotAnInteger, or OutOfRange below it."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+def _is_integer(value: object) -> TypeGuard[numbers.Integral]:
+    return isinstance(value, numbers.Integral) and not isinstance(value, _REFUSED)  # a duration is an Integral, too
+
+
+def integer(argument: str, value: object, allowed: str, least: float = -math.inf, most: float = math.inf) -> int:
+    """One whole number from least to most. Raises NotAnInteger and OutOfRange."""
+    if not _is_integer(value):
         raise NotAnInteger(argument, value, allowed)
-    if least is not None and int(value) < least:
+    if not least <= int(value) <= most:
         raise OutOfRange(argument, value, allowed)
     return int(value)
 
@@ -217,6 +221,6 @@ def integers(argument: str, value: object, allowed: str) -> NDArray[Any]:
     if items.size == 0 and items.dtype.kind in "fO":
         return items.astype(np.int64)
     for item in items.flat:
-        if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Integral):
+        if not _is_integer(item):
             raise NotAnInteger(argument, item, allowed)
     return items

@@ -120,9 +120,7 @@ class Enclosure:
 
     def divided_by(self, n: int) -> Enclosure:
         """x/n for an integer 1 <= n <= 2**53, relative rounding error 2**-104. Raises OutOfRange for any other n."""
-        n = integer("n", n, "an integer from 1 to 2**53", 1)
-        if n > 2**53:
-            raise OutOfRange("n", n, "an integer from 1 to 2**53")
+        n = integer("n", n, "an integer from 1 to 2**53", 1, 2**53)
         divisor = np.full_like(self.head, float(n))
         with np.errstate(invalid="ignore", under="ignore"):
             head, tail = divide_by_float((self.head, self.tail), divisor)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from oracle.arguments import integer
+from oracle.errors import BadArgument
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,12 @@ class Dyadic:
         return Fraction(self.mantissa) * Fraction(2) ** self.exponent
 
     def compare(self, other: Dyadic) -> int:
-        """-1, 0 or 1 as x is below, equal to or above the other, without building huge integers."""
+        """-1, 0 or 1 as x is below, equal to or above the other, without building huge integers.
+
+        Raises BadArgument for what is no Dyadic.
+        """
+        if not isinstance(other, Dyadic):
+            raise BadArgument("other", other, "a Dyadic")
         if self.sign != other.sign or self.sign == 0:
             return (self.sign > other.sign) - (self.sign < other.sign)
         if self.top != other.top:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oracle.arguments import elements, floats, integers, read
+from oracle.arguments import elements, floats, integer, integers, read
 from oracle.doubledouble import power_of_two
 from oracle.dyadic import Dyadic, truncate
-from oracle.errors import NotAnInteger, NotBinary64, NotFinite, NotRepresentable, UnknownFormat
+from oracle.errors import NotAnInteger, NotBinary64, NotFinite, NotRepresentable, OutOfRange, UnknownFormat
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.unsignedinteger[Any]]
@@ -143,6 +143,8 @@ class Format:
         (the sticky bit): it decides the midpoints. A negative number too small for the format gives -0.0. Raises NotANumber
         and NotFinite.
         """
+        if type(lean) is not int or not -1 <= lean <= 1:
+            lean = integer("lean", lean, "-1, 0 or 1", -1, 1)
         if not isinstance(value, Dyadic):
             value, inexact = truncate(_finite(value), self.precision + 2)
             lean = (1 if value.sign >= 0 else -1) if inexact else lean
@@ -166,12 +168,16 @@ class Format:
             return math.inf * value.sign
         return math.copysign(math.ldexp(steps, quantum), value.sign)
 
-    def quantum_exponent(self, value: Dyadic) -> int:
+    def quantum_exponent(self, value: Fraction | Dyadic | int | float) -> int:
         """log2 of the ulp quantum of a non-zero exact number: min(max(floor(log2|x|), emin), emax) - p + 1.
 
         Source: Goldberg (1991), "What every computer scientist should know about floating-point arithmetic",
-        section 1.2, with the exponent clamped to the format's range.
+        section 1.2, with the exponent clamped to the format's range. Raises NotANumber, NotFinite, and OutOfRange for 0.
         """
+        if not isinstance(value, Dyadic):
+            value, _ = truncate(_finite(value), 2)
+        if value.mantissa == 0:
+            raise OutOfRange("value", 0, "a number other than 0, which is in no binade")
         return min(max(value.top, self.emin), self.emax) - self.precision + 1
 
     def quantum(self, value: Fraction | Dyadic | int | float) -> Fraction:

@@ -28,6 +28,8 @@ from oracle.formats import Format, get_format
 if TYPE_CHECKING:
     from typing import Self
 
+MOST_BITS = 2**20
+"""The largest precision, whose exponential takes seconds."""
 Term = tuple[Kind, Fraction, Fraction]
 """An atom's kind, its argument (> 0, or >= 0 for the softplus tail), and its non-zero coefficient."""
 Number = Fraction | Decimal | int | float | str | np.generic
@@ -139,9 +141,9 @@ class Real:
     def enclose(self, precision: int) -> Interval:
         """A certified interval around x of width at most 2**-precision * |x|; a point where x is dyadic.
 
-        Raises BadArgument for a precision below 1, and where x is NaN or infinite.
+        Raises NotAnInteger and OutOfRange for a precision, and BadArgument where x is NaN or infinite.
         """
-        precision = integer("precision", precision, "a number of bits, 1 or more", 1)
+        precision = integer("precision", precision, f"a number of bits from 1 to {MOST_BITS:,}", 1, MOST_BITS)
         if self.special is not None:
             raise BadArgument("x", self.special, "a finite number; NaN and infinities have no interval")
         if not self.terms and self.constant.denominator & (self.constant.denominator - 1) == 0:
@@ -179,9 +181,9 @@ class Real:
     def digits(self, n: int) -> str:
         """x in decimal, correctly rounded to n significant digits (an exact tie goes to the even digit).
 
-        Raises BadArgument for n below 1.
+        Raises NotAnInteger and OutOfRange.
         """
-        n = integer("n", n, "a number of significant digits, 1 or more", 1)
+        n = integer("n", n, f"a number of significant digits from 1 to {MOST_BITS // 4:,}", 1, MOST_BITS // 4)
         if self.special is not None:
             return str(self.special)
         if not self.terms:

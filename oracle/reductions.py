@@ -41,7 +41,7 @@ def mean(numbers: Iterable[Real | Number] | dpo.Reals) -> Real:
 
 
 def _listed(numbers: Iterable[Any]) -> Any:
-    return numbers if isinstance(numbers, np.ndarray | str) else list(numbers)
+    return numbers if isinstance(numbers, np.ndarray | str | bytes) else list(numbers)
 
 
 def metrics(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oracle.arguments import elements, floats
-from oracle.ball import Enclosure, Mask, exact, in_blocks, normalised, where
+from oracle.ball import Enclosure, Mask, as_enclosure, exact, in_blocks, normalised, where
 from oracle.doubledouble import Floats, Integers, power_of_two, two_sum
 from oracle.formats import Format, get_format
 from oracle.real import Real
@@ -21,12 +21,13 @@ OUT_OF_SIGHT = 900  # binary orders: below 2**-900 quanta an error is reported a
 NO_POWER = np.int64(-(2**60))
 
 
-def compare(x: Enclosure, values: ArrayLike) -> tuple[NDArray[np.int8], Mask]:
+def compare(x: Enclosure | ArrayLike, values: ArrayLike) -> tuple[NDArray[np.int8], Mask]:
     """(sign, decided): the sign of values - x, -1, 0 or 1, certain where decided; 0 where it is not.
 
-    A decided 0 says that x is exactly the value, infinities included. Against NaN nothing is decided.
+    A decided 0 says that x is exactly the value, infinities included. Against NaN nothing is decided. Raises NotANumber and
+    NotBinary64.
     """
-    sign, decided = in_blocks(_compare, x, floats("values", values))
+    sign, decided = in_blocks(_compare, as_enclosure(x), floats("values", values))
     return sign, decided
 
 
@@ -41,7 +42,7 @@ def _compare(x: Enclosure, values: Floats) -> tuple[NDArray[np.int8], Mask]:
 
 
 def ulp_errors(
-    x: Enclosure, got: ArrayLike, fmt: Format, within: tuple[ArrayLike, ArrayLike] | None = None
+    x: Enclosure | ArrayLike, got: ArrayLike, fmt: Format, within: tuple[ArrayLike, ArrayLike] | None = None
 ) -> tuple[Floats, Floats]:
     """(low, high), certified: low <= |got - x| / q(x) <= high, with q the quantum of the format at the exact x.
 
@@ -49,10 +50,11 @@ def ulp_errors(
     is measured from 2**(emax + 1); an infinity got below the threshold counts as 2**(emax + 1). NaN for a number and a
     number for NaN: infinite; NaN for NaN: 0. Where a ball leaves the quantum or the overflow open, both are covered.
     within: floats known to enclose |x| besides the ball: they settle the quantum where a ball reaches over a power of two.
+    Raises NotANumber and NotBinary64.
     """
     bounds = (0.0, np.inf) if within is None else within
     operands = [floats("got", got), *(floats("within", bound) for bound in bounds)]
-    low, high = in_blocks(lambda a, b, least, most: _ulp_errors(a, b, least, most, fmt), x, *operands)
+    low, high = in_blocks(lambda a, b, least, most: _ulp_errors(a, b, least, most, fmt), as_enclosure(x), *operands)
     return low, high
 
 

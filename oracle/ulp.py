@@ -46,11 +46,12 @@ def _special_error(got: Extended, exact: Real) -> float:
     return 0.0 if same else math.inf
 
 
-def quantum_exponent(exact: Real, fmt: Format) -> int:
+def quantum_exponent(exact: Real | Number, fmt: Format) -> int:
     """log2 of the ulp at the exact value, decided by enclosing it until both ends share a binade.
 
-    It ends: docs/termination.md, "The quantum".
+    It ends: docs/termination.md, "The quantum". Raises NotANumber, and BadArgument for what is not finite.
     """
+    exact = Real.of(exact)
     if exact.exact == 0:
         return fmt.emin - fmt.precision + 1
     bits = 16

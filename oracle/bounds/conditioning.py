@@ -110,6 +110,7 @@ def option_range(value: float, fmt: Format) -> tuple[float, float]:
 
 def option_error(value: float, fmt: Format) -> float:
     """delta: a bound on the change of beta or label_smoothing when it is put into the format, as `option_range`."""
+    value = single("value", value, finite=True)
     least, most = option_range(value, fmt)
     return max(most - abs(value), abs(value) - least) * OUT
 

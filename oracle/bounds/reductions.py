@@ -73,9 +73,9 @@ def _mean(x: Floats) -> float:
 def summation(n: int, fmt: Format) -> float:
     """What the mean of n numbers errs by, relative to the mean of their magnitudes: `_slack` with k = n, or `_running`.
 
-    Raises NotAnInteger, and OutOfRange for n < 1.
+    Raises NotAnInteger and OutOfRange.
     """
-    n = integer("n", n, "a number of results, 1 or more", 1)
+    n = integer("n", n, "a number of results, from 1 to 2**53", 1, 2**53)
     steps, last = (n - 1) * fmt.unit_roundoff, _growth(_last(n, fmt), fmt)
     return max((steps + (1 + steps) * last) * OUT, _running(n, fmt))
 
@@ -105,7 +105,7 @@ def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
     accepted besides where the derivative, or its n-th part without beta > 1, may be subnormal. Raises NotAnInteger and
     OutOfRange, and for beta what `option_range` does.
     """
-    n, beta = integer("n", n, "a number of results, 1 or more", 1), single("beta", beta, finite=True)
+    n, beta = integer("n", n, "a number of results, from 1 to 2**53", 1, 2**53), single("beta", beta, finite=True)
     eta, growth = each.fmt.smallest_subnormal, max(_growth(_last(n, each.fmt), each.fmt), _running(n, each.fmt))
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
     low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
