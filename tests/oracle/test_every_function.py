@@ -99,15 +99,7 @@ def slots() -> Iterator[tuple[str, str]]:
                     yield name, parameter
 
 
-VALUES = [
-    Fraction(257),
-    Fraction(2**53 + 1),
-    Fraction(1, 10),
-    Fraction(-1, 2),
-    Fraction(1, 4),
-    Fraction(3),
-    Fraction(10) ** 400,
-]
+VALUES = [*map(Fraction, (257, 2**53 + 1, "1/10", "-1/2", "1/4", 3, 1, 10**400))]
 EXACT: list[Callable[[Fraction], Any]] = [
     int, np.int32, np.int64, np.uint64, float, np.float16, np.float32, np.float64, np.longdouble, Decimal, Fraction,
 ]  # fmt: skip
