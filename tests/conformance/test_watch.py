@@ -13,6 +13,7 @@ from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour, Unfinished
 from conformance.implementations import load, numpy_implementation
 from conformance.implementations.protocol import Weighing
+from conformance.inputs.pairs import golden
 from conformance.records.record import Verdict
 from conformance.running.trying import FIRST, check
 from conformance.running.watch import Watch, alarm, watched
@@ -155,6 +156,6 @@ def test_no_check_may_swallow_that_its_time_is_over(small):
     watch = Watch(0.0, alarm)
     trial = Trial(watched(load("numpy"), watch), get_format("binary32"), small, 0)
     with pytest.raises(Unfinished):
-        trial.answer(None)
+        trial.answer(golden())
     note = "not finished within 0 s; its 0 calls took 0 s: a longer --time-limit may help"
     assert [check(find(i), trial).note for i in ("LOSS-1", "PROPERTY-1", "CALL-5")] == [note] * 3
