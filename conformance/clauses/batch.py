@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
-from conformance.clauses.ends import judge_losses, judged_pairs, tally_gradients
+from conformance.clauses.ends import derivatives, judge_losses, judged_pairs, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
+from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
@@ -21,13 +23,15 @@ from conformance.records.record import Level
 chapter = Chapter("BATCH")
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
 """Around every vector width and unrolling that CPUs and GPUs use, and one size that is none."""
+BLOCKS = (128, 129, 256, 257, 512, 513, 1024, 1025, 4096, 4097, 65_536, 65_537)
+"""The blocks that kernels take, with one pair more; the last are beyond a thread's share and beyond 16 bits."""
+TOLD = "128, 256, 512, 1,024, 4,096 and 65,536 pairs and of one more each"
+DISTINCT = 251
+"""Unlike pairs in a large batch, which repeats them: a prime, so that a pair's place in a vector, a block or a thread's share
+differs at each repetition."""
 
 
-LARGE = 4_099
-"""A prime above the blocks of 1,024, 2,048 and 4,096 pairs that kernels take."""
-
-
-def _pool(trial: Trial, clause: str, size: int = 1200) -> Batch:
+def _pool(trial: Trial, clause: str, size: int = DISTINCT) -> Batch:
     """So many pairs of two regimes, mixed, so that neighbours differ."""
     rng = trial.rng(clause)
     half = size * 7 // 12
@@ -35,6 +39,11 @@ def _pool(trial: Trial, clause: str, size: int = 1200) -> Batch:
     joined = Batch.of(*(np.concatenate(both) for both in zip(a.logps, b.logps, strict=True)))
     kept = judged_pairs(trial, joined)
     return kept.take(rng.permutation(len(kept))[:size])
+
+
+def _places(pool: Batch, size: int, start: int = 0) -> NDArray[np.intp]:
+    """So many places in the pool: from that one on, again and again."""
+    return (start + np.arange(size)) % len(pool)
 
 
 @chapter.clause(
@@ -47,8 +56,9 @@ def _pool(trial: Trial, clause: str, size: int = 1200) -> Batch:
         "large-batch-wrong",
     ),
     statement="The losses shall lie in their acceptance intervals in batches of 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, "
-    "32, 33, 64, 65 and 1,000 pairs, at every place of the batch.",
-    derivation="A kernel may take vectors of 4 to 64 numbers and the remainder by another path; each must be right.",
+    f"32, 33, 64, 65 and 1,000 pairs, of {TOLD}, at every place of the batch.",
+    derivation="A kernel may take vectors of 4 to 64 numbers, blocks of 128 to 4,096 and a share for each thread, and the "
+    "remainder by another path; each must be right.",
     guards=("https://github.com/huggingface/trl/pull/7063", "https://github.com/allenai/open-instruct/pull/1144"),
     needs=("none",),
     remedy="Compute each pair for itself; look at the remainder of a vectorised loop and at the branch for large batches.",
@@ -56,9 +66,11 @@ def _pool(trial: Trial, clause: str, size: int = 1200) -> Batch:
 def any_size(trial: Trial) -> Outcome:
     """Losses in batches of every size."""
     tally, pool = Tally(trial), _pool(trial, "BATCH-1")
-    for size in SIZES:
-        judge_losses(tally, trial, pool.take(slice(0, size)))
-        judge_losses(tally, trial, pool.take(slice(len(pool) - size, None)))
+    acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
+    for size in (*SIZES, *BLOCKS):
+        for start in (0, len(pool) // 2) if size in SIZES else (0,):
+            pairs = _places(pool, size, start)
+            repeats.interval(LOSS, trial.answer(pool.take(pairs)).losses, acceptance, pairs=pairs)
     return tally.outcome()
 
 
@@ -158,7 +170,7 @@ def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) ->
         "reference-of-small-batches",
     ),
     statement="The losses at beta = 0.5 and label smoothing 0.1 shall lie in their acceptance intervals in batches of 1 to "
-    "1,000 pairs, as in BATCH-1, and of 4,099, and for inputs that are strided views.",
+    f"1,000 pairs, as in BATCH-1, of {TOLD}, and for inputs that are strided views.",
     derivation="The path for a large batch, for the remainder of a vectorised loop or for strided inputs is code of its own, "
     "and each of them takes beta, label smoothing and the reference anew.",
     needs=("none",),
@@ -167,24 +179,24 @@ def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) ->
 def options_at_any_size(trial: Trial) -> Outcome:
     """Smoothed losses in batches of every size."""
     tally, pool = Tally(trial), _optioned(trial, 0.1)
-    acceptance = accepted_losses(trial, pool)
-    for size in (*SIZES, len(pool)):
-        batch = pool.take(slice(0, size))
+    acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
+    for size in (*SIZES, *BLOCKS):
+        pairs = _places(pool, size)
         for strided in (False, True) if size in STRIDED else (False,):
-            got = trial.answer(batch, strided=strided).losses
-            tally.interval(LOSS, batch, got, acceptance[np.arange(size)])
+            got = trial.answer(pool.take(pairs), strided=strided).losses
+            repeats.interval(LOSS, got, acceptance, pairs=pairs)
     return tally.outcome()
 
 
 STRIDED = (9, 65)
 """Sizes of strided batches: less and more than a vector, and its remainder."""
-DIFFERENTIATED = (1, 2, 3, 7, 9, 16, 33, 64, 65, 1000)
+DIFFERENTIATED = (1, 2, 3, 7, 9, 16, 33, 64, 65, 1000, *BLOCKS)
 """Sizes of batches whose derivatives are judged: fewer, since a framework may compile for each."""
 
 
 def _optioned(trial: Trial, smoothing: float) -> Batch:
-    """4,099 pairs at beta = 0.5 and that label smoothing, where they are claimed."""
-    return trial.optioned(_pool(trial, "BATCH-5", LARGE), beta=0.5, label_smoothing=smoothing)
+    """Pairs at beta = 0.5 and that label smoothing, where they are claimed."""
+    return trial.optioned(_pool(trial, "BATCH-5"), beta=0.5, label_smoothing=smoothing)
 
 
 @chapter.clause(
@@ -197,8 +209,8 @@ def _optioned(trial: Trial, smoothing: float) -> Batch:
         "unsmoothed-where-differentiated",
     ),
     statement="The derivatives, and the losses that come with them, at beta = 0.5 and label smoothing 0 and 0.1 shall lie in "
-    "their acceptance intervals in batches of 1, 2, 3, 7, 9, 16, 33, 64, 65 and 1,000 pairs and, smoothed, of 4,099, and for "
-    "inputs that are strided views.",
+    f"their acceptance intervals in batches of 1, 2, 3, 7, 9, 16, 33, 64, 65 and 1,000 pairs, of {TOLD}, and for inputs that "
+    "are strided views.",
     derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own.",
     needs=("none", "gradient"),
     remedy="Look at the remainder of the vectorised loop and at the strides of the backward pass, not the forward one alone.",
@@ -208,14 +220,15 @@ def derivatives_at_any_size(trial: Trial) -> Outcome:
     tally = Tally(trial)
     for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
         pool = _optioned(trial, smoothing)
-        pool, sizes = (pool, (*DIFFERENTIATED, len(pool))) if smoothing else (pool.take(slice(0, 1000)), DIFFERENTIATED)
-        losses, gradients = accepted_losses(trial, pool), accepted_gradients(trial, pool)
-        for size in sizes:
-            batch, places = pool.take(slice(0, size)), np.arange(min(size, len(pool)))
+        losses, gradients, repeats = accepted_losses(trial, pool), accepted_gradients(trial, pool), Repeats(tally, pool)
+        for size in DIFFERENTIATED:
+            pairs = _places(pool, size)
+            batch = pool.take(pairs)
             for strided in (False, True) if size in STRIDED else (False,):
                 answer = trial.answer(batch, gradient=True, strided=strided)
-                tally.interval(LOSS, batch, answer.losses, losses[places])
-                tally_gradients(tally, answer, batch, gradients[places])
+                repeats.interval(LOSS, answer.losses, losses, pairs=pairs)
+                for quantity, sign, got in derivatives(tally, answer, batch):
+                    repeats.interval(quantity, got, gradients, sign, pairs=pairs)
     return tally.outcome()
 
 

@@ -8,12 +8,14 @@ import io
 import numpy as np
 
 from conformance.clauses.accepted import accepted_losses
+from conformance.clauses.called import judge_ways
 from conformance.clauses.mistakes import judge_explained
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden
 from conformance.records.record import Level
@@ -178,3 +180,43 @@ def same_twice(trial: Trial) -> Outcome:
     first, second = trial.answer(golden()).losses, trial.answer(golden()).losses
     tally.boolean(LOSS, golden(), second, first == second)
     return tally.outcome()
+
+
+@chapter.clause(
+    8,
+    Level.MUST,
+    "an answer stays what it was",
+    kills=(
+        "buffer-of-losses",
+        "buffer-of-gradients",
+    ),
+    statement="The losses and derivatives that a call returned shall lie in their acceptance intervals still after other "
+    "calls, with other pairs and options, of as many pairs, of one and of more.",
+    derivation="A loop keeps losses for its log and derivatives for its next step. An output buffer that the next call "
+    "overwrites makes an answer of one batch that of another. Judged of an implementation whose wrapper can hold what was "
+    "returned.",
+    remedy="Return new memory at each call, or a copy of the buffer.",
+)
+def answers_held(trial: Trial) -> Outcome:
+    """Answers read after six other calls."""
+    return judge_ways(trial, (Way.HELD,), weights=(1.0,), gradient=trial.implementation.claims.gradient)
+
+
+@chapter.clause(
+    9,
+    Level.MUST,
+    "arrays filled anew",
+    kills=(
+        "memo-by-address",
+        "memo-by-identity",
+    ),
+    statement="The losses and derivatives shall lie in their acceptance intervals where the same arrays, or tensors, were "
+    "passed before and have been filled with other numbers since.",
+    derivation="A loop that reuses its buffers, as captured graphs and data loaders do, passes other numbers at the same "
+    "address. What is remembered by address, or by the object's identity, is then the answer to another batch. Judged of an "
+    "implementation whose wrapper can fill the arrays of its framework.",
+    remedy="Remember nothing by identity or address; look at the numbers.",
+)
+def arrays_refilled(trial: Trial) -> Outcome:
+    """Answers for arrays that held another batch."""
+    return judge_ways(trial, (Way.REFILLED,), weights=(1.0,), gradient=trial.implementation.claims.gradient)

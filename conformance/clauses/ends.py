@@ -64,9 +64,22 @@ def tally_gradients(
     scale: Floats | float = 1.0,
     quantities: Sequence[str] = GRADIENTS,
 ) -> None:
-    """Each derivative of an answer, divided by the scale, against the batch's acceptance interval."""
+    """Each derivative of an answer, divided by the scale, against the batch's acceptance interval.
+
+    The four are one number of two signs, in most answers: what is the same number as the first has its ratio.
+    """
+    first = rho = None
     for quantity, sign, got in derivatives(tally, answer, batch, quantities):
-        tally.interval(quantity, batch, got / scale, acceptance, sign)
+        each = got / scale
+        slopes = sign * each
+        if first is None or rho is None:
+            first, rho = slopes, acceptance.rho(slopes)
+            own = rho
+        else:
+            own = rho.copy()
+            unlike = np.flatnonzero(slopes != first)
+            own[unlike] = acceptance[unlike].rho(slopes[unlike])
+        tally.ratio(quantity, batch, each, own)
 
 
 def derivatives(

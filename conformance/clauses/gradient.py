@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.clauses.accepted import accepted_gradients
+from conformance.clauses.called import SMOOTHINGS, exact_pairs
 from conformance.clauses.ends import DERIVATION, judge_gradients, judge_regimes, reference_detached, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, POLICY_ALONE, WEIGHED, WEIGHTS
@@ -148,20 +149,20 @@ def tails(trial: Trial) -> Outcome:
     return judge_regimes(trial, "GRAD-5", (one_sided,), judge_gradients, smoothings=(0.0, 0.1))
 
 
-def _judge_weighed(trial: Trial, clause: str, *, policy_alone: bool) -> Outcome:
+def _judge_weighed(trial: Trial, *, policy_alone: bool) -> Outcome:
     """Derivatives of weighted sums, divided by the weights; the policy's alone, of plain sums."""
     quantities = POLICY_ALONE if policy_alone else WEIGHED
     judged = trial.implementation
     if not isinstance(judged, Weighing):
         return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
 
-    def judge(tally: Tally, trial: Trial, batch: Batch) -> None:
+    tally = Tally(trial)
+    for smoothing in trial.offered("label_smoothing", SMOOTHINGS):
+        batch = exact_pairs(trial, smoothing)
         scale = np.ones(len(batch)) if policy_alone else np.resize(WEIGHTS, len(batch))
         answer = trial.weighed(judged, batch, scale, policy_alone=policy_alone)
         tally_gradients(tally, answer, batch, accepted_gradients(trial, batch), scale, quantities)
-
-    draws = (near_reference, short_responses)
-    return judge_regimes(trial, clause, draws, judge, betas=(0.1, 1.0), smoothings=(0.0, 0.1))
+    return tally.outcome()
 
 
 @chapter.clause(
@@ -183,7 +184,7 @@ def _judge_weighed(trial: Trial, clause: str, *, policy_alone: bool) -> Outcome:
 )
 def weights(trial: Trial) -> Outcome:
     """Derivatives of weighted sums of losses."""
-    return _judge_weighed(trial, "GRAD-6", policy_alone=False)
+    return _judge_weighed(trial, policy_alone=False)
 
 
 @chapter.clause(
@@ -200,4 +201,4 @@ def weights(trial: Trial) -> Outcome:
 )
 def reference_without(trial: Trial) -> Outcome:
     """Derivatives in the policy's logps alone."""
-    return _judge_weighed(trial, "GRAD-7", policy_alone=True)
+    return _judge_weighed(trial, policy_alone=True)

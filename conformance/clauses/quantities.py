@@ -32,9 +32,9 @@ _REWARDS = dict(zip(protocol.REWARDS, protocol.METRICS, strict=True))
 def exact_value(quantity: str, batch: Batch) -> Real:
     """The exact value of a named quantity: of the batch's one pair, or of the whole batch for means and metrics.
 
-    The derivative of a mean is the one in its batch's first pair.
+    The derivative of a mean is the one in its batch's first pair. What follows a comma says how it was asked for.
     """
-    return _VALUES[quantity](batch)
+    return _VALUES[quantity.partition(", ")[0]](batch)
 
 
 def _one(value: Reals) -> Real:
@@ -70,9 +70,7 @@ _VALUES: dict[str, Callable[[Batch], Real]] = {
     LOSS: lambda batch: _one(_loss(batch)),
     MEAN_LOSS: lambda batch: oracle.mean(_loss(batch)),
     ANTISYMMETRY: lambda batch: -_one(_logit(batch)),
-    **{
-        name: _derivative(place, mean=False) for names in (GRADIENTS, WEIGHED, POLICY_ALONE) for place, name in enumerate(names)
-    },
+    **{name: _derivative(place, mean=False) for names in (GRADIENTS, WEIGHED) for place, name in enumerate(names)},
     **{name: _derivative(place, mean=True) for place, name in enumerate(MEAN_GRADIENTS)},
     **{quantity: _metric(name) for name, quantity in METRICS.items()},
 }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from conformance.clauses import (
+    autograd,
     batch,
     call,
     definition,
     extreme,
     gradient,
     kernel,
+    layout,
     loss,
     metric,
     option,
@@ -18,6 +20,7 @@ from conformance.clauses import (
     reduction,
     smooth,
     special,
+    tie,
 )
 from conformance.clauses.model import Clause
 from conformance.clauses.sequence import added, forbidden, logp, masked, path, slope, step, tidy
@@ -30,12 +33,15 @@ CHAPTERS = tuple(
         definition,
         kernel,
         loss,
+        tie,
         gradient,
+        autograd,
         extreme,
         smooth,
         special,
         option,
         batch,
+        layout,
         reduction,
         metric,
         prop,

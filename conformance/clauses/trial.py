@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Weighing
+from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Versatile, Weighing
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import NAMES, Batch
 from conformance.running.profiles import Profile
 from oracle import Format
@@ -78,6 +79,16 @@ class Trial:
         """
         return self._asked(
             batch, lambda pairs, these: judged.weighed(pairs, self.fmt, weights[these], policy_alone=policy_alone)
+        )
+
+    def by_way(self, judged: Versatile, way: Way, batch: Batch, weights: Floats, *, gradient: bool) -> Answer:
+        """As `answer`, called in that way, with the derivatives of the weighted sum. judged is the implementation on trial.
+
+        Raises Misbehaviour, as the implementation does.
+        """
+        return self._asked(
+            batch,
+            lambda pairs, these: judged.by_way(way, pairs, self.fmt, gradient=gradient, weights=weights[these]),
         )
 
     def _asked(self, batch: Batch, call: Callable[[Batch, slice], Answer]) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,9 +20,11 @@ from jax.custom_derivatives import SymbolicZero
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
+from conformance.implementations.jax_ways import WAYS, Call
 from conformance.implementations.numpy import DTYPES
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
+from conformance.implementations.ways import Way, others
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -74,8 +77,29 @@ class JaxImplementation:
         """The function's losses, and the derivatives of their weighted sum."""
         return self._answer(batch, fmt, gradient=True, weights=weights, places=2 if policy_alone else 4)
 
+    @property
+    def ways(self) -> frozenset[Way]:
+        """JAX's transformations."""
+        return frozenset(WAYS)
+
+    def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
+        """The function's losses when it is transformed so, and the derivatives of their weighted sum."""
+        with _wide(fmt):
+            besides = tuple(self._call(other, fmt) for other in others(batch, self.claims))
+            losses, parts = called(WAYS[way], replace(self._call(batch, fmt, weights), others=besides))
+            values, dtype = _read("losses", losses, self._shape(batch), fmt)
+            return Answer(values, _read_each(parts, len(batch), fmt) if gradient else None, dtype)
+
+    def _call(self, batch: Batch, fmt: Format, weights: Floats | None = None) -> Call:
+        upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
+        return Call(self._function, _arrays(batch, fmt), (batch.beta, batch.label_smoothing), upstream)
+
+    def _shape(self, batch: Batch) -> tuple[int, ...]:
+        """The shape of the losses that it promises."""
+        return (len(batch),) if self.claims.reduction == "none" else ()
+
     def _answer(self, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None, places: int = 4) -> Answer:
-        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        shape = self._shape(batch)
         with _wide(fmt):
             arrays = _arrays(batch, fmt)
             losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
@@ -102,11 +126,8 @@ class JaxImplementation:
             return jnp.sum(factors * losses)
 
         parts = [*called(jax.grad(total, argnums=tuple(range(places))), *arrays), None, None][: len(NAMES)]
-        pc, pr, rc, rr = (
-            _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] if part is not None and place in reached else None
-            for place, (name, part) in enumerate(zip(NAMES, parts, strict=True))
-        )
-        return pc, pr, rc, rr
+        flowing = tuple(part if place in reached else None for place, part in enumerate(parts))
+        return _read_each(flowing, len(batch), fmt)
 
 
 def _watch(place: int, reached: set[int]) -> Callable[[jax.Array], jax.Array]:
@@ -157,6 +178,14 @@ def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tup
     real = jnp.issubdtype(result.dtype, jnp.floating)
     check_dtype(what, str(result.dtype), int(ml_dtypes.finfo(result.dtype).nmant) + 1 if real else None, fmt)
     return np.asarray(result).astype(np.float64), str(result.dtype)
+
+
+def _read_each(parts: tuple[jax.Array | None, ...], pairs: int, fmt: Format) -> Derivatives:
+    pc, pr, rc, rr = (
+        None if part is None else _read(f"d loss / d {name}", part, (pairs,), fmt)[0]
+        for name, part in zip(NAMES, parts, strict=True)
+    )
+    return pc, pr, rc, rr
 
 
 @decorator

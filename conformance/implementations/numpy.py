@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
+from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
+from conformance.implementations.ways import LAYOUTS, Way, another, others
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
 
 Array = NDArray[Any]
+Arrays = tuple[Array, Array, Array, Array]
 Loss = Callable[[Array, Array, Array, Array, float, float], Array]
 Partials = Callable[[Array, Array, Array, Array, float, float], tuple[Array, Array, Array, Array]]
 MetricFunction = Callable[[Array, Array, Array, Array, float, float], Mapping[str, Any]]
@@ -79,19 +83,47 @@ class NumpyImplementation:
         originals = _arrays(batch, fmt)
         pc, pr, rc, rr = (np.repeat(array, 2)[::2] if strided else array.copy() for array in originals)
         arrays = pc, pr, rc, rr
-        shape = (len(batch),) if self.claims.reduction == "none" else ()
-        with np.errstate(all="ignore"):
-            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
-            derivatives = None
-            if gradient and self._gradient is not None:
-                derivatives = called(self._gradient, *arrays, batch.beta, batch.label_smoothing)
+        answer = self._read(*self._called(arrays, batch, gradient=gradient), batch, fmt)
         wrote = tuple(
             name
             for name, array, original in zip(NAMES, arrays, originals, strict=True)
             if not np.array_equal(array.view(fmt.bits_dtype), original.view(fmt.bits_dtype))
         )
+        return replace(answer, wrote=wrote)
+
+    @property
+    def ways(self) -> frozenset[Way]:
+        """The layouts, and what becomes of answers and of arrays; there is no backward pass."""
+        return frozenset({*LAYOUTS, Way.HELD, Way.REFILLED})
+
+    def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
+        """The function's losses when it is called so, and its gradient function's derivatives; these take no weights."""
+        arrays = _arrays(batch, fmt)
+        if way is Way.REFILLED:
+            own, arrays = arrays, _arrays(another(batch, self.claims), fmt)
+            self._called(arrays, batch, gradient=gradient)  # with the options that it will have: only the numbers change
+            for array, numbers in zip(arrays, own, strict=True):
+                array[...] = numbers
+        elif way in LAYOUTS:
+            arrays = laid_out(arrays, way)
+        raw = self._called(arrays, batch, gradient=gradient)
+        if way is Way.HELD:
+            for other in others(batch, self.claims):
+                self._called(_arrays(other, fmt), other, gradient=gradient)
+        return self._read(*raw, batch, fmt)
+
+    def _called(self, arrays: Arrays, batch: Batch, *, gradient: bool) -> tuple[object, object]:
+        """What the function returned, and what the gradient function did, if it was asked."""
+        with np.errstate(all="ignore"):
+            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
+            if not gradient or self._gradient is None:
+                return losses, None
+            return losses, called(self._gradient, *arrays, batch.beta, batch.label_smoothing)
+
+    def _read(self, losses: object, derivatives: object, batch: Batch, fmt: Format) -> Answer:
+        shape = (len(batch),) if self.claims.reduction == "none" else ()
         values, dtype = _read("losses", losses, shape, fmt)
-        return Answer(values, _read_gradient(derivatives, len(batch), fmt), dtype, wrote)
+        return Answer(values, _read_gradient(derivatives, len(batch), fmt), dtype)
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
@@ -102,7 +134,7 @@ class NumpyImplementation:
         return read_metrics(result)
 
 
-def _arrays(batch: Batch, fmt: Format) -> tuple[Array, Array, Array, Array]:
+def _arrays(batch: Batch, fmt: Format) -> Arrays:
     """The four logps as arrays of the format's dtype, from their bit patterns."""
     dtype = DTYPES[fmt.name]
     pc, pr, rc, rr = (fmt.encode(values).view(dtype) for values in batch.logps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from conformance.errors import BadClaim
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, UnknownFormat, get_format
 from oracle.formats import Floats
+
+if TYPE_CHECKING:
+    from conformance.implementations.ways import Way
 
 Reduction = Literal["none", "mean"]
 Subnormals = Literal["gradual", "flush"]
@@ -159,4 +162,20 @@ class Weighing(Protocol):
 
         weights: n numbers of the format, or one for a mean. policy_alone: no derivative is asked for in the reference's
         logps, as where a reference model runs without gradients; theirs are then None.
+        """
+
+
+@runtime_checkable
+class Versatile(Protocol):
+    """An implementation whose wrapper knows its framework well enough to call it as those who train do."""
+
+    @property
+    def ways(self) -> frozenset[Way]:
+        """The ways that it knows."""
+
+    def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
+        """The answer to the batch when it is called in one of its ways; derivatives are of the weighted sum.
+
+        weights: n numbers of the losses' dtype, or one for a mean; 1 where None, and where there is no backward pass.
+        A derivative that the way does not ask for is None. Raises Misbehaviour.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
+from conformance.implementations.torch_ways import WAYS, Call, Parts, laid_out
+from conformance.implementations.ways import LAYOUTS, Way, others
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -104,6 +107,30 @@ class TorchImplementation:
         """The function's losses, and autograd's derivatives of their weighted sum."""
         return self._answer(batch, fmt, gradient=True, weights=weights, policy_alone=policy_alone)
 
+    @property
+    def ways(self) -> frozenset[Way]:
+        """Every way but those of JAX and NumPy alone."""
+        return frozenset(WAYS)
+
+    def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
+        """The function's losses when it is called so, and autograd's derivatives of their weighted sum."""
+        asked = self._call(batch, fmt, gradient, weights)
+        if way in LAYOUTS:
+            asked = replace(asked, logps=laid_out(asked.logps, way))
+        besides = tuple(self._call(other, fmt, gradient) for other in others(batch, self.claims))
+        losses, parts = called(WAYS[way], replace(asked, others=besides))
+        values, dtype = self._read("losses", losses, self._shape(batch), fmt)
+        return Answer(values, self._read_each(parts, len(batch), fmt) if gradient else None, dtype)
+
+    def _call(self, batch: Batch, fmt: Format, gradient: bool, weights: Floats | None = None) -> Call:
+        upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
+        logps, options = self.tensors(batch, fmt, gradient=False), (batch.beta, batch.label_smoothing)
+        return Call(self._function, logps, options, torch.tensor(upstream, device=self.device), gradient)
+
+    def _shape(self, batch: Batch) -> tuple[int, ...]:
+        """The shape of the losses that it promises."""
+        return (len(batch),) if self.claims.reduction == "none" else ()
+
     def _answer(
         self,
         batch: Batch,
@@ -119,7 +146,7 @@ class TorchImplementation:
         if policy_alone:
             for reference in tensors[2:]:
                 reference.requires_grad_(False)
-        shape = (len(batch),) if self.claims.reduction == "none" else ()
+        shape = self._shape(batch)
         losses = called(self._function, *tensors, batch.beta, batch.label_smoothing)
         values, dtype = self._read("losses", losses, shape, fmt)
         if weights is not None:
@@ -162,9 +189,14 @@ class TorchImplementation:
             return None, None, None, None
         asked = [tensor for tensor in tensors if tensor.requires_grad]
         found = iter(called(functools.partial(torch.autograd.grad, allow_unused=True), losses.sum(), asked))
-        parts = [next(found) if tensor.requires_grad else None for tensor in tensors]
+        parts = tuple(next(found) if tensor.requires_grad else None for tensor in tensors)
+        return self._read_each(parts, len(tensors[0]), fmt)
+
+    def _read_each(
+        self, parts: Parts, pairs: int, fmt: Format
+    ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
         pc, pr, rc, rr = (
-            None if part is None else self._read(f"d loss / d {name}", part, tuple(tensors[0].shape), fmt)[0]
+            None if part is None else self._read(f"d loss / d {name}", part, (pairs,), fmt)[0]
             for name, part in zip(NAMES, parts, strict=True)
         )
         return pc, pr, rc, rr

@@ -1,0 +1,114 @@
+"""Answers to calls made in the ways of those who train, judged as answers to plain calls are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.clauses.accepted import accepted_gradients, accepted_losses
+from conformance.clauses.ends import reference_detached
+from conformance.clauses.model import Outcome
+from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS, WEIGHTS
+from conformance.clauses.repeats import Repeats
+from conformance.clauses.tally import Tally
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import Answer, Versatile
+from conformance.implementations.ways import WITHOUT, Way
+from conformance.inputs.batch import Batch
+from oracle.ball import exact
+from oracle.formats import Floats
+
+PAIRS, SINGLES = 61, 6
+"""Pairs of a batch; and where each costs a call, because a mean is returned."""
+SMOOTHINGS = (0.0, 0.1)
+WEIGHING = (
+    "Log-probabilities are eighths of a nat from -8 on, the margin at most 4 and beta 1/2, so that every admitted order "
+    "has the exact margin. A power of two scales every product of a backward pass exactly, and any other weight adds "
+    "at most four roundings of a term, none of which is larger than beta: 4 u beta are added at either end of the interval. "
+    "What is judged is the derivative divided by its weight."
+)
+"""The derivation of a bound on weighted derivatives."""
+
+
+def exact_pairs(trial: Trial, smoothing: float) -> Batch:
+    """Pairs whose margins are exact, at beta = 1/2 and that label smoothing where they are claimed."""
+    drawn = -np.random.default_rng([trial.seed, 61]).integers(1, 65, (4, 40 * PAIRS)) / 8
+    margin = (drawn[0] - drawn[2]) - (drawn[1] - drawn[3])
+    few = SINGLES if trial.single else PAIRS
+    batch = Batch.of(*drawn[:, np.flatnonzero(np.abs(margin) <= 4)[:few]])
+    return trial.optioned(batch, beta=0.5, label_smoothing=smoothing)
+
+
+def judge_ways(
+    trial: Trial,
+    ways: Sequence[Way],
+    *,
+    weights: Sequence[float] = WEIGHTS,
+    gradient: bool = True,
+    may_refuse: Sequence[Way] = (),
+    batches: Iterable[Batch] | None = None,
+) -> Outcome:
+    """Losses and derivatives, asked for in each of the ways that the implementation knows; without any, not claimed.
+
+    may_refuse: the ways in which an exception is no wrong answer. batches: by default, exact pairs at each smoothing.
+    """
+    judged = trial.implementation
+    known = [way for way in ways if isinstance(judged, Versatile) and way in judged.ways]
+    if not known or not isinstance(judged, Versatile):
+        return Outcome(0, 0, note="its wrapper makes no such calls", not_claimed=True)
+    tally, refused, answered = Tally(trial), dict[Way, str](), False
+    if batches is None:
+        batches = [exact_pairs(trial, smoothing) for smoothing in trial.offered("label_smoothing", SMOOTHINGS)]
+    for batch in batches:
+        judge = _Judge(tally, trial, batch, gradient=gradient)
+        scale = np.resize(weights, len(batch))
+        for way in known:
+            try:
+                answer = trial.by_way(judged, way, batch, scale, gradient=gradient)
+            except Misbehaviour as error:
+                if way not in may_refuse or error.kind != "raised":
+                    raise Misbehaviour(error.kind, f"{way}: {error}") from error
+                refused[way] = str(error)
+                tally.count("refused", len(batch))
+                continue
+            answered = True
+            judge.add(way, answer, np.full(len(batch), scale[0]) if way is Way.GIVEN_EXPANDED else scale)
+    note = "; ".join(f"{way}: it refuses: {why}" for way, why in refused.items())
+    return tally.outcome(note=note) if answered else Outcome(0, 0, note=note, not_claimed=True)
+
+
+class _Judge:
+    """Adds answers to one batch, however they were asked for, to a tally."""
+
+    def __init__(self, tally: Tally, trial: Trial, batch: Batch, *, gradient: bool) -> None:
+        self._tally, self._batch, self._gradient = tally, batch, gradient
+        self._repeats = Repeats(tally, batch)
+        self._losses = accepted_losses(trial, batch)
+        if gradient:
+            self._detached = reference_detached(trial.answer(batch, gradient=True))
+            found = accepted_gradients(trial, batch)
+            room = exact(np.full(len(batch), 4 * trial.fmt.unit_roundoff * abs(batch.beta)))
+            self._slopes = replace(found, low=found.low - room, high=found.high + room)
+
+    def add(self, way: Way, answer: Answer, scale: Floats) -> None:
+        """Each number of the answer; those for which the way does not ask are left out."""
+        self._repeats.interval(LOSS, answer.losses, self._losses, told=f", {way}")
+        for place, part in enumerate(answer.gradient or (None,) * 4) if self._gradient else ():
+            if way in WITHOUT and place == WITHOUT.index(way):
+                continue
+            if self._detached and place >= 2:
+                self._tally.count("reference detached", len(self._batch))
+                continue
+            self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale)
+
+    def _derivative(self, place: int, way: Way, got: Floats, scale: Floats) -> None:
+        """The derivatives over their weights; where the weight is 0, whether they are 0."""
+        nothing, some = np.flatnonzero(scale == 0), np.flatnonzero(scale)
+        if nothing.size:
+            zeros = got[nothing]
+            self._tally.boolean(f"{GRADIENTS[place]}, {way}, its weight 0", self._batch.take(nothing), zeros, zeros == 0)
+        each = got[some] / scale[some]
+        self._repeats.interval(GRADIENTS[place], each, self._slopes, SIGNS[place], pairs=some, told=f", {way}")

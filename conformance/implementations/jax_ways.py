@@ -1,0 +1,124 @@
+"""How JAX is used around a loss: its transformations of the function, one function a way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from conformance.implementations.ways import WITHOUT, Way
+
+Parts = tuple[jax.Array | None, ...]
+Result = tuple[jax.Array, Parts]
+ALL = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A call that a way makes: the function, four arrays, the options, the weights. others: what is called besides."""
+
+    function: Callable[..., jax.Array]
+    logps: tuple[jax.Array, ...]
+    options: tuple[float, float]
+    weights: Any
+    others: tuple[Call, ...] = ()
+
+    def losses(self, *logps: jax.Array) -> jax.Array:
+        """What the function returns for them."""
+        return self.function(*logps, *self.options)
+
+    def total(self, *logps: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The weighted sum, and the losses."""
+        losses = self.losses(*logps)
+        return jnp.sum(losses * self.upstream(losses)), losses
+
+    def upstream(self, losses: jax.Array) -> jax.Array:
+        """The weights in the losses' dtype."""
+        return jnp.asarray(self.weights, dtype=losses.dtype)
+
+
+def _given(call: Call) -> Result:
+    losses, pull = jax.vjp(call.losses, *call.logps)
+    return losses, tuple(pull(call.upstream(losses)))
+
+
+def _first_of_two(call: Call) -> Result:
+    losses, pull = jax.vjp(call.losses, *call.logps)
+    jax.vjp(call.others[0].losses, *call.others[0].logps)
+    return losses, tuple(pull(call.upstream(losses)))
+
+
+def _second_of_two(call: Call) -> Result:
+    due = jax.vjp(call.others[0].losses, *call.others[0].logps)
+    result = _given(call)
+    del due
+    return result
+
+
+def _again(call: Call) -> Result:
+    losses, pull = jax.vjp(call.losses, *call.logps)
+    pull(2 * call.upstream(losses))
+    return losses, tuple(pull(call.upstream(losses)))
+
+
+def _without(place: int, call: Call) -> Result:
+    places = tuple(i for i in ALL if i != place)
+    found, losses = jax.grad(call.total, argnums=places, has_aux=True)(*call.logps)
+    parts = dict(zip(places, found, strict=True))
+    return losses, tuple(parts.get(i) for i in ALL)
+
+
+def _held(call: Call) -> Result:
+    result = _given(call)
+    for other in call.others:
+        _given(other)
+    return result
+
+
+def _functional(call: Call) -> Result:
+    (_, losses), parts = jax.value_and_grad(call.total, argnums=ALL, has_aux=True)(*call.logps)
+    return losses, parts
+
+
+def _compiled(call: Call) -> Result:
+    (_, losses), parts = jax.jit(jax.value_and_grad(call.total, argnums=ALL, has_aux=True))(*call.logps)
+    return losses, parts
+
+
+def _vmap(call: Call) -> Result:
+    stacked = tuple(jnp.stack(both) for both in zip(call.others[0].logps, call.logps, strict=True))
+    (_, losses), parts = jax.vmap(jax.value_and_grad(call.total, argnums=ALL, has_aux=True))(*stacked)
+    return losses[1], tuple(part[1] for part in parts)
+
+
+def _forward(call: Call) -> Result:
+    parts = []
+    for place in ALL:
+        tangents = tuple(jnp.full_like(x, float(i == place)) for i, x in enumerate(call.logps))
+        losses, derivative = jax.jvp(call.losses, call.logps, tangents)
+        parts.append(derivative * call.upstream(losses))
+    return losses, tuple(parts)
+
+
+def _checkpointed(call: Call) -> Result:
+    losses, pull = jax.vjp(jax.checkpoint(call.losses), *call.logps)
+    return losses, tuple(pull(call.upstream(losses)))
+
+
+WAYS: Mapping[Way, Callable[[Call], Result]] = {
+    Way.HELD: _held,
+    Way.GIVEN: _given,
+    Way.FIRST_OF_TWO: _first_of_two,
+    Way.SECOND_OF_TWO: _second_of_two,
+    Way.AGAIN: _again,
+    **{way: lambda call, place=place: _without(place, call) for place, way in enumerate(WITHOUT)},  # type: ignore[misc]
+    Way.FUNCTIONAL: _functional,
+    Way.COMPILED: _compiled,
+    Way.VMAP: _vmap,
+    Way.FORWARD: _forward,
+    Way.CHECKPOINTED: _checkpointed,
+}
+"""What each way does. JAX's arrays have no strides, cannot be changed, and carry no graph."""

@@ -1,0 +1,110 @@
+"""The ways in which a loss is called by those who train with it, by name: what a wrapper can be asked for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from conformance.implementations.protocol import DEFAULTS, Claims
+from conformance.inputs.batch import Batch
+
+
+class Way(StrEnum):
+    """One way to call a loss and to take its derivatives; each gives one answer to one batch.
+
+    "Another batch" is `another` of it. A weight is the incoming derivative of one loss.
+    """
+
+    OFFSET = "at an offset in memory"
+    """The inputs begin within longer arrays."""
+    UNLIKE_STRIDES = "each input with a stride of its own"
+    """Strides of 1, 2, 3 and 1 elements, at four offsets."""
+    COLUMNS = "columns of one matrix"
+    """The inputs are the columns of a matrix of n rows, and share its memory."""
+    EXPANDED = "constant inputs expanded"
+    """An input whose numbers are all the same is one number with a stride of 0."""
+    REVERSED = "stored backwards"
+    """The inputs have a negative stride."""
+
+    HELD = "held while others are answered"
+    """The answer is kept, other batches of the same size and of others are answered, and then it is read."""
+    REFILLED = "the same arrays filled anew"
+    """The arrays held another batch, which was answered."""
+
+    GIVEN = "the incoming derivatives given"
+    """The weights are the cotangent of a vector-Jacobian product."""
+    BACKWARD = "backward() of the weighted sum"
+    """The derivatives are read where a training step finds them, in .grad."""
+    GIVEN_STRIDED = "the incoming derivatives strided"
+    """What comes back to the losses is a column of a matrix."""
+    GIVEN_EXPANDED = "one incoming derivative for all"
+    """The first weight for all, one number expanded, as comes back from a sum."""
+    HOOKED = "the incoming derivatives by a hook"
+    """A hook on the losses multiplies by the weights; hooks on the inputs see the derivatives."""
+
+    FIRST_OF_TWO = "another call before its backward pass"
+    """Another batch is answered between the call and its backward pass."""
+    SECOND_OF_TWO = "another call whose backward pass is due"
+    """Another batch was answered before, and its backward pass has not been run."""
+    SAME_TENSORS = "the second call with the same tensors"
+    """The same tensors were passed before, with other options."""
+    AGAIN = "a second backward pass"
+    """The graph is retained, and a pass with twice the weights came first."""
+    CREATE_GRAPH = "create_graph"
+    """The derivatives are to be differentiated in their turn."""
+    INPUTS_CHANGED = "inputs changed before the backward pass"
+    """The inputs hold another batch by then."""
+    LOSSES_CHANGED = "losses weighted in place"
+    """The losses themselves are multiplied by the weights, in place."""
+    FROM_MODEL = "inputs that a model returned"
+    """The inputs are no leaves: halves of a tensor that was computed from one."""
+    WITHOUT_POLICY_CHOSEN = "none in policy_chosen_logps"
+    """No derivative is asked for in that argument; so in the next three."""
+    WITHOUT_POLICY_REJECTED = "none in policy_rejected_logps"
+    WITHOUT_REF_CHOSEN = "none in ref_chosen_logps"
+    WITHOUT_REF_REJECTED = "none in ref_rejected_logps"
+    NO_GRAD = "under no_grad"
+    """Losses alone, of tensors that require derivatives."""
+    INFERENCE = "in inference mode"
+    """Losses alone, of tensors made in that mode."""
+
+    FUNCTIONAL = "value and gradient by one function"
+    """jax.value_and_grad: the losses, too, come from the differentiated call."""
+    COMPILED = "jit of the gradient"
+    """jax.jit of jax.value_and_grad."""
+    VMAP = "vmap of the gradient"
+    """Two batches stacked, of which this is the second."""
+    FORWARD = "forward mode"
+    """Each derivative by a Jacobian-vector product in its argument."""
+    CHECKPOINTED = "checkpointed"
+    """Nothing is kept for the backward pass, which calls the function again."""
+
+
+LAYOUTS: Final = (Way.OFFSET, Way.UNLIKE_STRIDES, Way.COLUMNS, Way.EXPANDED, Way.REVERSED)
+WITHOUT: Final = (
+    Way.WITHOUT_POLICY_CHOSEN,
+    Way.WITHOUT_POLICY_REJECTED,
+    Way.WITHOUT_REF_CHOSEN,
+    Way.WITHOUT_REF_REJECTED,
+)
+"""In the order of the signature."""
+STRIDES, OFFSETS = (1, 2, 3, 1), (0, 1, 2, 5)
+"""Of UNLIKE_STRIDES, in elements, in the order of the signature."""
+
+
+def another(batch: Batch, claims: Claims) -> Batch:
+    """A batch of the same size that has nothing in common: chosen and rejected exchanged, and other options where claimed."""
+    pc, pr, rc, rr = batch.logps
+    beta = 2 * batch.beta if "beta" in claims.options else DEFAULTS["beta"]
+    smoothing = 0.25 if batch.label_smoothing == 0 else 0.0
+    smoothing = smoothing if "label_smoothing" in claims.options else DEFAULTS["label_smoothing"]
+    return Batch(pr, pc, rr, rc, beta, smoothing)
+
+
+def others(batch: Batch, claims: Claims) -> list[Batch]:
+    """What is answered while an answer is held: four of the same size, one pair, and more pairs."""
+    other = another(batch, claims)
+    more = other.take(np.arange(2 * len(batch) + 1) % len(batch))
+    return [other, other, other, other, other.take([0]), more]
