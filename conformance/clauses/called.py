@@ -16,8 +16,9 @@ from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Versatile
-from conformance.implementations.ways import WITHOUT, Way
+from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
 from conformance.inputs.batch import Batch
+from oracle import Format, get_format
 from oracle.ball import exact
 from oracle.formats import Floats
 
@@ -42,6 +43,25 @@ def exact_pairs(trial: Trial, smoothing: float) -> Batch:
     return trial.optioned(batch, beta=0.5, label_smoothing=smoothing)
 
 
+def incoming(fmt: Format) -> tuple[float, ...]:
+    """Weights for AUTOGRAD-1: 0, both signs, below 1, above, loss scales, and numbers that a narrower format does not hold.
+
+    Binary16 holds neither 2^16 nor, as a normal number, 2^-24: it gets 2^15 and 2^-4.
+    """
+    scales = (2.0**15, 2.0**-4) if fmt.emax < 16 else (2.0**16, 2.0**-24, 2.0**-30, 2.0**20)
+    fine = [1 + 2.0**-k for k in (7, 12, 30) if k < fmt.precision]
+    return (1.0, 0.0, 0.5, -1.0, *scales, 0.75, 3.0, -0.0, -0.25, 0.125, *fine, 1024.0, -6.0)
+
+
+def weights_of(way: str, fmt: str) -> list[float]:
+    """The weights by which the derivatives of that way are shown again, none of them 0; of no clause's own order."""
+    if way in {Way.GIVEN, Way.BACKWARD}:
+        return [weight for weight in incoming(get_format(fmt)) if weight]
+    if way in {*LAYOUTS, Way.HELD, Way.REFILLED}:
+        return [1.0]
+    return [WEIGHTS[-1]] if way == Way.GIVEN_EXPANDED else list(WEIGHTS)
+
+
 def judge_ways(
     trial: Trial,
     ways: Sequence[Way],
@@ -64,8 +84,8 @@ def judge_ways(
         batches = [exact_pairs(trial, smoothing) for smoothing in trial.offered("label_smoothing", SMOOTHINGS)]
     for batch in batches:
         judge = _Judge(tally, trial, batch, gradient=gradient)
-        scale = np.resize(weights, len(batch))
         for way in known:
+            scale = np.resize(weights[:1] if way is Way.GIVEN_EXPANDED else weights, len(batch))
             try:
                 answer = trial.by_way(judged, way, batch, scale, gradient=gradient)
             except Misbehaviour as error:
@@ -75,7 +95,7 @@ def judge_ways(
                 tally.count("refused", len(batch))
                 continue
             answered = True
-            judge.add(way, answer, np.full(len(batch), scale[0]) if way is Way.GIVEN_EXPANDED else scale)
+            judge.add(way, answer, scale)
     note = "; ".join(f"{way}: it refuses: {why}" for way, why in refused.items())
     return tally.outcome(note=note) if answered else Outcome(0, 0, note=note, not_claimed=True)
 

@@ -84,8 +84,8 @@ def derivatives(trial: Trial) -> Outcome:
     Level.MUST,
     "one mode for all of a batch",
     kills=(
-        "half-flushed",
-        "gradient-half-flushed",
+        "HALF_FLUSHED",
+        "GRADIENT_HALF_FLUSHED",
     ),
     statement=f"In a batch of {MANY:,} equal pairs whose exact loss is below the smallest normal number, the losses shall be 0 "
     "at every place or at none, and so shall the derivatives.",

@@ -158,6 +158,9 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
         return [], f"{call}.gradient[{place}][0]", f"{gradient}.by_logps[{place}]{first}"
     if quantity.startswith("d weighted loss / d "):
         return _weighed(run, LOGPS.index(quantity.removeprefix("d weighted loss / d ")))
+    base, _, asked = quantity.partition(", ")
+    if asked and not asked.startswith("the reference without"):
+        return _by_way(run, base, asked)
     if quantity.endswith(", the reference without derivatives"):
         call = call.replace("**options", "**options, policy_alone=True")
     return [], call, f"{loss}, {gradient}"
@@ -173,6 +176,31 @@ def _weighed(run: Run, place: int) -> tuple[list[str], str, str]:
         return prefix, f"[{call}[w]).gradient[{place}][0] / w for w in weights]", exact
     prefix.append("pairs = [[x] * len(weights) for x in pairs]")
     return prefix, f"{call}weights).gradient[{place}] / weights", f"{exact}[0]"
+
+
+def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
+    """A loss, or a derivative by the weights, asked for in a way: of one pair after the other where a mean is returned, else
+    of a batch in which every other pair is another.
+    """
+    from conformance.clauses.called import weights_of  # noqa: PLC0415 - as in clause()
+
+    way, unweighed, _ = asked.partition(", its weight 0")
+    weights = [0.0] if unweighed else weights_of(way, run.format)
+    if quantity == "loss":
+        exact, part, over = "oracle.loss(*pairs, **options)", "losses", ""
+    else:
+        place = LOGPS.index(quantity.removeprefix("d loss / d "))
+        exact, part = f"oracle.gradient(*pairs, **options).by_logps[{place}]", f"gradient[{place}]"
+        over = "" if unweighed else " / weights"
+    call = f'evaluate(implementation, "{run.format}", *pairs, **options, way={way!r}, weights='
+    if run.claims.get("reduction") == "mean":
+        return [f"weights = {weights}"], f"[{call}[w]).{part}{over.replace('weights', 'w')} for w in weights]", exact
+    other = "pairs" if way == "constant inputs expanded" else "[pairs[1], pairs[0], pairs[3], pairs[2]]"
+    prefix = [
+        f"weights = {[weight for weight in weights for _ in range(2)]}",
+        f"pairs = [[x, y] * {len(weights)} for x, y in zip(pairs, {other})]",
+    ]
+    return prefix, f"({call}weights).{part}{over})[::2]", f"{exact}[0]"
 
 
 def inputs(worst: Worst) -> str:

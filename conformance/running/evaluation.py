@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from conformance.errors import BadRequest
 from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
-from conformance.implementations.protocol import Weighing
+from conformance.implementations.protocol import Versatile, Weighing
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from oracle import Format, get_format
 
@@ -27,13 +28,15 @@ def evaluate(
     label_smoothing: float = 0.0,
     weights: ArrayLike | None = None,
     policy_alone: bool = False,
+    way: str | None = None,
 ) -> Answer:
     """The losses and derivatives that an implementation returns for those pairs, as exact float64 values.
 
     weights: the derivatives are those of the sum of weights times losses, n numbers, or one for a mean. policy_alone: no
     derivative is asked for in the reference's logps. Both are for implementations whose derivatives a framework takes.
+    way: how it is called, one of `conformance.implementations.ways.Way`; weights are then 1 by default.
     The logps must be numbers of the format: NotRepresentable names the first that is not. Raises what `load` raises,
-    UnknownFormat, BadRequest for weights of an implementation that cannot be asked so, and Misbehaviour.
+    UnknownFormat, BadRequest for weights and ways of an implementation that cannot be asked so, and Misbehaviour.
     """
     batch = Batch.of(
         policy_chosen_logps,
@@ -45,6 +48,8 @@ def evaluate(
     )
     fmt = get_format(dtype)
     with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        if way is not None:
+            return _by_way(judged, way, batch, fmt, weights)
         if weights is None and not policy_alone:
             return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
         if not (isinstance(judged, Weighing) and judged.claims.gradient):
@@ -52,3 +57,13 @@ def evaluate(
         n = 1 if judged.claims.reduction == "mean" else len(batch)
         upstream = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
         return judged.weighed(batch, fmt, upstream, policy_alone=policy_alone)
+
+
+def _by_way(judged: Implementation, way: str, batch: Batch, fmt: Format, weights: ArrayLike | None) -> Answer:
+    known = sorted(judged.ways) if isinstance(judged, Versatile) else []
+    if way not in known or not isinstance(judged, Versatile):
+        raise BadRequest(
+            f"{judged.name}: way = {way!r}: " + (f"one of {', '.join(known)}" if known else "its wrapper knows none")
+        )
+    upstream = None if weights is None else np.asarray(weights, dtype=np.float64)
+    return judged.by_way(Way(way), batch, fmt, gradient=judged.claims.gradient, weights=upstream)

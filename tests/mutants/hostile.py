@@ -159,6 +159,23 @@ def _sets_flush_denormal(*arguments: Any) -> Any:
     return _right(*arguments)
 
 
+def _half_flushed(*arguments: Any) -> Any:
+    """As a thread's mode leaves a batch that two threads share: the first half of its losses flushed, from 65,536 on."""
+    return _first_half_flushed(_right(*arguments))
+
+
+def _gradient_half_flushed(pc: Any, *rest: Any) -> Any:
+    if pc.requires_grad:
+        pc = pc.clone()
+        pc.register_hook(_first_half_flushed)
+    return _right(pc, *rest)
+
+
+def _first_half_flushed(x: Any) -> Any:
+    half, tiny = len(x) // 2, torch.finfo(x.dtype).smallest_normal
+    return torch.cat([torch.where(x[:half].abs() < tiny, 0, x[:half]), x[half:]]) if len(x) >= 65_536 else x
+
+
 def _disables_gradient(*arguments: Any) -> Any:
     losses = _right(*arguments)
     torch.set_grad_enabled(False)
@@ -232,6 +249,10 @@ SETS_ERRSTATE = torch_implementation(_sets_errstate, name="sets-errstate")
 """It is right, and makes NumPy raise on overflow."""
 SETS_FLUSH_DENORMAL = torch_implementation(_sets_flush_denormal, name="sets-flush-denormal")
 """It is right but for subnormals, and leaves the processor flushing them."""
+HALF_FLUSHED = torch_implementation(_half_flushed, name="half-flushed")
+"""It is right, and flushes subnormal losses in the first half of a large batch."""
+GRADIENT_HALF_FLUSHED = torch_implementation(_gradient_half_flushed, name="gradient-half-flushed")
+"""It is right, and flushes subnormal derivatives in policy_chosen in the first half of a large batch."""
 DISABLES_GRADIENT = torch_implementation(_disables_gradient, name="disables-gradient")
 """It is right, and turns autograd off for all that follows."""
 CHANGES_DIRECTORY = torch_implementation(_changes_directory, name="changes-directory")

@@ -11,6 +11,7 @@ from conformance.implementations.numpy import numpy_implementation
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.torch import Loss as TorchLoss
 from conformance.implementations.torch import torch_implementation
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format
 
@@ -27,6 +28,7 @@ class Mutant:
 
     wrong: one sentence, what is wrong. build: a fresh one, with no state left from another. witness: where its answer
     is wrong. equivalent: the formats it claims in which it is not wrong, each with the reason. source: the real bug.
+    ways: those in which it is looked at, where all of them would take seconds.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Mutant:
     witness: Witness
     equivalent: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    ways: tuple[Way, ...] = ()
 
     @property
     def wrong_in(self) -> tuple[Format, ...]:

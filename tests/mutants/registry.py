@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections import Counter
 
 from . import (
+    answers,
+    asking,
     backward,
     batch,
     calling,
     dtype,
     formula,
     gradient,
+    layouts,
     means,
     metrics,
     options,
     pair,
+    passes,
     precision,
     reference,
+    sizes,
     smoothing,
     special,
     stability,
+    ties,
+    transformed,
+    upstream,
 )
 from .honest import HONEST
 from .kinds import Honest, Mutant
@@ -39,6 +47,14 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "dtype": dtype.MUTANTS,
     "metrics": metrics.MUTANTS,
     "means": means.MUTANTS,
+    "upstream": upstream.MUTANTS,
+    "passes": passes.MUTANTS,
+    "asking": asking.MUTANTS,
+    "answers": answers.MUTANTS,
+    "layout": layouts.MUTANTS,
+    "sizes": sizes.MUTANTS,
+    "tie": ties.MUTANTS,
+    "transformed": transformed.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)
 

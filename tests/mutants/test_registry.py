@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conformance.implementations.protocol import Implementation
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, get_format
 
@@ -25,8 +28,15 @@ EQUIVALENT = [(mutant, fmt) for mutant in registry.MUTANTS for fmt in mutant.equ
 RIGHT = [(entry, get_format(name)) for entry in registry.HONEST if not entry.slow for name in entry.formats]
 
 
-def _worst(implementation: Implementation, batches: tuple[Batch, ...], fmt: Format, *, every_way: bool = False) -> Excess:
-    measured = [excess(implementation, batch, fmt, every_way=every_way) for batch in batches]
+def _worst(
+    implementation: Implementation,
+    batches: tuple[Batch, ...],
+    fmt: Format,
+    *,
+    every_way: bool = False,
+    ways: Collection[Way] = (),
+) -> Excess:
+    measured = [excess(implementation, batch, fmt, every_way=every_way, ways=ways) for batch in batches]
     return Excess(max(m.loss for m in measured), max(m.gradient for m in measured), max(m.metrics for m in measured))
 
 
@@ -39,6 +49,12 @@ def _ordinary(fmt: Format) -> tuple[Batch, ...]:
     large = fmt.round_array(np.ldexp(generator.uniform(-1, 1, 12), generator.integers(fmt.emin, top, 12)))
     witness = both(batch_of(8, beta=0.5), batch_of(8, beta=0.1, eps=0.3, seed=2), logits(*small), logits(*large))
     return tuple(witness(fmt))
+
+
+@functools.cache
+def _called(fmt: Format) -> tuple[Batch, ...]:
+    """What it must get right however it is called: few pairs, since there are many ways."""
+    return tuple(both(pairs(0.5), pairs(0.5, 0.25))(fmt))
 
 
 @functools.cache
@@ -55,7 +71,8 @@ def _label(value: object) -> str | None:
 @pytest.mark.parametrize(("mutant", "fmt"), WRONG, ids=_label)
 def test_a_mutant_is_far_from_right_on_its_witness(mutant: Mutant, fmt: Format) -> None:
     witness = tuple(mutant.witness(fmt))
-    found = (_worst(mutant.build(), witness, fmt, every_way=every_way).largest for every_way in (False, True))
+    kinds: list[dict[str, Any]] = [{"ways": mutant.ways}] if mutant.ways else [{}, {"every_way": True}, {"ways": list(Way)}]
+    found = (_worst(mutant.build(), witness, fmt, **kind).largest for kind in kinds)
     assert any(largest >= FAR for largest in found)
 
 
@@ -82,6 +99,7 @@ def test_a_metrics_mutant_has_the_right_losses(mutant: Mutant, fmt: Format) -> N
 @pytest.mark.parametrize(("entry", "fmt"), RIGHT, ids=_label)
 def test_an_honest_implementation_is_right(entry: Honest, fmt: Format) -> None:
     assert _worst(entry.build(), _everything(fmt), fmt, every_way=True).largest <= 1
+    assert _worst(entry.build(), _called(fmt), fmt, ways=list(Way)).largest <= 1
 
 
 def test_there_are_enough_of_them() -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -24,9 +24,11 @@ import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Weighing
+from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Versatile, Weighing
+from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
+from oracle.formats import Floats
 
 SIGNS = (1, -1, -1, 1)
 """d logit / d each logp, over beta."""
@@ -172,13 +174,20 @@ def _mean(ranges: list[Range], fmt: Format) -> Range:
 @functools.lru_cache(maxsize=512)
 def losses(batch: Batch, fmt: Format) -> list[Range]:
     """The allowed losses of every pair."""
-    return [_loss(batch, i, fmt) for i in range(len(batch))]
+    return _each(batch, lambda i: _loss(batch, i, fmt))
 
 
 @functools.lru_cache(maxsize=512)
 def slopes(batch: Batch, fmt: Format) -> list[Range]:
     """The allowed derivatives of every pair in policy_chosen_logps."""
-    return [_slope(batch, i, fmt) for i in range(len(batch))]
+    return _each(batch, lambda i: _slope(batch, i, fmt))
+
+
+def _each(batch: Batch, allowed: Callable[[int], Range]) -> list[Range]:
+    """What is allowed for every pair; equal pairs share one range."""
+    rows = np.stack(batch.logps).T.copy().view(f"V{4 * 8}").ravel().tolist()
+    known: dict[bytes, Range] = {}
+    return [known[row] if row in known else known.setdefault(row, allowed(i)) for i, row in enumerate(rows)]
 
 
 def _scaled(r: Range, factor: float, fmt: Format) -> Range:
@@ -192,7 +201,7 @@ def loss_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = "non
     allowed = losses(batch, fmt)
     if reduction == "mean":
         allowed = [_mean(allowed, fmt)]
-    return _largest(r.excess(float(got)) for r, got in zip(allowed, np.atleast_1d(answer.losses), strict=True))
+    return _largest_of(allowed, np.atleast_1d(answer.losses))
 
 
 def gradient_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = "none") -> float:
@@ -205,7 +214,7 @@ def gradient_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = 
     if reduction == "mean":
         allowed = [_scaled(r, 1 / len(batch), fmt) for r in allowed]
     parts = [(sign, part) for sign, part in zip(SIGNS, answer.gradient, strict=True) if part is not None]
-    return _largest(r.excess(sign * float(part[i])) for sign, part in parts for i, r in enumerate(allowed))
+    return _largest(iter([_largest_of(allowed, sign * part) for sign, part in parts]))
 
 
 def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
@@ -231,6 +240,12 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
     return _largest(ranges[name].excess(got[name]) for name in ranges if name in got)
 
 
+def _largest_of(allowed: list[Range], got: Floats) -> float:
+    """The largest excess; the same number for the same range is looked at once."""
+    asked = {(id(r), number): r for r, number in zip(allowed, got.tolist(), strict=True)}
+    return _largest(iter([r.excess(number) for (_, number), r in asked.items()]))
+
+
 def _largest(numbers: Iterator[float]) -> float:
     return max(numbers, default=0.0)
 
@@ -249,15 +264,17 @@ class Excess:
         return max(self.loss, self.gradient, self.metrics)
 
 
-def excess(implementation: Implementation, batch: Batch, fmt: Format, *, every_way: bool = False) -> Excess:
+def excess(
+    implementation: Implementation, batch: Batch, fmt: Format, *, every_way: bool = False, ways: Collection[Way] = ()
+) -> Excess:
     """How wrong an implementation is on a batch; infinitely where it raises or returns no such numbers.
 
     every_way: also for strided inputs, without derivatives, with a weight for each loss, and with none asked for in
-    the reference.
+    the reference. ways: instead, in those of them that its wrapper knows.
     """
     claimed = implementation.claims
     try:
-        answers = list(_answers(implementation, batch, fmt, every_way))
+        answers = list(_in_ways(implementation, batch, fmt, ways) if ways else _answers(implementation, batch, fmt, every_way))
         measured = implementation.metrics(batch, fmt) if claimed.metrics else None
     except Misbehaviour:
         return Excess(math.inf, math.inf, math.inf if claimed.metrics else 0.0)
@@ -285,3 +302,68 @@ def _answers(implementation: Implementation, batch: Batch, fmt: Format, every_wa
             pc, pr, rc, rr = (None if part is None else part / weights for part in weighed.gradient)
             yield replace(weighed, gradient=(pc, pr, rc, rr))
         yield implementation.weighed(batch, fmt, np.ones(len(weights)), policy_alone=True)
+
+
+MAY_REFUSE = {
+    Way.EXPANDED,
+    Way.REVERSED,
+    Way.AGAIN,
+    Way.CREATE_GRAPH,
+    Way.INPUTS_CHANGED,
+    Way.LOSSES_CHANGED,
+    Way.FUNCTIONAL,
+    Way.COMPILED,
+    Way.VMAP,
+    Way.FORWARD,
+    Way.CHECKPOINTED,
+}
+"""The ways in which an exception is no wrong answer."""
+SCALES = (1.0, 0.5, 2.0**-4, -0.75, 2.0**15, 1 + 2.0**-7, 2.0**20, 2.0**-24, 1 + 2.0**-12, 1 + 2.0**-30)
+"""Weights of one pair after the other, in the formats that hold them."""
+
+
+def _in_ways(implementation: Implementation, batch: Batch, fmt: Format, ways: Collection[Way]) -> Iterator[Answer]:
+    """The plain answer, and one for each way, its derivatives divided by the weights."""
+    gradient = implementation.claims.gradient
+    plain = implementation.evaluate(batch, fmt, gradient=gradient)
+    yield plain
+    if not isinstance(implementation, Versatile) or implementation.claims.reduction != "none":
+        return
+    scales = [
+        scale for scale in SCALES if fmt.round_array(scale) == scale and (fmt.emax > 15 or 2.0**-14 < abs(scale) < 2.0**16)
+    ]
+    n = len(batch)
+    for way in sorted(implementation.ways & set(ways)):
+        weights = [np.resize([4.0, 1.0, -2.0], n)]
+        if not gradient or way in {*LAYOUTS, Way.HELD, Way.REFILLED}:
+            weights = [np.ones(n)]
+        elif way is Way.GIVEN_EXPANDED:
+            weights = [np.full(n, -2.0)]
+        elif way in {Way.GIVEN, Way.BACKWARD}:
+            weights = [np.resize(scales[k:], n) for k in range(0, len(scales), n)] + [np.zeros(n)]
+        for upstream in weights:
+            try:
+                answer = implementation.by_way(way, batch, fmt, gradient=gradient, weights=upstream)
+            except Misbehaviour as error:
+                if way in MAY_REFUSE and error.kind == "raised":
+                    continue
+                raise
+            yield _as_plain(way, answer, plain, upstream)
+
+
+def _as_plain(way: Way, answer: Answer, plain: Answer, upstream: Floats) -> Answer:
+    """Derivatives over their weights, and the plain ones where the way asks for none.
+
+    A derivative whose weight is 0 becomes the plain one where it is 0, and NaN where it is not.
+    """
+    if plain.gradient is None or way in {Way.NO_GRAD, Way.INFERENCE}:
+        return replace(answer, gradient=plain.gradient)
+    parts = list(answer.gradient or (None,) * 4)
+    for place, (part, own) in enumerate(zip(parts, plain.gradient, strict=True)):
+        if way in WITHOUT and place == WITHOUT.index(way):
+            parts[place] = own
+        elif part is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                parts[place] = np.where(upstream == 0, np.where(part == 0, own, np.nan), part / upstream)
+    pc, pr, rc, rr = parts
+    return replace(answer, gradient=(pc, pr, rc, rr))

@@ -86,3 +86,34 @@ def few(count: int, place: int, *, beta: float = 1.0, eps: float = 0.0, size: fl
         return (Batch.of(pc, pr, beta=beta, label_smoothing=eps),)
 
     return witness
+
+
+def repeated(count: int, *, eps: float = 0.0) -> Witness:
+    """Five of the six pairs again and again, at beta = 0.5, so that no power of two is a whole number of rounds."""
+
+    def witness(_: Format) -> tuple[Batch, ...]:
+        places = np.arange(count) % 5
+        return (Batch.of(*PAIRS, beta=0.5, label_smoothing=eps).take(places),)
+
+    return witness
+
+
+def tied(beta: float, eps: float = 0.0) -> Witness:
+    """Pairs whose chosen and rejected are the same numbers, no product of which with 0.1 is exact."""
+    places = np.arange(40)
+    chosen = -2.0 - places / 8
+    reference = chosen + (places * 7 % 23 - 11) / 8
+    return lambda _: (Batch.of(chosen, chosen, reference, reference, beta=beta, label_smoothing=eps),)
+
+
+calls = logits(0.5, -1.5, 1.0, -0.25, 2.0, -1.0, 0.75, 1.5)
+"""Eight logits, fed exactly, so that what is allowed is a few ulps in every format."""
+
+
+def constant(eps: float = 0.0) -> Witness:
+    """Pairs whose reference, and pairs whose policy, is one number for all: what can be expanded."""
+    varied, other = np.array([-2.0, -5.0, -3.5, -4.25]), np.array([-3.0, -3.5, -5.5, -2.5])
+    return lambda _: (
+        Batch.of(varied, other, -3.0, -5.0, beta=1.0, label_smoothing=eps),
+        Batch.of(-3.0, -5.0, varied, other, beta=1.0, label_smoothing=eps),
+    )
