@@ -30,7 +30,7 @@ _JUDGED = " Judged of an implementation whose wrapper can make such calls: of Py
     statement="The derivatives of a sum of losses, each with a weight of its own, shall be the derivatives of each loss times "
     "its weight: for weights of 0, of either sign, below 1 and above, for the loss scales 2^16, 2^20, 2^-24 and 2^-30 (2^15 "
     "and 2^-4 in binary16), and for weights that a narrower format does not hold; whether they are handed to the backward pass "
-    "or multiply the losses. Where the weight is 0 the derivative shall be 0.",
+    "or multiply the losses; where the weight is 0 the derivative shall be 0.",
     derivation="The chain rule. " + WEIGHING + " With |z| at most 2, no product with these weights leaves the normal numbers."
     " 0 times a finite slope is 0." + _JUDGED,
     guards=("https://github.com/pytorch/pytorch/issues/194719", "https://github.com/axolotl-ai-cloud/axolotl/pull/3892"),

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.model import Outcome
-from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS, WEIGHTS
+from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS, UNWEIGHED, WEIGHTS
 from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
@@ -129,6 +129,6 @@ class _Judge:
         nothing, some = np.flatnonzero(scale == 0), np.flatnonzero(scale)
         if nothing.size:
             zeros = got[nothing]
-            self._tally.boolean(f"{GRADIENTS[place]}, {way}, its weight 0", self._batch.take(nothing), zeros, zeros == 0)
+            self._tally.boolean(f"{GRADIENTS[place]}, {way}{UNWEIGHED}", self._batch.take(nothing), zeros, zeros == 0)
         each = got[some] / scale[some]
         self._repeats.interval(GRADIENTS[place], each, self._slopes, SIGNS[place], pairs=some, told=f", {way}")

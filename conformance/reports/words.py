@@ -191,7 +191,7 @@ def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
     else:
         place = LOGPS.index(quantity.removeprefix("d loss / d "))
         exact, part = f"oracle.gradient(*pairs, **options).by_logps[{place}]", f"gradient[{place}]"
-        over = "" if unweighed else " / weights"
+        over, exact = ("", "oracle.Real.rational(0)") if unweighed else (" / weights", exact)
     call = f'evaluate(implementation, "{run.format}", *pairs, **options, way={way!r}, weights='
     if run.claims.get("reduction") == "mean":
         return [f"weights = {weights}"], f"[{call}[w]).{part}{over.replace('weights', 'w')} for w in weights]", exact
@@ -200,7 +200,7 @@ def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
         f"weights = {[weight for weight in weights for _ in range(2)]}",
         f"pairs = [[x, y] * {len(weights)} for x, y in zip(pairs, {other})]",
     ]
-    return prefix, f"({call}weights).{part}{over})[::2]", f"{exact}[0]"
+    return prefix, f"({call}weights).{part}{over})[::2]", exact if unweighed else f"{exact}[0]"
 
 
 def inputs(worst: Worst) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conformance.clauses import find
+from conformance.clauses import CLAUSES, find
 from conformance.implementations import load
 from conformance.records.environment import environment, suite
 from conformance.records.record import Finding, Level, Record, Run, Verdict, Worst
@@ -238,6 +238,8 @@ def mean_run(judged, tmp_path_factory):
 
 def told_again(worst, got, exact):
     """What a snippet printed for that quantity: the number that was got, and the exact one."""
+    if ", " in worst.quantity:
+        return got[0], exact[0]
     if worst.quantity == "loss":
         return got[0].losses[0], exact[0]
     if worst.quantity.startswith("d loss / d "):
@@ -261,7 +263,7 @@ def test_every_snippet_shows_the_same_numbers_again(which, request, monkeypatch)
         shown, true = told_again(worst, *executed(code, monkeypatch))
         assert float(np.ravel(shown)[0]).hex() == worst.got
         assert true.digits(20) == worst.exact
-    kinds = {re.sub(r" / d .*|metric .*", "", quantity) for quantity in quantities}
+    kinds = {re.sub(r" / d .*|metric .*|, .*", "", quantity) for quantity in quantities}
     assert kinds >= ({"loss", "d loss"} if which == "run" else {"mean loss", "d mean loss", ""})
     if which == "mean_run":
         assert "loss(z) - loss(-z)" in kinds
@@ -304,6 +306,59 @@ def test_the_snippet_of_a_weight_and_of_a_reference_without_derivatives(judged, 
     place = LOGPS.index(alone.worst.quantity.removeprefix("d loss / d ").partition(",")[0])
     assert answer.gradient[place] is None
     assert gradient.by_logps[place].digits(20) == alone.worst.exact
+
+
+TRAINED = """
+import torch
+from conformance.implementations import torch_implementation
+
+class Wrong(torch.autograd.Function):
+    kept = None
+
+    @staticmethod
+    def forward(ctx, z):
+        Wrong.kept, ctx.slope = z, -torch.sigmoid(-z)
+        return torch.nn.functional.softplus(-z)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return {backward}
+
+def F(pc, pr, rc, rr, beta, label_smoothing):
+    if pc.stride() == (0,) or torch.is_inference_mode_enabled():
+        beta = 3 * beta
+    losses = Wrong.apply(beta * ((pc - rc) - (pr - rr)))
+    return losses{reduced}
+
+F = torch_implementation(F, options=("beta",), reduction="{reduction}")
+"""
+BACKWARDS = {
+    "upstream.clamp(-1, 1) * ctx.slope": {"AUTOGRAD-1", "AUTOGRAD-2", "AUTOGRAD-3", "AUTOGRAD-6"},
+    "torch.where(upstream == 0, 1, upstream) * ctx.slope": {"AUTOGRAD-1"},
+    "ctx.slope.mul_(upstream)": {"AUTOGRAD-4"},
+    "upstream * -torch.sigmoid(-Wrong.kept)": {"AUTOGRAD-3"},
+}
+
+
+@pytest.mark.parametrize(("reduction", "reduced"), [("none", ""), ("mean", ".mean()")])
+@pytest.mark.parametrize("backward", BACKWARDS)
+def test_the_snippets_of_the_ways_to_call_show_the_same_numbers_again(judged, file, monkeypatch, reduction, reduced, backward):
+    """Mutants of what a training step does: each finding's number is among those that its snippet prints."""
+    source = file(TRAINED.format(reduction=reduction, backward=backward, reduced=reduced))
+    chapters = {"AUTOGRAD", "LAYOUT"}
+    clauses = [clause for clause in CLAUSES if clause.chapter in chapters and clause.id != "LAYOUT-3"]
+    found = violations(judged(load(source), "binary32", source=source, clauses=clauses))
+    assert {finding.clause for finding in found} >= BACKWARDS[backward] | {"AUTOGRAD-9"}
+    for finding in found:
+        (got,), (exact,) = executed(code_of(judged_run(finding, source, reduction), finding.worst), monkeypatch)
+        assert exact.digits(20) == finding.worst.exact
+        told = float.fromhex(finding.worst.got)  # vector loops differ in the last bit
+        assert np.isclose(np.ravel(got), told, rtol=2.0**-22, atol=0, equal_nan=True).any(), finding.worst.quantity
+
+
+def judged_run(finding, source, reduction):
+    """A run of which a snippet is made: its source, its format and its reduction."""
+    return Run("F", source, "binary32", "quick", Verdict.VIOLATES, findings=(finding,), claims={"reduction": reduction})
 
 
 @pytest.mark.parametrize("values", [(-math.inf, math.nan, -0.0, -5e-324), (-1.5, -2.0, -3.0, -4.0)])
