@@ -1,0 +1,79 @@
+"""What an implementation answers in each way to call it, in the form of plain answers: by weights of all sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import Answer, Implementation, Versatile
+from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
+from conformance.inputs.batch import Batch
+from oracle import Format
+from oracle.formats import Floats
+
+MAY_REFUSE = {
+    Way.EXPANDED,
+    Way.REVERSED,
+    Way.AGAIN,
+    Way.CREATE_GRAPH,
+    Way.INPUTS_CHANGED,
+    Way.LOSSES_CHANGED,
+    Way.FUNCTIONAL,
+    Way.COMPILED,
+    Way.VMAP,
+    Way.FORWARD,
+    Way.CHECKPOINTED,
+}
+"""The ways in which an exception is no wrong answer."""
+SCALES = (1.0, 0.5, 2.0**-4, -0.75, 2.0**15, 1 + 2.0**-7, 2.0**20, 2.0**-24, 1 + 2.0**-12, 1 + 2.0**-30)
+"""Weights of one pair after the other, in the formats that hold them."""
+
+
+def in_ways(implementation: Implementation, batch: Batch, fmt: Format, ways: Collection[Way]) -> Iterator[Answer]:
+    """The plain answer, and one for each way, its derivatives divided by the weights."""
+    gradient = implementation.claims.gradient
+    plain = implementation.evaluate(batch, fmt, gradient=gradient)
+    yield plain
+    if not isinstance(implementation, Versatile) or implementation.claims.reduction != "none":
+        return
+    scales = [
+        scale for scale in SCALES if fmt.round_array(scale) == scale and (fmt.emax > 15 or 2.0**-14 < abs(scale) < 2.0**16)
+    ]
+    n = len(batch)
+    for way in sorted(implementation.ways & set(ways)):
+        weights = [np.resize([4.0, 1.0, -2.0], n)]
+        if not gradient or way in {*LAYOUTS, Way.HELD, Way.REFILLED}:
+            weights = [np.ones(n)]
+        elif way is Way.GIVEN_EXPANDED:
+            weights = [np.full(n, -2.0)]
+        elif way in {Way.GIVEN, Way.BACKWARD}:
+            weights = [np.resize(scales[k:], n) for k in range(0, len(scales), n)] + [np.zeros(n)]
+        for upstream in weights:
+            try:
+                answer = implementation.by_way(way, batch, fmt, gradient=gradient, weights=upstream)
+            except Misbehaviour as error:
+                if way in MAY_REFUSE and error.kind == "raised":
+                    continue
+                raise
+            yield _as_plain(way, answer, plain, upstream)
+
+
+def _as_plain(way: Way, answer: Answer, plain: Answer, upstream: Floats) -> Answer:
+    """Derivatives over their weights, and the plain ones where the way asks for none.
+
+    A derivative whose weight is 0 becomes the plain one where it is 0, and NaN where it is not.
+    """
+    if plain.gradient is None or way in {Way.NO_GRAD, Way.INFERENCE}:
+        return replace(answer, gradient=plain.gradient)
+    parts = list(answer.gradient or (None,) * 4)
+    for place, (part, own) in enumerate(zip(parts, plain.gradient, strict=True)):
+        if way in WITHOUT and place == WITHOUT.index(way):
+            parts[place] = own
+        elif part is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                parts[place] = np.where(upstream == 0, np.where(part == 0, own, np.nan), part / upstream)
+    pc, pr, rc, rr = parts
+    return replace(answer, gradient=(pc, pr, rc, rr))
