@@ -122,7 +122,8 @@ def total(errors: Floats, values: Floats, fmt: Format) -> float:
     """A sum of n values, each off by its error, added up in the format in any order: n - 1 roundings more."""
     n = len(values)
     growth = math.expm1(max(n - 1, 0) * math.log1p(fmt.unit_roundoff))
-    return float(np.sum(errors) + growth * np.sum(np.abs(values) + errors)) * SLACK
+    more = growth * float(np.sum(np.abs(values) + errors)) if growth else 0.0
+    return (float(np.sum(errors)) + more) * SLACK
 
 
 def gradient(logps: Floats, own: NDArray[np.intp], error: Floats, fmt: Format) -> Floats:

@@ -77,7 +77,7 @@ def _mistakes(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]
 
 
 def _tokens(logits: Floats, labels: Labels, temperature: float) -> Floats:
-    return np.asarray(centre(token_logps(logits, labels, temperature)))
+    return np.asarray(centre(token_logps(logits, labels.clip(0, logits.shape[-1] - 1), temperature)))
 
 
 def _counts(mask: Mask) -> Floats:

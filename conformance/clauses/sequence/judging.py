@@ -186,7 +186,10 @@ class Scale:
         found = answer.gradient
         if found is None:
             found = np.full((rows.shape[0], rows.shape[1] - (not self.claims.shift), rows.shape[2]), np.nan)
-        return found[:, :-1] if self.claims.shift else found
+        found = found[:, :-1] if self.claims.shift else found
+        if self.claims.returns == "token":  # what it returns where nothing counts is not asked for
+            found = np.where(rows.aligned[2][..., None], found, 0.0)
+        return found
 
     def gradient(self, rows: Rows, constant: Constant = bounds.must) -> None:
         """Every derivative in a logit within its bound, and exactly 0 where nothing counts."""

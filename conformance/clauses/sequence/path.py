@@ -151,6 +151,8 @@ class Pairs:
 
     def recognised(self, paths: Paths, got: Floats) -> str:
         """Which of the usual mistakes gives these numbers."""
+        if not all(np.isfinite(rows.logits).all() for rows in (paths.policy, paths.reference)):
+            return ""
         for told, values in _mistakes(paths, average=self.claims.average):
             seen = np.array([values.mean()]) if self.claims.reduction == "mean" else values
             if seen.shape == got.shape and bool((np.abs(got - seen) <= 2.0**-6 * np.abs(seen) + 1e-6).all()):
@@ -201,7 +203,7 @@ def _mistakes(paths: Paths, *, average: bool) -> Iterator[tuple[str, Floats]]:
     interleaved = np.arange(2 * n).reshape(n, 2).T.ravel()
     yield "those of pairs that lie side by side, where the chosen come first", of(policy[interleaved], reference[interleaved])
     yield "those of a reference that is exchanged between pairs", of(policy, np.roll(reference, 1))
-    unmasked = [truth(replace(rows, mask=_all(rows))).sequences(average=average) for rows in (paths.policy, paths.reference)]
+    unmasked = [truth(replace(rows, mask=_all(rows), labels=rows.labels.clip(0, rows.shape[2] - 1))).sequences(average=average) for rows in (paths.policy, paths.reference)]
     yield "those of all places: the mask is not used", of(unmasked[0], unmasked[1])
 
 
