@@ -19,7 +19,8 @@ class Rows:
     """B sequences of L tokens over V columns.
 
     logits: (B, L, V), numbers of the judged format; the last position predicts nothing. labels: (B, L), the tokens; the first
-    is predicted by nothing. mask: (B, L), whether the token at that place counts; the first never does. name: what it is.
+    is predicted by nothing. mask: (B, L), whether the token at that place counts; nothing predicts the
+    first, whatever its mask says. name: what it is.
     """
 
     name: str

@@ -199,8 +199,12 @@ def _plain(name: str, why: str, function: Any, **keywords: Any) -> Honest:
 HONEST: tuple[Honest, ...] = (
     _plain("gather-minus-logsumexp", "gather minus logsumexp in float32", summed),
     _plain("log-softmax-float32", "log_softmax in float32", _masked(lambda z, y: _pick(F.log_softmax(z, -1), y))),
-    _plain("log-softmax-native", "log_softmax in the logits' own format", _masked(lambda z, y: _pick(F.log_softmax(z, -1), y), native=True),
-           accumulates=None),
+    _plain(
+        "log-softmax-native",
+        "log_softmax in the logits' own format",
+        _masked(lambda z, y: _pick(F.log_softmax(z, -1), y), native=True),
+        accumulates=None,
+    ),
     _plain("gather-native", "gather minus logsumexp in the logits' own format", _masked(scored, native=True), accumulates=None),
     _plain("online", "an online sum over tiles of 24", _masked(_online)),
     _plain("pairwise", "a pairwise sum", _masked(_summing(_pairwise))),
@@ -217,17 +221,33 @@ HONEST: tuple[Honest, ...] = (
     _plain("average", "the mean over tokens", _average, average=True),
     _plain("per-token", "a number a token", _single, returns="token", ignore_index=0, infinities=True),
     Honest("head", "a fused head", lambda: torch_head(_head, name="head", accumulates="float32")),
-    Honest("head-without-bias", "a fused head that takes no bias",
-           lambda: torch_head(_head, name="head-without-bias", accumulates="float32", infinities=False)),
-    Honest("compiled", "torch.compile", lambda: torch_sequence(
-        summed, name="compiled", accumulates="float32", compile=True), ("binary32",), slow=True),
+    Honest(
+        "head-without-bias",
+        "a fused head that takes no bias",
+        lambda: torch_head(_head, name="head-without-bias", accumulates="float32", infinities=False),
+    ),
+    Honest(
+        "compiled",
+        "torch.compile",
+        lambda: torch_sequence(summed, name="compiled", accumulates="float32", compile=True),
+        ("binary32",),
+        slow=True,
+    ),
     Honest("jax", "jax.nn.log_softmax", lambda: jax_sequence(_jax(_log_softmax), name="jax", accumulates="float32")),
-    Honest("jax-jit", "the same under jit", lambda: jax_sequence(
-        _jax(_log_softmax), name="jax-jit", accumulates="float32", jit=True), WIDE, slow=True),
+    Honest(
+        "jax-jit",
+        "the same under jit",
+        lambda: jax_sequence(_jax(_log_softmax), name="jax-jit", accumulates="float32", jit=True),
+        WIDE,
+        slow=True,
+    ),
     Honest("numpy", "float64 whatever the logits", lambda: numpy_sequence(_numpy, name="numpy", accumulates="float64")),
     Honest("path", "the whole path", lambda: torch_path(right, name="path", accumulates="float32")),
-    Honest("path-mean", "its mean", lambda: torch_path(
-        lambda *a: right(*a).mean(), name="path-mean", accumulates="float32", reduction="mean")),
+    Honest(
+        "path-mean",
+        "its mean",
+        lambda: torch_path(lambda *a: right(*a).mean(), name="path-mean", accumulates="float32", reduction="mean"),
+    ),
     Honest("steps", "sums over all pairs", lambda: torch_steps(stepped, name="steps", metrics=METRICS)),
     Honest("array-steps", "the whole step in float64", lambda: array_steps(_arrays, name="array-steps")),
-)  # fmt: skip
+)

@@ -18,8 +18,7 @@ METRICS = ("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/acc
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A deliberately wrong implementation: what is wrong, how to build it, the least level that must reject it, and the formats in
-    which it is wrong."""
+    """A deliberately wrong implementation: what is wrong, how to build it, the least level that must reject it, and where."""
 
     name: str
     wrong: str

@@ -70,14 +70,23 @@ PATHS: tuple[Mutant, ...] = (
     path("path-returns-metrics", "two numbers a pair", lambda p, r, y, m, b, e: right(p, r, y, m, b, e).repeat(2)),
     path("path-negated", "a fused form that subtracts the loss", _of(lambda p, r, b, e: -losses(p, r, b, e))),
     path("path-no-reference", "no reference", _of(lambda p, r, b, e: losses(p, 0 * r, b, e))),
-    path("path-own-reference", "the reference's hidden states are the policy's", _of(lambda p, r, b, e: losses(p, p.detach(), b, e) + 0 * r.sum())),
+    path(
+        "path-own-reference",
+        "the reference's hidden states are the policy's",
+        _of(lambda p, r, b, e: losses(p, p.detach(), b, e) + 0 * r.sum()),
+    ),
     path("path-token-mean", "means over tokens", _means),
     path("path-exchanged", "chosen and rejected exchanged", _of(lambda p, r, b, e: losses(_swap(p), _swap(r), b, e))),
-    path("path-interleaved", "pairs are taken to lie side by side", _of(lambda p, r, b, e: losses(_beside(p), _beside(r), b, e))),
+    path(
+        "path-interleaved", "pairs are taken to lie side by side", _of(lambda p, r, b, e: losses(_beside(p), _beside(r), b, e))
+    ),
     path("path-other-reference", "another pair's reference", _of(lambda p, r, b, e: losses(p, r.roll(1), b, e))),
     path("path-roles", "policy and reference exchanged", _of(lambda p, r, b, e: losses(r, p, b, e))),
-    path("path-reference-once", "the reference of the chosen alone",
-         _of(lambda p, r, b, e: losses(p, torch.cat([r[: len(r) // 2], 0 * r[len(r) // 2 :]]), b, e))),
+    path(
+        "path-reference-once",
+        "the reference of the chosen alone",
+        _of(lambda p, r, b, e: losses(p, torch.cat([r[: len(r) // 2], 0 * r[len(r) // 2 :]]), b, e)),
+    ),
     path("path-two-dtypes", "the reference in bfloat16", _rounded),
     path("path-dropout", "dropout in both", _dropping),
     path("path-beta-ignored", "β is 0.1", _of(lambda p, r, b, e: losses(p, r, 0.1, e))),
@@ -85,15 +94,25 @@ PATHS: tuple[Mutant, ...] = (
     path("path-smoothing-ignored", "no label smoothing", _of(lambda p, r, b, e: losses(p, r, b, 0.0))),
     path("path-multiplies-mask", "log-probabilities times the mask", _multiplied),
     path("path-gradient-halved", "half the derivative", _of(lambda p, r, b, e: losses((p + p.detach()) / 2, r, b, e))),
-    path("path-detached", "the rejected sequences are detached",
-         _of(lambda p, r, b, e: losses(torch.cat([p[: len(p) // 2], p[len(p) // 2 :].detach()]), r, b, e))),
+    path(
+        "path-detached",
+        "the rejected sequences are detached",
+        _of(lambda p, r, b, e: losses(torch.cat([p[: len(p) // 2], p[len(p) // 2 :].detach()]), r, b, e)),
+    ),
     path("path-gradient-sign", "ascent", _of(lambda p, r, b, e: losses(2 * p.detach() - p, r, b, e))),
     path("path-in-place", "labels are written", _writing),
     path("path-sum-for-mean", "the sum over pairs", lambda *a: right(*a).sum(), reduction="mean"),
-    path("path-mean-inside", "the loss of the mean logit",
-         _of(lambda p, r, b, e: losses(torch.stack([(p - r)[: len(p) // 2].mean(), (p - r)[len(p) // 2 :].mean()]), torch.zeros(2, dtype=p.dtype), b, e).mean()),
-         reduction="mean"),
-)  # fmt: skip
+    path(
+        "path-mean-inside",
+        "the loss of the mean logit",
+        _of(
+            lambda p, r, b, e: losses(
+                torch.stack([(p - r)[: len(p) // 2].mean(), (p - r)[len(p) // 2 :].mean()]), torch.zeros(2, dtype=p.dtype), b, e
+            ).mean()
+        ),
+        reduction="mean",
+    ),
+)
 
 
 def stepped(
@@ -146,8 +165,7 @@ def _empty_nan(parts: list[Any], beta: float, eps: float) -> dict[str, Any]:
 
 
 def _last(parts: list[Any], beta: float, eps: float) -> dict[str, Any]:
-    alone = stepped([parts[-1]], beta, eps) if len(parts[-1][0]) else stepped(parts, beta, eps)
-    return alone
+    return stepped([parts[-1]], beta, eps) if len(parts[-1][0]) else stepped(parts, beta, eps)
 
 
 STEPS: tuple[Mutant, ...] = (
@@ -156,8 +174,11 @@ STEPS: tuple[Mutant, ...] = (
     step("step-sum-of-means", "the sum of the parts' means", _with(weigh=lambda s, n, k: 1 / s if s else 0.0)),
     step("step-total-sum", "the sum", _with(weigh=lambda s, n, k: 1.0)),
     step("step-last-part", "the last part's loss", _last),
-    step("step-counts-empty", "divided by the parts, the empty ones too, of equal parts",
-         lambda parts, b, e: stepped(parts, b, e, weigh=lambda s, n, k: (1 / n) * sum(len(p[0]) > 0 for p in parts) / k)),
+    step(
+        "step-counts-empty",
+        "divided by the parts, the empty ones too, of equal parts",
+        lambda parts, b, e: stepped(parts, b, e, weigh=lambda s, n, k: (1 / n) * sum(len(p[0]) > 0 for p in parts) / k),
+    ),
     step("step-nan-empty", "an empty part's mean is added", _empty_nan),
     step("step-gradient-mean-of-means", "right loss, the parts' means backward", _with(slope=_mean)),
     step("step-gradient-ranks-twice", "each rank's slice, averaged over ranks", _with(slope=lambda s, n, k: 1 / (n * k))),
@@ -170,4 +191,4 @@ STEPS: tuple[Mutant, ...] = (
     step("step-accuracy-mean", "whether the mean margin is positive", _accurate),
     step("step-beta-ignored", "β is 0.1", lambda parts, beta, eps: stepped(parts, 0.1, eps)),
     step("step-smoothing-ignored", "no label smoothing", lambda parts, beta, eps: stepped(parts, beta, 0.0)),
-)  # fmt: skip
+)

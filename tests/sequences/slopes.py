@@ -55,9 +55,15 @@ MUTANTS: tuple[Mutant, ...] = (
     sequence("gradient-without-label", "0 for the label", _changed(lambda g, y, m: g * (1 - _one_hot(g, y)))),
     sequence("gradient-at-masked", "a trace where nothing counts", _changed(lambda g, y, m: g + 1e-3 * (~m)[..., None])),
     sequence("gradient-batch-count", "a mean's derivative by the batch's mean length", _batch_count, average=True),
-    sequence("gradient-clipped", "derivatives below 0.01 are dropped", _changed(lambda g, y, m: torch.where(g.abs() < 0.01, 0, g))),
+    sequence(
+        "gradient-clipped", "derivatives below 0.01 are dropped", _changed(lambda g, y, m: torch.where(g.abs() < 0.01, 0, g))
+    ),
     sequence("gradient-level", "a level is left in each row", _changed(lambda g, y, m: g + 1e-2 * m[..., None])),
-    sequence("gradient-first-row", "the first row's derivative alone", _changed(lambda g, y, m: g * (torch.arange(len(g)) == 0)[:, None, None])),
+    sequence(
+        "gradient-first-row",
+        "the first row's derivative alone",
+        _changed(lambda g, y, m: g * (torch.arange(len(g)) == 0)[:, None, None]),
+    ),
     sequence("gradient-sixteen", "the softmax is rounded to 3 bits", _changed(lambda g, y, m: (g * 8).round() / 8)),
-)  # fmt: skip
+)
 __all__ = ["MUTANTS", "Level"]

@@ -59,10 +59,9 @@ def shift(trial: Trial) -> Outcome:
     rng = trial.rng("ADDED-2")
     labels = np.array([rng.permutation(8) for _ in range(3)])
     logits = np.zeros((3, 8, 8))
-    np.put_along_axis(logits[:, :-1], labels[:, 1:, None], 6.0, axis=2)
+    np.put_along_axis(logits[:, :-1], labels[:, 1:, None], 3.0 + 0.5 * np.arange(7)[None, :, None], axis=2)
     logits[:, -1, 0] = 3.0
-    mask = np.ones((3, 8), dtype=bool)
-    mask[:, 0] = False
+    mask = np.ones((3, 8), dtype=bool)  # the first token too: nothing predicts it, whoever rolls lets the last place do so
     mask[1, :4], mask[2, 5:] = False, False
     scale.values(Rows("each place certain of its next token", logits, labels.astype(np.int64), mask).rounded(trial.fmt))
     return scale.outcome()

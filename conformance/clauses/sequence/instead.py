@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.implementations.sequence.protocol import SequenceClaims
 from conformance.inputs.sequences import Labels, Mask, Rows
@@ -29,7 +31,7 @@ def recognised(rows: Rows, claims: SequenceClaims, got: Floats) -> str:
 def _near(got: Floats, values: Floats) -> bool:
     with np.errstate(invalid="ignore"):
         close = np.abs(got - values) <= CLOSE * np.abs(values) + 1e-6
-    return bool((close | (np.isnan(got) & np.isnan(values))).all())
+    return bool((close | np.isnan(values)).all())
 
 
 def _mistakes(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]]:
@@ -62,7 +64,10 @@ def _mistakes(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]
             "those without each sequence's first token",
             _reduced(tokens, mask & ~_last(mask[:, ::-1])[:, ::-1], claims.average),
         )
+        if claims.average:
+            yield "divided by one token more than count", right * _counts(mask) / (_counts(mask) + 1)
         yield "divided by the padded length", right * _counts(mask) / mask.shape[1] if claims.average else right / mask.shape[1]
+    yield from _rolled(rows, claims)
     if rows.temperature != 1:
         yield (
             "those of temperature 1: the temperature is not used",
@@ -74,6 +79,21 @@ def _mistakes(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]
         yield "one number for all rows", np.full_like(right, right.sum())
         yield "one mean for all rows", np.full_like(right, right.mean())
         yield "those of the rows in another order", right[::-1].copy()
+
+
+def _rolled(rows: Rows, claims: SequenceClaims) -> Iterator[tuple[str, Floats]]:
+    """Labels and mask rolled: within each row, or over the rows as if they were one."""
+    ways: tuple[tuple[str, Callable[[NDArray[Any]], NDArray[Any]]], ...] = (
+        ("rolled: a row's last place scores its own first token", lambda a: np.roll(a, -1, axis=1)),
+        ("rolled as one row: the last place of a sequence scores the next one's first token", _packed_roll),
+    )
+    for told, turn in ways:
+        tokens = _tokens(rows.logits, turn(rows.labels), rows.temperature)
+        yield f"those of labels and mask that are {told}", _reduced(tokens, turn(rows.mask), claims.average)
+
+
+def _packed_roll(values: NDArray[Any]) -> NDArray[Any]:
+    return np.roll(values.reshape(-1), -1).reshape(values.shape)
 
 
 def _tokens(logits: Floats, labels: Labels, temperature: float) -> Floats:

@@ -110,7 +110,7 @@ def derivatives(trial: Trial) -> Outcome:
     derivation="Padding has no token. A gather at −100 raises, wraps into the vocabulary, or reads what is beside it.",
     remedy="Replace the labels where the mask is false, where(mask, labels, 0), before the gather; and select after it.",
     needs=("sequence",),
-    kills=("gathers-unmasked", "wraps-labels"),
+    kills=("gathers-unmasked",),
 )
 def labels(trial: Trial) -> Outcome:
     """0 and -100 as labels of what does not count; an ignore index that is claimed is what it is."""

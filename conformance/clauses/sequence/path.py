@@ -200,10 +200,17 @@ def _mistakes(paths: Paths, *, average: bool) -> Iterator[tuple[str, Floats]]:
     yield "those of β = 0.1, whatever β is", of(policy, reference, 0.1)
     yield "those of β squared: it is applied twice", of(policy, reference, beta * beta)
     yield "those of 1/β", of(policy, reference, 1 / beta)
+    if n > 1:
+        inside = (policy - reference)[:n].mean() - (policy - reference)[n:].mean()
+        yield "the loss of the mean logit, where the mean of the losses is asked for", np.full(n, _f(np.array([beta * inside])))
     interleaved = np.arange(2 * n).reshape(n, 2).T.ravel()
     yield "those of pairs that lie side by side, where the chosen come first", of(policy[interleaved], reference[interleaved])
     yield "those of a reference that is exchanged between pairs", of(policy, np.roll(reference, 1))
-    unmasked = [truth(replace(rows, mask=_all(rows), labels=rows.labels.clip(0, rows.shape[2] - 1))).sequences(average=average) for rows in (paths.policy, paths.reference)]
+    every = [
+        replace(rows, mask=_all(rows), labels=rows.labels.clip(0, rows.shape[2] - 1))
+        for rows in (paths.policy, paths.reference)
+    ]
+    unmasked = [truth(rows).sequences(average=average) for rows in every]
     yield "those of all places: the mask is not used", of(unmasked[0], unmasked[1])
 
 
