@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from conformance.auditing import audit
-    from conformance.running.evaluation import evaluate
+    from conformance.running.evaluation import evaluate, evaluate_loss
     from conformance.running.runner import judge
 
-__all__ = ["audit", "evaluate", "judge"]
+__all__ = ["audit", "evaluate", "evaluate_loss", "judge"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,10 +18,10 @@ def __getattr__(name: str) -> Any:
         from conformance.running.runner import judge  # noqa: PLC0415
 
         return judge
-    if name == "evaluate":
-        from conformance.running.evaluation import evaluate  # noqa: PLC0415
+    if name in {"evaluate", "evaluate_loss"}:
+        from conformance.running import evaluation  # noqa: PLC0415
 
-        return evaluate
+        return getattr(evaluation, name)
     if name == "audit":
         from conformance.auditing import audit  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ from conformance.clauses import (
     loss,
     metric,
     option,
+    preference,
     prop,
     reduction,
     smooth,
@@ -53,6 +54,7 @@ CHAPTERS = tuple(
         tidy,
         path,
         step,
+        preference,
     )
 )
 EVERY: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from conformance.errors import BadClaim, ConformanceError
 from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy import NumpyImplementation
+from conformance.implementations.preference import preference
+from conformance.implementations.preference_numpy import NumpyFramework
 from conformance.implementations.protocol import OPTIONS, claims
 from oracle import Format
 
@@ -65,6 +67,7 @@ def array_implementation(
     dtypes: Collection[str | Format] | None = None,
     reduction: str = "none",
     options: Collection[str] = OPTIONS,
+    loss: str | Collection[str] | None = None,
     subnormals: str | None = None,
     metrics: Function | None = None,
     library: str | None = None,
@@ -83,6 +86,10 @@ def array_implementation(
     dtypes, options, subnormals, notes: as of numpy_implementation. library: the installed distribution of the framework,
     whose version the record states. What the function writes into its arrays counts as written
     into its inputs. An exception of a conversion is one of the implementation, and says so. Raises BadClaim.
+
+    loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
+    keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
+    lengths as int64, and the loss's parameters as Python floats.
     """
     for keyword, given in (("from_numpy", from_numpy), ("to_numpy", to_numpy)):
         if not callable(given):
@@ -90,13 +97,18 @@ def array_implementation(
     claimed = claims(
         dtypes=dtypes,
         reduction=reduction,
-        options=options,
+        options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient is not None,
         metrics=metrics is not None,
         notes=notes,
     )
     there, back = _converting("from_numpy", from_numpy), _converting("to_numpy", to_numpy)
+
+    if loss is not None:
+        label = name or str(getattr(function, "__name__", "function"))
+        framework = NumpyFramework(gradient, library, there, lambda x: x if isinstance(x, Mapping) else back(x))
+        return cast("ArrayImplementation", preference(function, label, claimed, options, loss, framework))
 
     judged = _on_numpy(function, there, back, back)
     partials = gradient and _on_numpy(gradient, there, back, lambda parts: _each(back, parts))

@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
 from conformance.implementations.jax_ways import WAYS, Call
 from conformance.implementations.numpy import DTYPES
+from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.implementations.ways import Way, others
@@ -197,6 +198,7 @@ def jax_implementation(
     dtypes: Collection[str | Format] | None = None,
     reduction: str = "none",
     options: Collection[str] = OPTIONS,
+    loss: str | Collection[str] | None = None,
     subnormals: str | None = None,
     jit: bool = False,
     gradient: bool = True,
@@ -218,17 +220,26 @@ def jax_implementation(
     of it, with beta and label_smoothing static. library: the installed distribution that is judged, whose version the
     record states. notes: by clause, what is
     known of conduct that violates it. Raises BadClaim.
+
+    loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
+    keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
+    lengths as int64, and the loss's parameters as Python floats.
     """
     claimed = claims(
         dtypes=dtypes,
         reduction=reduction,
-        options=options,
+        options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient,
         metrics=metrics is not None,
         notes=notes,
     )
     label = name or str(getattr(function, "__name__", "function"))
+    if loss is not None:
+        from conformance.implementations.preference_jax import JaxFramework  # noqa: PLC0415 - where it is asked for
+
+        made = preference(function, label, claimed, options, loss, JaxFramework(jit, library))
+        return cast("JaxImplementation", made)  # of another kind, with the members that the suite asks
     return JaxImplementation(function, label, claimed, jit, metrics, library)
 
 

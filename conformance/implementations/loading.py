@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
 from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
@@ -66,6 +66,7 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
 
         return start(name.removeprefix(PROCESS), time_limit=time_limit)
+    loss = split_loss(name)[1]
     module_name, attribute = _place(name)
     module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import_module(name, module_name)
     found: object = module
@@ -73,12 +74,38 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         if not hasattr(found, part):
             raise CannotLoad(f"{name}: {module_name} has no attribute {attribute!r}")
         found = getattr(found, part)
+    if loss or hasattr(found, "losses"):
+        found = _of_loss(name, attribute, found, loss)
     if not (hasattr(found, "claims") and callable(getattr(found, "evaluate", None))):
         raise CannotLoad(
             f"{name}: {attribute} is a {type(found).__name__}, not an implementation; "
             "wrap it with numpy_implementation, or torch_, jax_ or array_implementation, from conformance.implementations"
         )
     return cast("Implementation", found)
+
+
+def split_loss(name: str) -> tuple[str, str]:
+    """(implementation, loss): what stands before and after the last @, where a loss of that name exists; else no loss."""
+    if "@" not in name:
+        return name, ""
+    from oracle.losses import LOSSES  # noqa: PLC0415 - all of them, where a name asks for one
+
+    before, at, after = name.rpartition("@")
+    return (before, after) if at and after in LOSSES else (name, "")
+
+
+def _of_loss(name: str, attribute: str, found: object, loss: str) -> object:
+    """Of an implementation of several losses, the one that was asked for. Raises CannotLoad."""
+    if not loss:
+        several = ", ".join(getattr(found, "losses", ()))
+        raise CannotLoad(f"{name}: {attribute} has the losses {several}: say which by --loss, or write {name}@LOSS")
+    chosen = getattr(found, "as_loss", None)
+    if chosen is None:
+        raise CannotLoad(f"{name}: {attribute} claims no loss of that name; wrap it with loss={loss!r}")
+    try:
+        return chosen(loss)
+    except BadRequest as error:
+        raise CannotLoad(f"{name}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -101,7 +128,7 @@ def _target(name: str) -> str:
 
 def _place(name: str) -> tuple[str, str]:
     """The module, or the path of the file, and the attribute. Raises UnknownImplementation."""
-    module_name, _, attribute = _target(name).rpartition(":")
+    module_name, _, attribute = _target(split_loss(name)[0]).rpartition(":")
     if not module_name or not attribute:
         shipped = ", ".join([*SHIPPED, *plugged()])
         raise UnknownImplementation(

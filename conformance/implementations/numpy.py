@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from conformance.errors import Misbehaviour
 from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy_layouts import laid_out
+from conformance.implementations.preference import preference
 from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.implementations.ways import LAYOUTS, Way, another, others
@@ -184,6 +185,7 @@ def numpy_implementation(
     dtypes: Collection[str | Format] | None = None,
     reduction: str = "none",
     options: Collection[str] = OPTIONS,
+    loss: str | Collection[str] | None = None,
     subnormals: str | None = None,
     gradient: Partials | None = None,
     metrics: MetricFunction | None = None,
@@ -203,17 +205,26 @@ def numpy_implementation(
     subnormals: "flush" if it is known to replace subnormal results by zero. library: the installed distribution that is
     judged, whose version the record states. notes: by clause, what is
     known of conduct that violates it. Raises BadClaim.
+
+    loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
+    keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
+    lengths as int64, and the loss's parameters as Python floats.
     """
     claimed = claims(
         dtypes=dtypes,
         reduction=reduction,
-        options=options,
+        options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient is not None,
         metrics=metrics is not None,
         notes=notes,
     )
     label = name or str(getattr(function, "__name__", "function"))
+    if loss is not None:
+        from conformance.implementations.preference_numpy import NumpyFramework  # noqa: PLC0415 - where it is asked for
+
+        made = preference(function, label, claimed, options, loss, NumpyFramework(gradient, library))
+        return cast("NumpyImplementation", made)  # of another kind, with the members that the suite asks
     return NumpyImplementation(function, label, claimed, gradient, metrics, library)
 
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
+from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.implementations.torch_ways import WAYS, Call, Parts, laid_out
@@ -251,6 +252,7 @@ def torch_implementation(
     dtypes: Collection[str | Format] | None = None,
     reduction: str = "none",
     options: Collection[str] = OPTIONS,
+    loss: str | Collection[str] | None = None,
     subnormals: str | None = None,
     device: str = "cpu",
     compile: bool = False,  # noqa: A002
@@ -272,11 +274,15 @@ def torch_implementation(
     never the plain function: where nothing was compiled, that is an error.
     library: the installed distribution that is judged, whose version the record states. notes: by clause, what is
     known of conduct that violates it. Raises BadClaim.
+
+    loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
+    keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
+    lengths as int64, and the loss's parameters as Python floats.
     """
     claimed = claims(
         dtypes=dtypes,
         reduction=reduction,
-        options=options,
+        options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient,
         metrics=metrics is not None,
@@ -288,4 +294,9 @@ def torch_implementation(
         raise BadClaim(f"device = {device!r}: {str(error).splitlines()[0]}") from None
 
     label = name or str(getattr(function, "__name__", "function"))
+    if loss is not None:
+        from conformance.implementations.preference_torch import TorchFramework  # noqa: PLC0415 - where it is asked for
+
+        made = preference(function, label, claimed, options, loss, TorchFramework(device, library))
+        return cast("TorchImplementation", made)  # of another kind, with the members that the suite asks
     return TorchImplementation(function, label, claimed, device, compile, metrics, library)

@@ -46,7 +46,8 @@ class Worst:
 
     inputs: the four logps by name, one pair's or a whole batch's where a mean is judged; beta, label_smoothing, got:
     all hexadecimal floats. exact: decimal, 20 digits; rounded: the correctly rounded value, hexadecimal. ulp: the error
-    in ulps, rounded up. rho: the error over what the bound allows, above 1 where it violates.
+    in ulps, rounded up. rho: the error over what the bound allows, above 1 where it violates. parameters: of a loss that is
+    named, all its parameters, hexadecimal; inputs are then those that it takes.
     """
 
     quantity: str
@@ -58,6 +59,12 @@ class Worst:
     rounded: str
     ulp: float
     rho: float
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The options by name: a named loss's own parameters, else beta and label_smoothing."""
+        return self.parameters or {"beta": self.beta, "label_smoothing": self.label_smoothing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +216,15 @@ def validate(data: object, where: str, schema: Mapping[str, Any]) -> None:
         raise BadRecord(f"{where}: at {place}: {error.message[:300]}")
 
 
+_LEFT_OUT = frozenset({"parameters"})
+"""Fields that are written only where they hold something: records from before they were read the same."""
+
+
 def plain(value: Any) -> Any:
     """Dataclasses, enums and mappings as JSON's own types; an infinity or NaN as its name."""
     if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return {name: plain(item) for name, item in fields.items() if item or name not in _LEFT_OUT}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -138,15 +138,15 @@ def _clauses(run: Run, anchor: str, taken: Counter[str]) -> Iterator[ClauseShown
 
 def _inputs(worst: Worst) -> Iterator[Line]:
     """The four logps, beta and label_smoothing; of a batch the first pairs."""
-    for name in words.LOGPS:
+    for name in (name for name in (*words.LOGPS, *worst.inputs) if name in worst.inputs):
         values = worst.inputs[name]
         numbered = ((f"{name}[{i}]" if len(values) > 1 else name, value) for i, value in enumerate(values))
         for (title, value), _ in zip(numbered, range(words.SHOWN_PAIRS), strict=False):
             yield Line(title, words.decimal(value), value)
         if len(values) > words.SHOWN_PAIRS:
             yield Line(f"{name}: {len(values)} in all, the record has them", "", "")
-    yield Line("beta", words.decimal(worst.beta), worst.beta)
-    yield Line("label_smoothing", words.decimal(worst.label_smoothing), worst.label_smoothing)
+    for name, value in worst.options.items():
+        yield Line(name, words.decimal(value), value)
 
 
 def _outputs(worst: Worst) -> Iterator[Line]:

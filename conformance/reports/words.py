@@ -102,8 +102,8 @@ def briefly(finding: Finding) -> str:
 
 def details(worst: Worst) -> list[str]:
     """What was put in, what came out, what is exact, and how far apart they are."""
-    given = {name: worst.inputs[name] for name in LOGPS} | {"beta": (worst.beta,)}
-    given["label_smoothing"] = (worst.label_smoothing,)
+    given = {name: worst.inputs[name] for name in (*LOGPS, *worst.inputs) if name in worst.inputs}
+    given |= {name: (value,) for name, value in worst.options.items()}
     lines = []
     for name, values in given.items():
         shown = values if len(values) <= SHOWN_PAIRS else (*values[:SHOWN_PAIRS], f"... {len(values)} in all")
@@ -117,6 +117,8 @@ def details(worst: Worst) -> list[str]:
 
 def snippet(run: Run, worst: Worst) -> list[str]:
     """Python that prints the judged quantity at the worst input again, got and exact, when it is pasted."""
+    if worst.parameters:
+        return named_loss(run, worst)
     logps = ", ".join(_list(worst.inputs[key]) for key in LOGPS)
     options = f"beta={_python(worst.beta)}, label_smoothing={_python(worst.label_smoothing)}"
     named = f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged"
@@ -129,6 +131,24 @@ def snippet(run: Run, worst: Worst) -> list[str]:
         pairs,
         *prefix,
         f'print("got  ", {got})',
+        f'print("exact", {exact})',
+    ]
+
+
+def named_loss(run: Run, worst: Worst) -> list[str]:
+    """The same of a loss that is named: what it takes is given by keyword."""
+    rows = ", ".join(f"{name}=[{', '.join(map(_python, values))}]" for name, values in worst.inputs.items())
+    options = ", ".join(f"{name}={_python(value)}" for name, value in worst.options.items() if value != "nan")
+    loss, prefix = str(run.claims.get("loss", "")), "mean " if worst.quantity.startswith("mean ") else ""
+    name = worst.quantity.rpartition(" / d ")[2]
+    exact = f"oracle.losses.gradient({loss!r}, **pairs, **options)[{name!r}]" if " / d " in worst.quantity else ""
+    exact = exact or f"oracle.losses.{'mean' if prefix else 'value'}({loss!r}, **pairs, **options)"
+    return [
+        "import oracle.losses",
+        "from conformance import evaluate_loss",
+        f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged",
+        f"pairs, options = dict({rows}), dict({options})",
+        f'print("got  ", evaluate_loss(implementation, "{run.format}", **pairs, **options))',
         f'print("exact", {exact})',
     ]
 
@@ -205,9 +225,12 @@ def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
 
 def inputs(worst: Worst) -> str:
     """The worst input in short, to six digits: the logit alone where it was fed as one."""
-    n = len(worst.inputs[LOGPS[0]])
+    n = len(next(iter(worst.inputs.values())))
     if n > 1:
         return f"a batch of {n} pairs"
+    if worst.parameters:
+        numbers = ", ".join(f"{float.fromhex(values[0]):.6g}" for values in worst.inputs.values())
+        return f"({numbers}) " + " ".join(f"{name} {float.fromhex(x):.6g}" for name, x in worst.options.items())
     pc, pr, rc, rr = (float.fromhex(worst.inputs[key][0]) for key in LOGPS)
     beta, eps = float.fromhex(worst.beta), float.fromhex(worst.label_smoothing)
     smoothing = f" ε {eps:.6g}" if eps else ""

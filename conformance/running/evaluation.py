@@ -10,10 +10,30 @@ from numpy.typing import ArrayLike
 from conformance.errors import BadRequest
 from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
+from conformance.implementations.preference import LossAnswer, PreferenceLoss
 from conformance.implementations.protocol import Versatile, Weighing
 from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
+from conformance.inputs.losses import LossBatch
 from oracle import Format, get_format
+from oracle.losses import get_loss
+
+
+def evaluate_loss(implementation: Implementation | str, dtype: str | Format, **given: ArrayLike) -> LossAnswer:
+    """The losses, and the derivatives by the logps' names, that an implementation of a named loss returns, as exact float64.
+
+    given: what its loss takes, by keyword: rows of n numbers of the format, lengths, and parameters. Raises what `load`
+    raises, UnknownFormat, NotRepresentable, BadRequest for an implementation of no named loss, and Misbehaviour.
+    """
+    fmt = get_format(dtype)
+    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        if not isinstance(judged, PreferenceLoss):
+            raise BadRequest(f"{judged.name} claims no loss by name")
+        loss = get_loss(judged.claims.loss)
+        rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(given[name], dtype=np.float64)) for name in loss.inputs))
+        parameters = {name: float(np.asarray(given.get(name, x))) for name, x in loss.defaults.items()}
+        batch = LossBatch({name: np.ascontiguousarray(row) for name, row in zip(loss.inputs, rows, strict=True)}, parameters)
+        return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
 
 
 def evaluate(

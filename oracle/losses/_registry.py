@@ -53,8 +53,11 @@ def get_loss(loss: str | Loss) -> Loss:
         return loss
     if loss in LOSSES:
         return LOSSES[loss]
-    called = [
-        f"{known.name} ({library})" for known in LOSSES.values() for library, name in known.aliases.items() if loss in name
-    ]
-    hint = f"; {loss!r} is what some libraries call {', '.join(called)}" if called else ""
+    called: dict[str, list[str]] = {}
+    for known in LOSSES.values():
+        for library, name in known.aliases.items():
+            if str(loss) in name:
+                called.setdefault(known.name, []).append(library)
+    meant = ", ".join(f"{known} ({', '.join(libraries)})" for known, libraries in called.items())
+    hint = f"; {loss!r} is what some libraries call {meant}" if called else ""
     raise UnknownLoss("loss", loss, f"one of {', '.join(LOSSES)}{hint}")

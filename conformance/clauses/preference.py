@@ -1,0 +1,257 @@
+"""PREF: any loss that has a name, judged by its own definition: value, derivatives, parameters, limits, batch, mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.preference_tally import Judge
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.implementations.preference import KIND
+from conformance.inputs.losses import LossBatch, common, mirrored, spread, steep
+from conformance.records.record import Level
+from oracle.losses import LENGTHS
+
+chapter = Chapter("PREF", KIND)
+_INTERVAL = (
+    "The interval follows from the loss's own expression by a running error analysis of every admitted spelling of it "
+    '([bounds](../bounds.md), "Any expression"; the loss\'s page has the definition).'
+)
+_APART = (
+    "The pairs have unequal lengths, are unsorted, have margins of both signs, and neither their mean reward nor their mean "
+    "logit is 0, so that no batch statistic hides. "
+)
+
+
+@chapter.clause(
+    1,
+    Level.MUST,
+    "it answers with its loss",
+    statement="Called with what the loss takes, by keyword, the implementation shall return one floating-point loss a pair, of "
+    "the inputs' precision or more (or one mean, as it claims), and that shall be the loss that it names.",
+    derivation=_APART + _INTERVAL,
+    remedy="Compare with the definition on the loss's page; `dpo-conformance identify` says which loss it computes instead.",
+)
+def answers(trial: Trial) -> Outcome:
+    """The six pairs that tell every loss from every other, at parameters that show."""
+    judge = Judge(trial)
+    for batch in (common(), mirrored(common())):
+        judge.values(judge.telling(batch))
+    return judge.outcome()
+
+
+@chapter.clause(
+    2,
+    Level.MUST,
+    "value",
+    statement="Each loss, or the mean where the loss belongs to a whole batch, shall lie in its acceptance interval.",
+    derivation=_INTERVAL,
+    remedy="Compute each part by a function that is accurate at both ends (softplus or logsigmoid, expm1, log1p), and take "
+    "differences of log-probabilities before anything is multiplied.",
+)
+def value(trial: Trial) -> Outcome:
+    """Drawn pairs from 0.001 to 5 nats a token, near the reference and far, at the defaults and at parameters that show."""
+    judge = Judge(trial)
+    for batch in _drawn(judge, "PREF-2"):
+        judge.values(batch)
+    return judge.outcome()
+
+
+@chapter.clause(
+    3,
+    Level.MUST,
+    "derivatives",
+    needs=("gradient",),
+    statement="The derivatives in every log-probability that the loss takes shall lie in their acceptance intervals; where the "
+    "reference is detached, in those of the policy.",
+    derivation=_INTERVAL + " At a kink (hinge, DPO-positive) every slope between the two sides is accepted.",
+    remedy="Derive the loss on paper and compare term by term with the gradient on its page: a detached or a live batch "
+    "statistic, a length that is missing, a sign.",
+)
+def derivatives(trial: Trial) -> Outcome:
+    """The derivatives at the pairs of the value's clause, and at those that tell losses apart."""
+    judge = Judge(trial)
+    for batch in (judge.telling(common()), judge.telling(mirrored(common())), *_drawn(judge, "PREF-3")):
+        judge.derivatives(batch)
+    return judge.outcome()
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "every parameter counts",
+    statement="Each parameter that is claimed, changed alone, shall give the loss at its new value; so shall each length.",
+    derivation="An option that is accepted and ignored is the field's most frequent bug. " + _INTERVAL,
+    remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
+)
+def parameters(trial: Trial) -> Outcome:
+    """One parameter after the other at three values, and the lengths exchanged and multiplied."""
+    judge = Judge(trial)
+    base = judge.telling(common())
+    changed = list(_changed(judge, base))
+    if not changed:
+        return Outcome(0, 0, note="the loss has no parameters and takes no lengths", not_claimed=True)
+    for batch in changed:
+        judge.values(batch)
+        if trial.implementation.claims.gradient:
+            judge.derivatives(batch)
+    return judge.outcome()
+
+
+def _changed(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
+    for parameter in judge.loss.parameters:
+        if parameter.name not in judge.trial.implementation.claims.options:
+            continue
+        candidates = (parameter.default, parameter.other, parameter.default * 2, parameter.default / 4)
+        for x in dict.fromkeys(x for x in candidates if x is not None):
+            if judge.admits(parameter, x):
+                yield base.at(**{parameter.name: x})
+    lengths = [name for name in LENGTHS if name in base.rows]
+    for name in lengths:
+        yield LossBatch({**base.rows, name: base.rows[name] * 3 + 1}, base.parameters)
+    if len(lengths) == len(LENGTHS):
+        yield LossBatch(
+            {**base.rows, **dict(zip(lengths, (base.rows[x] for x in reversed(lengths)), strict=True))}, base.parameters
+        )
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "far from the reference",
+    statement="Where log-ratios reach thousands of nats, the loss and its derivatives shall lie in their acceptance intervals "
+    "wherever no admitted intermediate overflows.",
+    derivation="The value there is the limit or near it: infinities and NaN come from an exponential that was taken of the "
+    "wrong sign, or of a number that is not bounded. " + _INTERVAL,
+    remedy="Write log(1 + e^x) as a softplus that is stable at both ends, and multiply no infinity by 0.",
+)
+def far(trial: Trial) -> Outcome:
+    """Log-ratios of 12 to 4000 nats, of both signs."""
+    judge = Judge(trial)
+    for batch in (judge.telling(steep(trial.fmt)), judge.plain(steep(trial.fmt))):
+        judge.values(batch)
+        if trial.implementation.claims.gradient:
+            judge.derivatives(batch)
+    return judge.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.SHOULD,
+    "limits",
+    statement="At an infinite log-probability the loss should be its limit where there is one, and NaN where infinities "
+    "meet that have none.",
+    derivation="A response that cannot be sampled has a log-probability of -inf. The limit is worked out from the definition "
+    "(docs/termination.md, \"Limits\"): EXO's is finite at both ends, DiscoPOP's is 0 or -z.",
+    remedy="Take the limit by hand where the formula multiplies 0 by an infinity.",
+)
+def limits(trial: Trial) -> Outcome:
+    """One infinite log-probability after the other."""
+    judge = Judge(trial)
+    if judge.loss.has_batch_state:
+        return Outcome(0, 0, note="a loss of a whole batch has no limit of one pair", not_claimed=True)
+    base = judge.telling(common())
+    for name in judge.loss.logps:
+        judge.limits(LossBatch({**base.rows, name: np.full(len(base), -np.inf)}, base.parameters))
+    return judge.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "NaN is not hidden",
+    statement="A pair with a NaN log-probability that the loss takes shall have the loss NaN (a mean too), and a loss without "
+    "batch state shall leave the other pairs' losses alone.",
+    derivation="A NaN that is dropped, by a nan-mean or a mask, hides a broken batch from everybody.",
+    remedy="Do not filter, replace or skip NaN; reduce by a plain mean.",
+)
+def nan(trial: Trial) -> Outcome:
+    """One NaN after the other."""
+    judge = Judge(trial)
+    base = judge.telling(common())
+    for name in judge.loss.logps:
+        rows = dict(base.rows)
+        rows[name] = np.where(np.arange(len(base)) == 1, np.nan, rows[name])
+        judge.not_a_number(LossBatch(rows, base.parameters), 1)
+    return judge.outcome()
+
+
+@chapter.clause(
+    8,
+    Level.MUST,
+    "the batch",
+    statement="A loss without batch state shall give each pair the same loss in any company and order; one with batch state "
+    "shall not depend on the order of the pairs.",
+    derivation="What belongs to a pair belongs to it alone, and a batch has no order. " + _INTERVAL,
+    remedy="Take no statistic of the batch that the definition does not have, and pair what was sorted with what was sorted.",
+)
+def batch(trial: Trial) -> Outcome:
+    """The batch reversed, in part, doubled, and one pair alone."""
+    judge = Judge(trial)
+    base = judge.telling(common())
+    for places in ([5, 4, 3, 2, 1, 0], [2, 0, 3], [0, 1, 2, 3, 4, 5, 5, 1], [4]):
+        judge.values(base.take(places))
+    return judge.outcome()
+
+
+@chapter.clause(
+    9,
+    Level.MUST,
+    "called again",
+    statement="A call shall leave no state behind: the losses shall lie in their acceptance intervals whatever was called "
+    "before.",
+    derivation="A running mean of rewards, or an option that a loss sets for good, makes two equal calls differ.",
+    remedy="Keep nothing between calls.",
+)
+def again(trial: Trial) -> Outcome:
+    """Different pairs and parameters, then the first again."""
+    judge = Judge(trial)
+    base = judge.telling(common())
+    for batch_ in (base, judge.plain(common()), judge.telling(mirrored(common())), base.take([1, 2]), base):
+        judge.values(batch_)
+    return judge.outcome()
+
+
+@chapter.clause(
+    10,
+    Level.MUST,
+    "the inputs are left alone",
+    statement="A call shall not change its inputs.",
+    derivation="The log-probabilities are still needed: for metrics, for the backward pass, for the next loss.",
+    remedy="Write no operation in place on an argument.",
+)
+def inputs_untouched(trial: Trial) -> Outcome:
+    """The bytes of the inputs after a call."""
+    judge = Judge(trial)
+    wrote = judge.asked(judge.telling(common()), gradient=False).wrote
+    return Outcome(1, int(bool(wrote)), note=f"it changed {', '.join(wrote)} in place" if wrote else "")
+
+
+@chapter.clause(
+    11,
+    Level.SHOULD,
+    "one pair, and none",
+    statement="A batch of one pair should have that pair's loss, and a batch of none should give no losses.",
+    derivation="The last shard of an uneven split may hold one pair or none.",
+    needs=("none",),
+)
+def small(trial: Trial) -> Outcome:
+    """Batches of sizes 1 and 0."""
+    judge = Judge(trial)
+    base = judge.telling(common())
+    judge.values(base.take([3]))
+    if not judge.loss.has_batch_state:
+        try:
+            judge.asked(base.take(slice(0, 0)), gradient=False)
+        except Misbehaviour as error:
+            return Outcome(2, 1, note=f"of no pairs: {error.kind}: {error}")
+    return judge.outcome()
+
+
+def _drawn(judge: Judge, clause: str) -> Iterator[LossBatch]:
+    pairs = spread(judge.trial.rng(clause), max(8, judge.trial.sizes.pairs // 8), judge.trial.fmt)
+    yield judge.telling(pairs)
+    yield judge.plain(pairs)

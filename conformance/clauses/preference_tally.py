@@ -1,0 +1,189 @@
+"""What the chapter of named losses judges by: the implementation asked, and its numbers against the loss's own intervals."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from conformance.clauses.model import Outcome
+from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
+from conformance.implementations.preference import LossAnswer, PreferenceLoss
+from conformance.inputs.losses import LossBatch
+from conformance.records.record import Worst
+from oracle import losses
+from oracle.bounds import Acceptance, Mask
+from oracle.bounds.expression import Running, running
+from oracle.expressions.exact import Value
+from oracle.expressions.nodes import mean
+from oracle.formats import Floats
+from oracle.losses import Parameter
+from oracle.losses._evaluate import slope
+from oracle.real import Real
+from oracle.ulp import ulp_error
+
+_MOST = 256
+_ANALYSES: OrderedDict[bytes, Running] = OrderedDict()
+
+
+class Judge:
+    """The numbers of one clause, and the worst of them."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self._implementation = cast(PreferenceLoss, trial.implementation)
+        self.loss = losses.get_loss(self._implementation.claims.loss)
+        self._points = self._violations = 0
+        self._worst: tuple[float, str, LossBatch, float] | None = None
+        self._notes: list[str] = []
+
+    # -- batches ---------------------------------------------------------------------------------------------------
+
+    def telling(self, batch: LossBatch) -> LossBatch:
+        """The pairs at parameters that show, each where it is claimed."""
+        claimed = self._implementation.claims.options
+        return batch.of(self.loss).at(**{name: x for name, x in self.loss.telling.items() if name in claimed})
+
+    def plain(self, batch: LossBatch) -> LossBatch:
+        """The pairs at the defaults."""
+        return batch.of(self.loss)
+
+    def admits(self, parameter: Parameter, x: float) -> bool:
+        """Whether the parameter may have that value."""
+        return Fraction(x) in parameter.domain
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    @property
+    def whole(self) -> bool:
+        """Whether what is judged is the mean: it is all that is returned, or all that the loss defines."""
+        return self.loss.has_batch_state or self.trial.single
+
+    def asked(self, batch: LossBatch, *, gradient: bool) -> LossAnswer:
+        """What the implementation answers. Raises Misbehaviour."""
+        return self._implementation.evaluate(batch, self.trial.fmt, gradient=gradient)
+
+    def values(self, batch: LossBatch) -> None:
+        """The losses of the batch, or their mean."""
+        got = self.asked(batch, gradient=False).losses
+        analysis = self._analysis(batch)
+        node = mean(self.loss.definition) if self.whole else self.loss.definition
+        acceptance, fits = analysis.acceptance(node), analysis.representable(node)
+        if self.whole:
+            average = np.full(1, _average(got))
+            self._judged("mean loss", batch, average, acceptance[np.array([0])], np.array([bool(fits.all())]))
+        else:
+            self._judged("loss", batch, got, acceptance, fits)
+
+    def derivatives(self, batch: LossBatch) -> None:
+        """The derivatives of the sum over the batch, or of the mean where that is returned."""
+        answer = self.asked(batch, gradient=True)
+        if answer.gradient is None:
+            raise Misbehaviour("no gradient", "it claims gradients, and gave none where one was wanted")
+        analysis, n = self._analysis(batch), len(batch)
+        shared = n if self.trial.single or (self.loss.has_batch_state and answer.losses.shape == ()) else 1
+        for name, got in answer.gradient.items():
+            if got is None:
+                if name.startswith("policy_"):
+                    raise Misbehaviour("no gradient", f"no derivative in {name}")
+                continue
+            node = slope(self.loss, name)
+            scaled = node if shared == 1 else node / shared
+            self._judged(f"d loss / d {name}", batch, got, analysis.acceptance(scaled), analysis.representable(scaled))
+
+    def limits(self, batch: LossBatch) -> None:
+        """Losses with an infinite log-probability: the limit, or NaN where there is none; within the interval if finite."""
+        got = np.atleast_1d(self.asked(batch, gradient=False).losses)
+        analysis = self._analysis(batch)
+        exact = analysis.arrays.ball(self.loss.definition)
+        target = np.ldexp(exact.head, np.clip(exact.exponent, -2000, 2000).astype(np.int32))
+        if self.trial.single:
+            target = np.array([target.mean()])
+        near = 32 * self.trial.fmt.unit_roundoff * np.abs(target)
+        with np.errstate(invalid="ignore"):
+            right = (got == target) | (np.isnan(got) & np.isnan(target)) | (np.abs(got - target) <= near)
+        self._add("loss", batch, got, np.where(right, 0.0, np.inf))
+
+    def not_a_number(self, batch: LossBatch, place: int) -> None:
+        """NaN at that pair, or in the mean, and nowhere else where the loss is of one pair."""
+        got = np.atleast_1d(self.asked(batch, gradient=False).losses)
+        if self.whole:
+            right = np.isnan(_average(got)) & np.ones(1, dtype=bool)
+            self._add("mean loss", batch, got[:1], np.where(right, 0.0, np.inf))
+            return
+        right = np.isnan(got) == (np.arange(got.size) == place)
+        self._add("loss", batch, got, np.where(right, 0.0, np.inf))
+
+    def _analysis(self, batch: LossBatch) -> Running:
+        fmt, flush = self.trial.fmt, self.trial.flush
+        key = batch.key + fmt.name.encode() + bytes([flush])
+        if key not in _ANALYSES:
+            parameters = {name: Fraction(x) for name, x in batch.parameters.items()}
+            _ANALYSES[key] = running(batch.rows, parameters, fmt, flush=flush)
+            while len(_ANALYSES) > _MOST:
+                _ANALYSES.popitem(last=False)
+        _ANALYSES.move_to_end(key)
+        return _ANALYSES[key]
+
+    # -- adding up -------------------------------------------------------------------------------------------------
+
+    def _judged(self, quantity: str, batch: LossBatch, got: Floats, acceptance: Acceptance, fits: Mask) -> None:
+        rho = np.where(fits, acceptance.rho(got), 0.0)
+        self._points -= int(np.count_nonzero(~fits))
+        self._add(quantity, batch, got, rho)
+
+    def _add(self, quantity: str, batch: LossBatch, got: Floats, rho: Floats) -> None:
+        rho = np.where(np.isnan(rho), np.inf, rho)
+        self._points += rho.size
+        self._violations += int(np.count_nonzero(rho > 1))
+        if not rho.size:
+            return
+        i = int(np.argmax(rho))
+        if self._worst is None or rho[i] > self._worst[0]:
+            alone = batch if self.loss.has_batch_state or rho.size != len(batch) else batch.take([i])
+            self._worst = float(rho[i]), quantity, alone, float(got[i])
+
+    def outcome(self) -> Outcome:
+        """The finding's content."""
+        return Outcome(self._points, self._violations, self._exactly())
+
+    def _exactly(self) -> Worst | None:
+        if self._worst is None:
+            return None
+        rho, quantity, batch, got = self._worst
+        exact = self._value(quantity, batch)
+        finite = exact.special is None
+        parameters = {name: float(x).hex() for name, x in batch.parameters.items()} or {"beta": "nan"}
+        return Worst(
+            quantity=quantity,
+            inputs={name: tuple(float(x).hex() for x in row) for name, row in batch.rows.items()},
+            beta=parameters.get("beta", "nan"),
+            label_smoothing=parameters.get("label_smoothing", "nan"),
+            got=got.hex(),
+            exact=exact.digits(20),
+            rounded=exact.round(self.trial.fmt).hex(),
+            ulp=_ulps(got, exact, self.trial) if finite else (0.0 if got == exact.special else np.inf),
+            rho=rho,
+            parameters=parameters,
+        )
+
+    def _value(self, quantity: str, batch: LossBatch) -> Value:
+        arguments: dict[str, Any] = {**batch.rows, **batch.parameters}
+        if quantity == "mean loss":
+            return losses.mean(self.loss, **arguments)
+        if quantity == "loss":
+            return cast(Value, np.ravel(np.asarray(losses.value(self.loss, **arguments), dtype=object))[0])
+        name = quantity.removeprefix("d loss / d ")
+        return cast(Value, np.ravel(np.asarray(losses.gradient(self.loss, **arguments)[name], dtype=object))[0])
+
+
+def _average(got: Floats) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.mean(got)) if got.size else float("nan")
+
+
+def _ulps(got: float, exact: Value, trial: Trial) -> float:
+    return ulp_error(got, exact if isinstance(exact, Real) else Real.rational(Fraction(float(exact))), trial.fmt)

@@ -1,0 +1,63 @@
+"""Losses as plain functions of JAX arrays; derivatives come from jax.vjp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from conformance.implementations.jax import _read, _wide
+from conformance.implementations.numpy import DTYPES
+from conformance.implementations.preference import LossAnswer, LossClaims, call, is_length, lengths_of, shape_of
+from conformance.implementations.results import called, versions
+from conformance.inputs.losses import LossBatch
+from oracle import Format
+from oracle.losses import Loss
+
+
+class JaxFramework:
+    """JAX on its default device, eager or under jit with the parameters static."""
+
+    def __init__(self, jit: bool, library: str) -> None:
+        self._jit, self._library = jit, library
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The library's version and JAX's, and the device."""
+        return versions(self._library, jax=jax.__version__) | {"device": jax.devices()[0].platform}
+
+    def unavailable(self) -> str | None:
+        """JAX falls back to the CPU where there is nothing else."""
+        return None
+
+    def surroundings(self) -> Mapping[str, str]:
+        """JAX's options that change results."""
+        names = ("jax_enable_x64", "jax_default_matmul_precision", "jax_debug_nans", "jax_numpy_dtype_promotion")
+        return {name: str(getattr(jax.config, name)) for name in names}
+
+    def evaluate(
+        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+    ) -> LossAnswer:
+        """The function's losses, and the derivatives of their sum."""
+        with _wide(fmt):
+            lengths = {name: jnp.asarray(lengths_of(row)) for name, row in batch.rows.items() if is_length(name)}
+            logps = {
+                name: jnp.asarray(fmt.encode(row).view(DTYPES[fmt.name]))
+                for name, row in batch.rows.items()
+                if not is_length(name)
+            }
+
+            def of(given: Mapping[str, jax.Array]) -> Any:
+                return call(function, batch, {**given, **lengths})
+
+            losses = called(jax.jit(of) if self._jit else of, logps)
+            shape = shape_of(loss, claims, len(batch), np.shape(losses))
+            values, dtype = _read("losses", losses, shape, fmt)
+            found = None
+            if gradient:
+                parts = called(jax.grad(lambda given: jnp.sum(of(given))), logps)
+                found = {name: _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] for name, part in parts.items()}
+        return LossAnswer(values, found, dtype)

@@ -1,0 +1,63 @@
+"""Losses as plain functions of NumPy arrays, or of arrays that are made from NumPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from conformance.implementations.numpy import DTYPES, _read
+from conformance.implementations.preference import LossAnswer, LossClaims, by_name, call, is_length, lengths_of, shape_of
+from conformance.implementations.results import versions
+from conformance.inputs.losses import LossBatch
+from oracle import Format
+from oracle.losses import Loss
+
+
+class NumpyFramework:
+    """NumPy; with `there` and `back`, whatever converts from it and to it."""
+
+    def __init__(
+        self,
+        gradient: Callable[..., Any] | None,
+        library: str | None,
+        there: Callable[[Any], Any] = lambda x: x,
+        back: Callable[[Any], Any] = lambda x: x,
+    ) -> None:
+        self._gradient, self._library, self._there, self._back = gradient, library, there, back
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The library's version and NumPy's."""
+        return versions(self._library, numpy=np.__version__)
+
+    def unavailable(self) -> str | None:
+        """NumPy runs everywhere."""
+        return None
+
+    def surroundings(self) -> Mapping[str, str]:
+        """NumPy's error handling and print options."""
+        return {"error handling": str(np.geterr()), "print options": str(np.get_printoptions())}
+
+    def evaluate(
+        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+    ) -> LossAnswer:
+        """The function's losses, and its gradient function's derivatives; warnings of the arithmetic are silenced."""
+        originals = {
+            name: lengths_of(row) if is_length(name) else fmt.encode(row).view(DTYPES[fmt.name])
+            for name, row in batch.rows.items()
+        }
+        arrays = {name: self._there(array.copy()) for name, array in originals.items()}
+        with np.errstate(all="ignore"):
+            losses = self._back(call(function, batch, arrays))
+            parts = call(self._gradient, batch, arrays) if gradient and self._gradient is not None else None
+        values, dtype = _read("losses", losses, shape_of(loss, claims, len(batch), np.shape(losses)), fmt)
+        found = None
+        if parts is not None:
+            found = {
+                name: None if part is None else _read(f"d loss / d {name}", self._back(part), (len(batch),), fmt)[0]
+                for name, part in by_name(parts, loss).items()
+            }
+        wrote = tuple(n for n, array in arrays.items() if self._back(array).tobytes() != originals[n].tobytes())
+        return LossAnswer(values, found, dtype, wrote)
