@@ -97,15 +97,29 @@ class Judge:
     def limits(self, batch: LossBatch) -> None:
         """Losses with an infinite log-probability: the limit, or NaN where there is none; within the interval if finite."""
         got = np.atleast_1d(self.asked(batch, gradient=False).losses)
-        analysis = self._analysis(batch)
-        exact = analysis.arrays.ball(self.loss.definition)
-        target = np.ldexp(exact.head, np.clip(exact.exponent, -2000, 2000).astype(np.int32))
+        exact = self._analysis(batch).arrays.exact(self.loss.definition, np.arange(len(batch)))
+        target = np.array([float(x) for x in exact])
         if self.trial.single:
             target = np.array([target.mean()])
         near = 32 * self.trial.fmt.unit_roundoff * np.abs(target)
         with np.errstate(invalid="ignore"):
             right = (got == target) | (np.isnan(got) & np.isnan(target)) | (np.abs(got - target) <= near)
         self._add("loss", batch, got, np.where(right, 0.0, np.inf))
+
+    def finite(self, batch: LossBatch) -> None:
+        """Losses and derivatives that are neither infinite nor NaN where the exact number is well within the format."""
+        wanted = self._implementation.claims.gradient and not self.whole
+        answer = self.asked(batch, gradient=wanted)
+        parts = {"loss": answer.losses, **{f"d loss / d {name}": part for name, part in (answer.gradient or {}).items()}}
+        arrays = self._analysis(batch).arrays
+        for quantity, got in parts.items():
+            name = quantity.removeprefix("d loss / d ")
+            exact = arrays.ball(self.loss.definition if name == quantity else slope(self.loss, name))
+            if got is None or got.size != len(batch):
+                continue
+            with np.errstate(invalid="ignore"):
+                within = np.isfinite(exact.head) & (exact.exponent < self.trial.fmt.emax - 1)
+            self._add(quantity, batch, got, np.where(within & ~np.isfinite(got), np.inf, 0.0))
 
     def not_a_number(self, batch: LossBatch, place: int) -> None:
         """NaN at that pair, or in the mean, and nowhere else where the loss is of one pair."""

@@ -59,5 +59,10 @@ class NumpyFramework:
                 name: None if part is None else _read(f"d loss / d {name}", self._back(part), (len(batch),), fmt)[0]
                 for name, part in by_name(parts, loss).items()
             }
-        wrote = tuple(n for n, array in arrays.items() if self._back(array).tobytes() != originals[n].tobytes())
+        wrote = tuple(n for n, array in arrays.items() if not _same(self._back(array), originals[n]))
         return LossAnswer(values, found, dtype, wrote)
+
+
+def _same(array: Any, original: Any) -> bool:
+    """Whether the numbers are the same, whatever the dtypes."""
+    return np.array_equal(np.asarray(array).astype(np.float64), np.asarray(original).astype(np.float64), equal_nan=True)
