@@ -54,9 +54,10 @@ def get_loss(loss: str | Loss) -> Loss:
     if loss in LOSSES:
         return LOSSES[loss]
     called: dict[str, list[str]] = {}
-    for known, library, name in aliases:
-        if str(loss) in name:
-            called.setdefault(known, []).append(library)
+    for known in LOSSES.values():
+        for library, name in known.aliases.items():
+            if str(loss) in name:
+                called.setdefault(known.name, []).append(library)
     meant = ", ".join(f"{known} ({', '.join(libraries)})" for known, libraries in called.items())
     hint = f"; {loss!r} is what some libraries call {meant}" if called else ""
     raise UnknownLoss("loss", loss, f"one of {', '.join(LOSSES)}{hint}")
