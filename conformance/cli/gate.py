@@ -67,6 +67,8 @@ def command(
     if update:
         check_outputs(inputs[:-1], baseline=baseline_file)
     record = read_record(record_file)
+    if stamp == "":
+        raise click.BadParameter("it is empty, and tells no run from another; is a variable not set?", param_hint="--stamp")
     if stamp is not None and record.stamp != stamp:
         bears = f"bears the stamp {record.stamp!r}" if record.stamp else "bears no stamp"
         raise click.UsageError(

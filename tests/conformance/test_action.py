@@ -92,10 +92,10 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scratch") / "repository"
     folder.mkdir()
     (folder / "mine.py").write_text(MINE, encoding="utf-8")
-    (judge,) = (line for line in gitlab()["script"] if "run" in line)
+    (judge,) = (line for line in gitlab()["script"] if "conformance run" in line)
     (block,) = blocks("bash", "--update")
     commit = "git init -q . && git add . && git -c user.name=n -c user.email=e@x commit -qm 'The loss, and its baseline'"
-    done = shell(f"{judge}\n{block}\nrm record.json\nprintf '__pycache__/\\n' > .gitignore\n{commit}", folder)
+    done = shell(f"CI_JOB_ID=1\n{judge}\n{block}\nrm record.json\nprintf '__pycache__/\\n' > .gitignore\n{commit}", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert read(folder / "baseline.json").conforms
     return folder
@@ -193,7 +193,7 @@ def test_the_lines_for_gitlab_and_for_any_shell_do_the_same(repository):
     artifacts = gitlab()["artifacts"]
     for text, status in ((MINE.replace(STABLE, NAIVE), 1), (MINE, 0)):
         branch(repository, text)
-        done = shell("\n".join(gitlab()["script"]), repository)
+        done = shell("\n".join(gitlab()["script"]), repository, CI_JOB_ID="2")
         assert done.returncode == status, done.stdout + done.stderr
         for name in (*artifacts["paths"], artifacts["reports"]["junit"]):
             assert (repository / name).is_file()
@@ -203,6 +203,23 @@ def test_the_lines_for_gitlab_and_for_any_shell_do_the_same(repository):
     branch(repository, MINE)
     shown = shell("dpo-conformance report record.json --form markdown", repository)
     assert shown.stdout == (repository / "run.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["gitlab", "any shell"])
+def test_a_record_of_an_earlier_job_passes_no_gate(repository, kind):
+    (script,) = ["\n".join(gitlab()["script"])] if kind == "gitlab" else blocks("bash", "set -e")
+    stale = (repository / "baseline.json").read_bytes()
+    fakes = repository.parent / "fakes"
+    fakes.mkdir(exist_ok=True)
+    real = Path(sys.executable).with_name("dpo-conformance")
+    (fakes / "dpo-conformance").write_text(f"#!/bin/sh\n[ $1 = run ] && exit 1\nexec {real} \"$@\"\n")  # a broken install
+    (fakes / "rm").write_text("#!/bin/sh\n")  # a folder of a cache, say
+    for fake in fakes.iterdir():
+        fake.chmod(0o755)
+    (repository / "record.json").write_bytes(stale)
+    done = shell(script, repository, CI_JOB_ID="3", PATH=f"{fakes}{os.pathsep}{environment()['PATH']}")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "it is of another run" in " ".join(done.stderr.split())
 
 
 def test_the_page_names_every_rule_and_its_acceptances_are_read(tmp_path):

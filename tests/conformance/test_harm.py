@@ -342,6 +342,7 @@ def test_a_record_of_another_run_is_refused(tmp_path):
     assert invoke("gate", stamped, *base).exit_code == 0
     assert_refused(invoke("gate", stamped, *base, "--stamp", "job 2"), "bears the stamp 'job 1'", "another run")
     assert_refused(invoke("gate", plain, *base, "--stamp", "job 2"), "bears no stamp")
+    assert_refused(invoke("gate", plain, *base, "--stamp", ""), "is a variable not set?")
 
 
 # -- what is left behind -----------------------------------------------------------------------------------------------
