@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["audit", "evaluate", "evaluate_loss", "judge"]
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
 def __getattr__(name: str) -> Any:
     """Each door opens when it is first used, so that importing the package costs nothing."""
     if name == "judge":

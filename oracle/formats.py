@@ -232,10 +232,14 @@ binary64 = Format("binary64", 53, -1022, 1023, 64)
 FORMATS: tuple[Format, ...] = (binary16, bfloat16, binary32, binary64)
 _ALIASES = {
     "float16": binary16,
+    "fp16": binary16,
     "half": binary16,
+    "bf16": bfloat16,
     "float32": binary32,
+    "fp32": binary32,
     "single": binary32,
     "float64": binary64,
+    "fp64": binary64,
     "double": binary64,
 }
 
@@ -248,7 +252,7 @@ def _finite(value: object) -> Fraction:
 
 
 def get_format(name: str | Format) -> Format:
-    """The format of that name: binary16, bfloat16, binary32, binary64, or float16, float32, float64.
+    """The format of that name: binary16, bfloat16, binary32, binary64, or float16, float32, float64, or fp16, bf16, ...
 
     Raises UnknownFormat for any other name.
     """

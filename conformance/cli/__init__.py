@@ -21,9 +21,10 @@ COMMANDS = {
     "matrix": "Judge what ships, keep the records, and write the page of all.",
     "oracle": "The exact loss and gradient of one pair, and their roundings.",
     "audit": "What a log, or saved tensors, prove of a run that already happened.",
+    "ulp": "The error of one number, in ulps.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
     "vectors": "Test vectors for any language: check, write or list the files.",
-    "explain": "A clause: its statement, level, derivation and links.",
+    "explain": "A clause, or a chapter of them: statement, level, derivation, links.",
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.text import Text
 
-from conformance.clauses import find
+from conformance.clauses import Clause, select
 from conformance.cli.consoles import Console
 from conformance.errors import ConformanceError
 
@@ -14,13 +15,29 @@ from conformance.errors import ConformanceError
 @click.command("explain")
 @click.argument("clause")
 def command(clause: str) -> None:
-    """Print a CLAUSE's statement, level, derivation, remedy, links, and the mutants that it kills."""
+    """Print a CLAUSE's statement, level, derivation, remedy, links, and the mutants that it kills; of a chapter, such as
+    KERNEL, the clauses with their statements.
+    """
     try:
-        found = find(clause)
+        found = select([clause])
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     console = Console(highlight=False)
-    console.print(Text.assemble((found.id, "bold"), f"  {found.level}  {found.title}"))
+    if "-" in clause:
+        _explain(found[0], console)
+        return
+    for each in found:
+        _head(each, console)
+        console.print(Padding(Markdown(each.statement), (0, 0, 1, 2)))
+    console.print(Text(f"more: dpo-conformance explain {found[0].id}"))
+
+
+def _head(clause: Clause, console: Console) -> None:
+    console.print(Text.assemble((clause.id, "bold"), f"  {clause.level}  {clause.title}"), soft_wrap=True)
+
+
+def _explain(found: Clause, console: Console) -> None:
+    _head(found, console)
     for heading, text in (
         ("Statement", found.statement),
         ("Derivation", found.derivation),

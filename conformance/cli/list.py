@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
@@ -17,16 +18,24 @@ from oracle import FORMATS
 def command() -> None:
     """List the implementations that ship, the formats, and the clauses."""
     console = Console(highlight=False)
-    implementations = Table("implementation", "what it is", title="implementations", title_justify="left")
+    implementations = _table("implementations", "implementation", "what it is")
     for name, (_, what) in SHIPPED.items():
         implementations.add_row(name, what)
     for name, (place, distribution) in plugged().items():
         implementations.add_row(Text(name), Text(f"{place}, of {distribution}"))
-    formats = Table("format", "p", "emin", "emax", "width", title="formats", title_justify="left")
+    formats = _table("formats", "format", "p", "emin", "emax", "width")
     for fmt in FORMATS:
-        formats.add_row(fmt.name, str(fmt.precision), str(fmt.emin), str(fmt.emax), str(fmt.width))
-    clauses = Table("clause", "level", "title", title="clauses", title_justify="left")
+        formats.add_row(fmt.name, *map(str, (fmt.precision, fmt.emin, fmt.emax, fmt.width)))
+    clauses = _table("clauses", "clause", "level", "title")
     for clause in EVERY:
         clauses.add_row(clause.id, str(clause.level), clause.title)
     for table in (implementations, formats, clauses):
         console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Nothing of a cell is left out, however narrow the terminal."""
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

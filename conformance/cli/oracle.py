@@ -8,8 +8,10 @@ import click
 from rich.text import Text
 
 import oracle
+from conformance.cli.allowed import allowed
 from conformance.cli.consoles import Console
-from oracle import FORMATS, OracleError, Real
+from conformance.inputs.batch import NAMES
+from oracle import FORMATS, Format, OracleError, Real, get_format
 
 _CONTEXT = {"ignore_unknown_options": True}  # so that -10 is a number and not an option
 
@@ -21,6 +23,7 @@ _CONTEXT = {"ignore_unknown_options": True}  # so that -10 is a number and not a
 @click.argument("ref_rejected_logps")
 @click.option("--beta", default="0.1", show_default=True, metavar="NUMBER")
 @click.option("--label-smoothing", default="0", show_default=True, metavar="NUMBER")
+@click.option("--dtype", "dtypes", multiple=True, metavar="D", help="What correct code may return in that format; repeatable.")
 @click.option("--digits", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Significant digits.")
 def command(
     policy_chosen_logps: str,
@@ -29,17 +32,29 @@ def command(
     ref_rejected_logps: str,
     beta: str,
     label_smoothing: str,
+    dtypes: tuple[str, ...],
     digits: int,
 ) -> None:
     """Print the exact loss and gradient of one pair, and the loss correctly rounded into each format.
 
     Numbers are decimal, hexadecimal floats (0x1.8p+3), ratios (1/10), inf or nan, and are taken exactly: 0.1 is one
     tenth. Where beta or label smoothing is not a binary64, the result for the binary64 next to it is shown beside.
+
+    With --dtype, for that format and beta and label smoothing as binary64: the loss and each derivative correctly rounded,
+    and the least and the greatest number that the suite accepts, on the way of any code that computes in the format.
     """
     logps = (policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
     console = Console(highlight=False)
     try:
-        _show(console, logps, (beta, label_smoothing), digits)
+        if not dtypes:
+            _show(console, logps, (beta, label_smoothing), digits)
+        for fmt in dict.fromkeys(get_format(name) for name in dtypes):
+            options = float(_binary64("beta", beta)), float(_binary64("label_smoothing", label_smoothing))
+            held = tuple(_held(name, text, fmt) for name, text in zip(NAMES, logps, strict=True))
+            lines = list(allowed(held, *options, fmt))
+            console.print(Text(fmt.name, style="bold"))
+            for line in lines:
+                console.print(Text(line), soft_wrap=True)
     except OracleError as error:
         raise click.UsageError(str(error)) from error
 
@@ -59,6 +74,17 @@ def _show(console: Console, logps: tuple[str, ...], options: tuple[str, str], di
             rounded = values["loss"].round(fmt)
             bits = f"0x{values['loss'].bits(fmt):0{fmt.width // 4}x}"
             console.print(Text(f"    {fmt.name:<10}{rounded!r:<26}{rounded.hex():<26}{bits}"), soft_wrap=True)
+
+
+def _held(name: str, text: str, fmt: Format) -> float:
+    """A logp as a number of the format. Raises NotRepresentable, with the nearest."""
+    number = oracle.arguments.read(name, text)
+    if not isinstance(number, Fraction):
+        return number
+    held = fmt.round_exact(number)
+    if held != number:
+        raise oracle.NotRepresentable(f"{name} = {text} is no number of {fmt.name}; the nearest is {held!r}")
+    return held
 
 
 def _fraction(name: str, text: str) -> Fraction:

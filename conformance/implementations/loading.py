@@ -66,6 +66,8 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
 
         return start(name.removeprefix(PROCESS), time_limit=time_limit)
+    if _is_file(name):
+        raise CannotLoad(_held(name))
     loss = split_loss(name)[1]
     module_name, attribute = _place(name)
     module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import_module(name, module_name)
@@ -76,7 +78,7 @@ def load(name: str, *, time_limit: float = 120.0) -> Implementation:
         found = getattr(found, part)
     if loss or hasattr(found, "losses"):
         found = _of_loss(name, attribute, found, loss)
-    if not (hasattr(found, "claims") and callable(getattr(found, "evaluate", None))):
+    if not _is_implementation(found):
         raise CannotLoad(
             f"{name}: {attribute} is a {type(found).__name__}, not an implementation; "
             "wrap it with numpy_implementation, or torch_, jax_ or array_implementation, from conformance.implementations"
@@ -138,11 +140,43 @@ def _place(name: str) -> tuple[str, str]:
     return module_name, attribute
 
 
+def _is_file(name: str) -> bool:
+    """True for the path of a Python file without an attribute."""
+    path = name.removesuffix(":")
+    return path.endswith(".py") and name not in SHIPPED
+
+
+def _held(name: str) -> str:
+    """What a file holds that can be judged, and what could be, once it is wrapped."""
+    path = name.removesuffix(":")
+    module = _import_file(Path(path))
+    found = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+    ready = [key for key, value in found.items() if _is_implementation(value) or hasattr(value, "as_loss")]
+    own = [key for key, value in found.items() if getattr(value, "__module__", "") == module.__name__]
+    if ready:
+        return f"{path} holds {', '.join(ready)}: name one, as {path}:{ready[0]}"
+    wrap = f"wrap one with numpy_implementation, or torch_, jax_ or array_implementation; it defines {', '.join(own)}"
+    return f"{path} holds no implementation: {wrap if own else 'it defines nothing'}"
+
+
+def _is_implementation(found: object) -> bool:
+    return hasattr(found, "claims") and callable(getattr(found, "evaluate", None))
+
+
 def _import_module(name: str, module_name: str) -> ModuleType:
+    top = module_name.partition(".")[0]
+    here = str(Path.cwd())
+    if here not in sys.path and (Path(here, top).is_dir() or Path(here, f"{top}.py").is_file()):
+        sys.path.append(here)  # the last place to look in: it shadows nothing
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
+        if missing == top and name not in SHIPPED:
+            raise CannotLoad(
+                f"{name}: no module named {missing!r} is installed, and none lies in {here}; run it from the folder that holds "
+                f"{missing}, or name the file: path/to/file.py:{_target(name).rpartition(':')[2]}"
+            ) from error
         raise CannotLoad(f"{name}: no module named {missing!r}; {_hint(name, missing)}") from error
     except PackageNotFoundError as error:
         raise CannotLoad(f"{name}: no distribution {error.name!r}; {_hint(name, error.name)}") from error

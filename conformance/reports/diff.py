@@ -14,6 +14,9 @@ from conformance.gate.rules import size
 from conformance.records.record import Finding, Record, Run, Verdict
 from conformance.reports import gate_words, words
 
+WIDE = 100
+"""Columns of a console from which on the facts of a run stand side by side."""
+FACTS = ("verdict", "value, ulp", "gradient, ulp", "ρ")
 JUDGED = {Verdict.CONFORMS, Verdict.VIOLATES}
 
 
@@ -21,7 +24,7 @@ def render(decision: Decision, names: tuple[str, str], console: Console) -> None
     """What made the two, a table of their runs, a table of the clauses that differ, and what a gate would say."""
     for label, name, record in zip(("before", "now"), names, (decision.baseline, decision.record), strict=True):
         console.print(Text(f"{label + ':':<8}{words.visible(name)}: {_made(record)}"), soft_wrap=True)
-    console.print(_runs(decision))
+    console.print(_runs(decision) if console.width >= WIDE else _runs_below_each_other(decision))
     for pair in decision.pairs:
         _clauses(pair, console)
     for heading, lines in gate_words.rest(decision):
@@ -47,12 +50,27 @@ def _runs(decision: Decision) -> Table:
     table = Table(box=SIMPLE, pad_edge=False)
     table.add_column("implementation", overflow="fold", max_width=24)
     table.add_column("format", no_wrap=True)
-    for name in ("verdict", "value, ulp", "gradient, ulp", "ρ"):
+    for name in FACTS:
         table.add_column(f"{name}\nbefore → now")
     for pair in decision.pairs:
         before, now = _facts(pair.before), _facts(pair.now)
         both = (was if was == is_now else f"{was} → {is_now}" for was, is_now in zip(before, now, strict=True))
         table.add_row(Text(words.visible(pair.implementation)), pair.format, *both)
+    return table
+
+
+def _runs_below_each_other(decision: Decision) -> Table:
+    """The same, a row for each fact."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for name in ("what", "before", "now"):
+        table.add_column(name, no_wrap=True)
+    for pair in decision.pairs:
+        facts = zip(FACTS, _facts(pair.before), _facts(pair.now), strict=True)
+        for place, (name, was, is_now) in enumerate((name, was, is_now) for name, was, is_now in facts if was or is_now):
+            who = f"{words.visible(pair.implementation)} in {pair.format}"
+            table.add_row(Text("" if place else who), name, was, is_now)
+        table.add_section()
     return table
 
 

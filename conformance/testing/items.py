@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest._code.code import ExceptionChainRepr, ReprFileLocation, ReprTracebackNative
 
 from conformance.clauses import CLAUSES, Clause, for_kind
 from conformance.clauses.trial import Trial
@@ -26,7 +27,11 @@ Accepted = Mapping[tuple[str, str, str], Acceptance]
 
 
 class Violated(Exception):
-    """A clause is violated, or its acceptance is out of order; the text is the report."""
+    """A clause is violated, or its acceptance is out of order; the text is the report, and brief says it in a line."""
+
+    def __init__(self, text: str, brief: str = "") -> None:
+        super().__init__(text)
+        self.brief = brief or text.splitlines()[0]
 
 
 class Clauses(pytest.Collector):
@@ -91,7 +96,8 @@ class Item(pytest.Item):
         if finding.verdict is Verdict.VIOLATES and finding.level is Level.SHOULD:
             pytest.xfail(f"SHOULD violated at {finding.share}: {words.briefly(finding)}")
         if finding.verdict is Verdict.VIOLATES:
-            raise Violated(words.violation(self.parent.run, finding))
+            brief = f"violated at {finding.share}: {words.briefly(finding)}"
+            raise Violated(words.violation(self.parent.run, finding), brief)
 
     def _accept(self, accepted: Acceptance, finding: Finding) -> None:
         """An expected failure; an acceptance that is out of order is a failure of its own."""
@@ -110,7 +116,9 @@ class Item(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The report of the violation; for anything else what pytest makes of it."""
         if isinstance(excinfo.value, Violated):
-            return str(excinfo.value)
+            where, _, _ = self.reportinfo()
+            shown = ReprTracebackNative(f"{excinfo.value}\n".splitlines(keepends=True))
+            return ExceptionChainRepr([(shown, ReprFileLocation(str(where), 0, excinfo.value.brief), None)])
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

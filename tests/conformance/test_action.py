@@ -212,7 +212,7 @@ def test_a_record_of_an_earlier_job_passes_no_gate(repository, kind):
     fakes = repository.parent / "fakes"
     fakes.mkdir(exist_ok=True)
     real = Path(sys.executable).with_name("dpo-conformance")
-    (fakes / "dpo-conformance").write_text(f"#!/bin/sh\n[ $1 = run ] && exit 1\nexec {real} \"$@\"\n")  # a broken install
+    (fakes / "dpo-conformance").write_text(f'#!/bin/sh\n[ $1 = run ] && exit 1\nexec {real} "$@"\n')  # a broken install
     (fakes / "rm").write_text("#!/bin/sh\n")  # a folder of a cache, say
     for fake in fakes.iterdir():
         fake.chmod(0o755)

@@ -7,20 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from refusing import assert_refused
 from rich.console import Console
 
+import oracle
 from conformance.clauses import CLAUSES
 from conformance.cli import COMMANDS, main
 from conformance.cli.statuses import CANNOT_WRITE
 from conformance.errors import CannotLoad
-from conformance.implementations import SHIPPED
+from conformance.implementations import SHIPPED, load
 from conformance.records.environment import environment, suite, suite_version
 from conformance.records.record import Finding, Level, Record, Run, Verdict, read
-from oracle import FORMATS
+from oracle import FORMATS, bounds, get_format
 
 
 def invoke(*arguments):
@@ -377,6 +379,107 @@ def test_a_clause_is_explained(clause):
 
 def test_a_clause_that_does_not_exist_is_wrong_usage():
     assert_refused(invoke("explain", "KERNEL-99"), "no clause 'KERNEL-99'", "KERNEL-1")
+
+
+def test_a_chapter_is_explained_by_the_statements_of_its_clauses():
+    result = invoke("explain", "grad")
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    for clause in CLAUSES:
+        assert (f"{clause.id} {clause.level} {clause.title}" in text) == (clause.chapter == "GRAD")
+    assert_refused(invoke("explain", "KERNL"), "no chapter 'KERNL': one of CALL, DEF")
+
+
+def test_a_run_by_chapters_and_ids_tells_the_verdict_alone_where_it_is_to_be_quiet(tmp_path):
+    path = tmp_path / "record.json"
+    chosen = ["--in-process", "--dtype", "bf16", "-c", "def", "--clause", "KERNEL-1", "-c", "DEF-1", "--json", path]
+    result = invoke("run", "numpy-naive", *chosen, "--quiet")
+    assert result.exit_code == 1
+    assert [finding.clause for finding in read(path).runs[0].findings] == [
+        clause.id for clause in CLAUSES if clause.chapter == "DEF" or clause.id == "KERNEL-1"
+    ]
+    assert re.fullmatch(r"numpy-naive violates KERNEL-1 in bfloat16.*\n1 run: 1 violates.*\n", result.stdout)
+    assert not result.stderr
+    assert_refused(invoke("run", "numpy", "-c", "KERNEL-99"), "no clause 'KERNEL-99'")
+
+
+@pytest.mark.parametrize("fmt", ["bf16", "fp16", "fp32", "fp64"])
+def test_what_may_be_returned_is_what_the_suite_accepts_and_no_more(fmt):
+    result = invoke("oracle", "-10", "-12", "-11", "-11", "--dtype", fmt)
+    assert result.exit_code == 0
+    chosen, pairs = get_format(fmt), bounds.Pairs(*map(np.array, ([-10.0], [-12.0], [-11.0], [-11.0])), 0.1, 0.0)
+    rows = {
+        name: tuple(map(float, numbers.split())) for name, numbers in re.findall(r"(?m)^  (loss|d/d \S+) +(.*)$", result.output)
+    }
+    assert len(rows) == 5
+    for name, (rounded, low, high) in rows.items():
+        accepted = bounds.loss(pairs, chosen) if name == "loss" else bounds.gradient(pairs, chosen)
+        sign = 1 if name == "loss" or name in {"d/d policy_rejected", "d/d ref_chosen"} else -1
+        ends = sorted((sign * low, sign * high))
+        place = chosen.ordinals(np.array(ends))
+        outside = chosen.from_ordinals(place + np.array([-1, 1]))
+        assert [bool(accepted.rho(np.array([x]))[0] <= 1) for x in (*ends, *outside)] == [True, True, False, False]
+        assert low <= rounded <= high
+    assert rows["loss"][0] == oracle.loss(-10, -12, -11, -11, beta=0.1).round(chosen)
+
+
+def test_what_may_be_returned_is_asked_for_numbers_of_the_format():
+    assert_refused(
+        invoke("oracle", "-10.1", "0", "0", "0", "--dtype", "bf16"), "is no number of bfloat16; the nearest is -10.125"
+    )
+    assert "chapter SPECIAL" in invoke("oracle", "-inf", "0", "0", "0", "--dtype", "bf16").output
+    assert "overflows" in invoke("oracle", "-60000", "0", "0", "-60000", "--dtype", "fp16").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["0.5", "0.5", "bf16"], "0 ulp of bfloat16"),
+        (["-0x1p-3", "-0.124", "half"], "16.384 ulp of binary16"),
+        (["inf", "1", "float32"], "2.8545e+45 ulp of binary32"),
+        (["nan", "1", "float32"], "inf ulp of binary32"),
+        (["0.1", "1/10", "fp32"], "0.1 is no number of binary32"),
+        (["1", "257.0001", "bf16"], "257.0001 rounds to 258.0"),
+    ],
+)
+def test_the_error_of_a_number_in_ulps(arguments, said):
+    result = invoke("ulp", *arguments)
+    assert result.exit_code == 0, result.output
+    assert said in result.output
+
+
+def test_the_error_of_what_is_no_number_or_in_no_format():
+    assert_refused(invoke("ulp", "one", "1", "bf16"), "one")
+    assert_refused(invoke("ulp", "1", "1", "fp8"), "'fp8'")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_table_leaves_out_a_part_of_a_cell(width, monkeypatch, tmp_path):
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    for name, path in zip(("numpy-naive", "torch-naive"), paths, strict=True):
+        assert invoke("run", name, "--in-process", "--dtype", "bf16", "-c", "KERNEL", "--json", path).exit_code == 1
+    monkeypatch.setenv("COLUMNS", str(width))
+    commands = [["list"], ["diff", *paths], ["gap", "numpy", "--dtype", "bf16"], ["explain", "KERNEL"], ["explain", "KERNEL-1"]]
+    for arguments in commands:
+        result = invoke(*arguments)
+        assert result.exit_code == 0
+        assert "…" not in result.output, arguments
+    assert all(len(line) <= width for line in invoke("list").output.splitlines())
+
+
+def test_the_gap_without_torch_measures_numpy(monkeypatch):
+    from conformance.cli import gap as module  # noqa: PLC0415
+
+    def absent(name):
+        if name.startswith("torch"):
+            raise CannotLoad(f"{name}: no module named 'torch'")
+        return load(name)
+
+    monkeypatch.setattr(module, "load", absent)
+    result = invoke("gap", "--dtype", "bf16")
+    assert result.exit_code == 0
+    assert "numpy-naive" in result.stdout and "torch" not in result.stdout
+    assert "Not measured: torch-naive: no module named 'torch'" in result.stderr
 
 
 def test_the_gap_of_one_format(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path):
     assert names == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["mxnet", "", "numpy.py", ":F", "module:", ":"])
+@pytest.mark.parametrize("name", ["mxnet", "", ":F", "module:", ":"])
 def test_a_name_of_no_known_form_lists_the_forms(name):
     with pytest.raises(UnknownImplementation) as error:
         load(name)
@@ -156,3 +157,48 @@ def test_help_imports_no_framework(arguments):
 )
 def test_torch_is_imported_only_where_it_is_judged(code):
     assert "torch" not in modules_after(code)
+
+
+def test_a_package_in_the_current_folder_is_found_and_shadows_nothing(tmp_path, monkeypatch):
+    package = tmp_path / "mypk_here"
+    package.mkdir()
+    (package / "dpo.py").write_text(TEXT)
+    (package / "__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in {"", str(tmp_path)}])
+    command = [
+        str(Path(sys.executable).with_name("dpo-conformance")),
+        "run",
+        "mypk_here.dpo:F",
+        "--dtype",
+        "fp32",
+        "-c",
+        "CALL-1",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "F" in done.stdout and done.returncode == 1, done.stdout + done.stderr
+    assert load("mypk_here.dpo:F").name == "F"
+    assert sys.path[-1] == str(tmp_path)
+    with pytest.raises(CannotLoad, match=r"no module named 'elsewhere_pk' is installed, and none lies in .*file.py:loss"):
+        load("elsewhere_pk.dpo:loss")
+
+
+def test_a_file_without_an_attribute_lists_what_it_holds(tmp_path):
+    (tmp_path / "mine.py").write_text(TEXT)
+    (tmp_path / "plain.py").write_text("import json\n\ndef loss(): pass\n")
+    (tmp_path / "empty.py").write_text("")
+    for name in (tmp_path / "mine.py", f"{tmp_path / 'mine.py'}:"):
+        with pytest.raises(CannotLoad, match=r"mine.py holds F: name one, as .*mine.py:F$"):
+            load(str(name))
+    with pytest.raises(CannotLoad, match=r"plain.py holds no implementation: wrap one .*it defines loss$"):
+        load(str(tmp_path / "plain.py"))
+    with pytest.raises(CannotLoad, match=r"empty.py holds no implementation: it defines nothing"):
+        load(str(tmp_path / "empty.py"))
+    with pytest.raises(CannotLoad, match=r"none.py: no such file"):
+        load(str(tmp_path / "none.py"))
+
+
+def test_the_package_shows_its_doors():
+    import conformance  # noqa: PLC0415
+
+    assert {"judge", "evaluate"} <= set(dir(conformance))

@@ -49,7 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the markers, where there will be items that carry them."""
+    """Takes the items' own ids out of the arguments, where pytest looks for files; registers the markers, where there will
+    be items that carry them.
+    """
+    ids = [argument for argument in config.args if argument.startswith("dpo[")]
+    if ids:
+        if not config.getoption("--dpo-implementation"):
+            raise pytest.UsageError(f"{ids[0]}: an item of dpo-conformance; add the --dpo-implementation that it was made by")
+        config.args[:] = [argument for argument in config.args if argument not in ids]
+        config.option.dpo_ids, config.option.dpo_ids_alone = ids, not config.args
     if config.getoption("--dpo-implementation"):
         for marker in MARKERS:
             config.addinivalue_line("markers", marker)
@@ -67,12 +75,17 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         found: list[Clauses] = items_of.collected(session)
     except (ConformanceError, OSError) as error:
         raise pytest.UsageError(str(error)) from error
+    ids = getattr(config.option, "dpo_ids", ())  # xdist hands the options on to its workers
+    if ids and config.option.dpo_ids_alone:
+        items.clear()
     for clauses in found:
         hooks = clauses.ihook
         hooks.pytest_collectstart(collector=clauses)
         report = hooks.pytest_make_collect_report(collector=clauses)
         hooks.pytest_collectreport(report=report)
         for item in report.result:
+            if ids and not any(item.nodeid == name or item.nodeid.startswith(f"{name}::") for name in ids):
+                continue
             hooks.pytest_itemcollected(item=item)
             items.append(item)
 

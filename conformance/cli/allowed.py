@@ -1,0 +1,39 @@
+"""What correct code may return for one pair in a format: the numbers that the suite accepts, and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import oracle
+from oracle import Format, Real, bounds
+
+QUANTITIES = ("loss", "d/d policy_chosen", "d/d policy_rejected", "d/d ref_chosen", "d/d ref_rejected")
+SIGNS = (-1, 1, 1, -1)
+"""Of each derivative, to beta (sigma(-z) - eps)."""
+
+
+def allowed(logps: tuple[float, ...], beta: float, label_smoothing: float, fmt: Format) -> Iterator[str]:
+    """Lines: for the loss and each derivative, the correctly rounded value, and the least and greatest number that is accepted.
+
+    logps are numbers of the format.
+    """
+    pc, pr, rc, rr = (np.array([value]) for value in logps)
+    pairs = bounds.Pairs(pc, pr, rc, rr, beta, label_smoothing)
+    if not np.isfinite(logps).all():
+        yield "  not finite: what may be returned is in the chapter SPECIAL"
+        return
+    if not bounds.representable(pairs, fmt)[0]:
+        yield "  the way to the logit overflows in this format: no MUST judges it"
+        return
+    slope = oracle.gradient(*logps, beta=beta, label_smoothing=label_smoothing)
+    exact = [oracle.loss(*logps, beta=beta, label_smoothing=label_smoothing), *slope.by_logps]
+    (least, greatest), (low, high) = (
+        tuple(float(end[0]) for end in bounds.accepted_numbers(of(pairs, fmt))) for of in (bounds.loss, bounds.gradient)
+    )
+    intervals = [(least, greatest), *((low, high) if sign > 0 else (-high, -low) for sign in SIGNS)]
+    yield f"  {'':<24}{'correctly rounded':<26}{'accepted: from':<26}to"
+    for name, true, (lowest, highest) in zip(QUANTITIES, exact, intervals, strict=True):
+        assert isinstance(true, Real)
+        yield f"  {name:<24}{true.round(fmt)!r:<26}{lowest!r:<26}{highest!r}"
