@@ -70,6 +70,13 @@ class Enclosure:
         """The balls at flat indices."""
         return self._each(lambda field: np.take(field, indices))
 
+    def replaced(self, places: NDArray[np.intp], balls: Enclosure) -> Enclosure:
+        """The balls of one dimension with others at some of their places."""
+        result = self._each(np.copy)
+        for field in ("head", "tail", "exponent", "radius"):
+            getattr(result, field)[places] = getattr(balls, field)
+        return result
+
     def reshape(self, *shape: Any) -> Enclosure:
         """The same balls in another shape."""
         return self._each(lambda field: field.reshape(*shape))

@@ -8,9 +8,12 @@ function is called: the results are the same bits wherever `assert_ieee` passes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from oracle import compiled
 from oracle.arguments import check_shapes, floats
 from oracle.ball import (
     SLACK,
@@ -91,7 +94,7 @@ def loss(
 
     Relative radius at most 2**-69 for 0 <= eps <= 1. At z = inf: inf, or 0 if eps = 0; at -inf: inf, or 0 if eps = 1.
     """
-    (result,) = in_blocks(lambda *logps: (_loss(*logps),), *_floats(**locals()))
+    (result,) = in_blocks(lambda *logps: (_paired(_loss, *logps),), *_floats(**locals()))
     return _as_ball(result)
 
 
@@ -108,7 +111,7 @@ def gradient(
     The derivatives by policy_rejected and ref_chosen are its negative, by ref_rejected itself. Radius at most
     beta * 2**-69 * (s(|z|) + |s(|z|) - c|): relative to the result where s does not meet eps, absolute where it does.
     """
-    (result,) = in_blocks(lambda *logps: (_gradient(*logps),), *_floats(**locals()))
+    (result,) = in_blocks(lambda *logps: (_paired(_gradient, *logps),), *_floats(**locals()))
     return _as_ball(result)
 
 
@@ -171,6 +174,19 @@ def _side(z: Enclosure, label_smoothing: Floats) -> Enclosure:
     return where(np.signbit(z.head), exact(1.0) - label_smoothing, label_smoothing)
 
 
+def _paired(function: Callable[..., Enclosure], *operands: Floats) -> Enclosure:
+    """`_loss` or `_gradient` of pairs, by compiled loops where they pay: those leave what is out of the ordinary."""
+    size = max(operand.size for operand in operands)
+    if not compiled.worth("second", size):
+        return function(*operands)
+    from oracle.compiled import pairs  # noqa: PLC0415 - imports numba
+
+    whole = [np.broadcast_to(operand, (size,)) for operand in operands]
+    balls, usual = pairs.pairs(function is _gradient, *whole)
+    left = np.flatnonzero(~usual)
+    return balls.replaced(left, function(*(operand[left] for operand in whole))) if left.size else balls
+
+
 def _loss(pc: Floats, pr: Floats, rc: Floats, rr: Floats, beta: Floats, label_smoothing: Floats) -> Enclosure:
     (z,) = _logit(pc, pr, rc, rr, beta)
     c, t = _side(z, label_smoothing), abs(z)
@@ -187,6 +203,17 @@ def _gradient(pc: Floats, pr: Floats, rc: Floats, rr: Floats, beta: Floats, labe
 
 
 def _kernel(z: Enclosure) -> tuple[Enclosure, Enclosure]:
+    if compiled.worth("second", z.size):
+        from oracle.compiled import second  # noqa: PLC0415 - imports numba
+
+        f, s, near = second.kernel(z)
+    else:
+        f, s, near = _evaluated(z)
+    return (f, s) if near.all() else _with_tails(z, near, f, s)
+
+
+def _evaluated(z: Enclosure) -> tuple[Enclosure, Enclosure, Mask]:
+    """F and s where |z| < 2**14 and the ball is no wider than 1, and where that is."""
     sign = np.copysign(1.0, z.head)
     below = 0.5 - 0.5 * sign  # 1 where z < 0, else 0
     scale = power_of_two(np.minimum(np.maximum(z.exponent, -1022), LARGEST_EXPONENT))
@@ -195,8 +222,7 @@ def _kernel(z: Enclosure) -> tuple[Enclosure, Enclosure]:
         t, t_low, d = z.head * signed, z.tail * signed, z.radius * scale
         nothing = (z.head == 0) & (z.radius == 0)  # an exact 0 may carry any exponent: 0 * 2**20
         near = np.isfinite(z.head) & ((z.exponent <= LARGEST_EXPONENT) | nothing) & (d <= 1.0)
-        everywhere = bool(near.all())
-        if not everywhere:
+        if not near.all():
             t, t_low, d = np.where(near, t, 0.0), np.where(near, t_low, 0.0), np.where(near, d, 0.0)
             below = np.where(near, below, 0.0)
         values = evaluate((t, t_low))
@@ -209,8 +235,7 @@ def _kernel(z: Enclosure) -> tuple[Enclosure, Enclosure]:
         s_pair = fast_two_sum(s, error + sign * values.s[1])
         s_radius = values.s[0] * RELATIVE_ERROR + s * ENTRY_ERROR + d * values.y
     exponent = values.exponent * (below == 0.0)
-    balls = rescaled(*f_pair, exponent, f_radius * SLACK), rescaled(*s_pair, exponent, s_radius * SLACK)
-    return balls if everywhere else _with_tails(z, near, *balls)
+    return rescaled(*f_pair, exponent, f_radius * SLACK), rescaled(*s_pair, exponent, s_radius * SLACK), near
 
 
 def _with_tails(z: Enclosure, near: Mask, f: Enclosure, s: Enclosure) -> tuple[Enclosure, Enclosure]:

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from oracle import kernel
+from oracle import compiled, kernel
 from oracle.arguments import floats
 from oracle.ball import prepare
 from oracle.doubledouble import Floats, power_of_two
@@ -34,6 +34,10 @@ def softplus_minus(z: Floats) -> Floats:
 
     Raises NotANumber, NotBinary64 and NotFinite.
     """
+    if compiled.worth("first", z.size):
+        from oracle.compiled import first  # noqa: PLC0415 - imports numba
+
+        return first.evaluate(z, False, tables())
     return _in_blocks(_softplus_minus, z)
 
 
@@ -42,6 +46,10 @@ def sigmoid_minus(z: Floats) -> Floats:
 
     Raises NotANumber, NotBinary64 and NotFinite.
     """
+    if compiled.worth("first", z.size):
+        from oracle.compiled import first  # noqa: PLC0415 - imports numba
+
+        return first.evaluate(z, True, tables())
     return _in_blocks(_sigmoid_minus, z)
 
 

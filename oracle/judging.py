@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle import enclosure, first_tier
+from oracle import compiled, enclosure, first_tier
 from oracle.arguments import floats
 from oracle.errors import ShapeMismatch
 from oracle.formats import Floats, Format
@@ -88,7 +88,12 @@ def _judged(function: _Function, z: Floats, got: Floats, fmt: Format) -> Judged:
         raise ShapeMismatch(f"z and got are n numbers each: z {z.shape}, got {got.shape}")
     judged = Judged(np.zeros(z.shape), np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool), (0, 0))
     with np.errstate(all="ignore"):
-        if fmt.width <= 32:
+        if fmt.width <= 32 and compiled.worth("first", z.size):
+            from oracle.compiled import first  # noqa: PLC0415 - imports numba
+
+            found = judged.errors, judged.wrong, judged.subnormal
+            at = first.judged(z, got, function is _SLOPE, first_tier.tables(), fmt, _slack(fmt), found)
+        elif fmt.width <= 32:
             blocks = range(0, z.size, first_tier.BLOCK)
             doubtful = [_first(function, z, got, fmt, judged, slice(at, at + first_tier.BLOCK)) for at in blocks]
             at = np.concatenate([np.arange(0), *doubtful])
@@ -172,6 +177,13 @@ def _differs_from_held(got: Floats, fmt: Format) -> Mask:
 
 def _raised(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Judged, at: NDArray[np.intp]) -> Judged:
     """The numbers at those places judged by double-double, and by Real where that leaves them open."""
+    size = at.size
+    if compiled.worth("second", size):
+        from oracle.compiled import judge  # noqa: PLC0415 - imports numba
+
+        errors, wrong, settled = judge.raised(z[at], got[at], function is _SLOPE, fmt)
+        judged.errors[at], judged.wrong[at], judged.subnormal[at] = errors, wrong, False
+        at = at[~settled]
     ball, answers = function.second(z[at]), got[at]
     low, high = ulp_errors(ball, answers, fmt, function.within(z[at]))
     nearest, decided = rounded(ball, fmt)
@@ -187,7 +199,7 @@ def _raised(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Ju
         judged.errors[at[i]] = ulp_error(float(answers[i]), exact, fmt)
         judged.wrong[at[i]] = bool(_differs(answers[i], np.asarray(exact.round(fmt))))
         judged.subnormal[at[i]] = (exact - Fraction(fmt.smallest_normal)).sign < 0
-    return replace(judged, escalated=(at.size, last.size))
+    return replace(judged, escalated=(size, last.size))
 
 
 def _differs(got: Floats, nearest: Floats) -> Mask:
