@@ -47,5 +47,5 @@ class Misbehaviour(ConformanceError):
         self.kind = kind
 
 
-class Unfinished(BaseException):  # no check may take it for what it judges, nor hypothesis for a counterexample
+class Unfinished(BaseException):  # no check may take it for a fault of what it judges
     """A clause was not finished within the time limit, though each call of the implementation was answered."""

@@ -31,7 +31,6 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "mpmath": version("mpmath"),
-        "hypothesis": version("hypothesis"),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu": _cpu(),

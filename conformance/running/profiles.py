@@ -14,8 +14,8 @@ class Profile:
     sweep: the kernel's error is judged at every logit of binary32, too.
 
     logits_per_binade: logits drawn in each binade of a wide format, of each sign. around: neighbours taken on each
-    side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta. examples: batches that hypothesis
-    generates for each property.
+    side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta. examples: batches that are
+    generated for each property.
     """
 
     name: str

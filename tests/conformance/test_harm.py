@@ -349,17 +349,12 @@ def test_a_record_of_another_run_is_refused(tmp_path):
 
 
 def test_nothing_is_written_into_the_folder_of_the_user(tmp_path, monkeypatch):
-    from hypothesis import configuration  # noqa: PLC0415
-
     monkeypatch.setenv("DPO_CONFORMANCE_CACHE", str(tmp_path / "cache"))
     here = tmp_path / "here"
     here.mkdir()
     done, _ = ended([*COMMAND, "run", "numpy", "--dtype", "binary16", "-c", "PROPERTY-1"], cwd=here, stdout=subprocess.PIPE)
     assert done.returncode == 0
     assert list(here.iterdir()) == []
-    before = configuration.storage_directory("x").path
-    assert invoke("run", "numpy", "--in-process", "--dtype", "binary16", "-c", "PROPERTY-1").exit_code == 0
-    assert configuration.storage_directory("x").path == before, "hypothesis of the user keeps its own"
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no repository here")

@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from conformance.clauses import CLAUSES, option
 from conformance.clauses.trial import Trial
 from conformance.implementations import numpy_implementation
-from conformance.inputs import logits, pairs, strategies
+from conformance.inputs import generated, logits, pairs
 from conformance.inputs.batch import NAMES, Batch
+from conformance.inputs.shrinking import smallest
 from conformance.running.profiles import PROFILES
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64
 
@@ -28,6 +27,11 @@ DRAWS = [
     pairs.near_overflow,
     pairs.overflowing_margin,
 ]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(12)
 
 
 def is_of(fmt, values):
@@ -194,31 +198,47 @@ def test_the_regimes_are_what_they_are_called():
     assert np.abs(close.policy_chosen_logps).max() > binary16.largest / 8
 
 
-# -- strategies --------------------------------------------------------------------------------------------------------
+# -- generated ---------------------------------------------------------------------------------------------------------
 
 
 @formats
-@given(data=st.data())
-@settings(max_examples=40, deadline=None)
-def test_generated_pairs_are_log_probabilities_of_the_format(fmt, data):
-    kinds = [strategies.realistic, strategies.patterns, strategies.cancelling, strategies.at_threshold]
-    for kind in kinds:
-        pair = np.array(data.draw(kind(fmt)))
+@pytest.mark.parametrize("kind", generated.KINDS, ids=lambda kind: kind.__name__)
+def test_generated_pairs_are_log_probabilities_of_the_format(fmt, kind, rng):
+    for _ in range(200):
+        pair = kind(fmt, rng)
         assert pair.shape == (4,)
-        assert (pair <= 0).all()
+        assert ((pair <= 0) & (pair >= -20_000.0)).all()
         assert is_of(fmt, pair)
-    assert -20_000 <= data.draw(strategies.logps(fmt)) <= 0
 
 
 @formats
-@given(data=st.data())
-@settings(max_examples=40, deadline=None)
-def test_generated_batches_have_the_options_that_are_asked_for(fmt, data):
-    batch = data.draw(strategies.batches(fmt, betas=(0.5, 2.0), smoothings=(0.1,)))
-    assert 1 <= len(batch) <= 8
-    assert batch.beta in {0.5, 2.0}
-    assert batch.label_smoothing == 0.1
-    assert all(is_of(fmt, x) and (x <= 0).all() for x in batch.logps)
+def test_generated_batches_have_the_options_that_are_asked_for_and_every_size_and_kind(fmt, rng):
+    drawn = list(generated.batches(fmt, rng, 400, betas=(0.5, 2.0), smoothings=(0.1,)))
+    assert {len(batch) for batch in drawn} == set(range(1, 9))
+    assert {batch.beta for batch in drawn} == {0.5, 2.0} and {batch.label_smoothing for batch in drawn} == {0.1}
+    margins = np.concatenate([np.abs((b.logps[0] - b.logps[2]) - (b.logps[1] - b.logps[3])) for b in drawn])
+    assert (margins == 0).any() and (margins > 1000).any() and ((margins > 0) & (margins < 1e-3)).any()
+
+
+# -- shrinking ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_counterexample_is_shrunk_to_the_pair_and_the_number_that_matter(rng):
+    for _ in range(20):
+        columns = -binary32.round_array(rng.uniform(0, 5000, (4, 6)))
+        columns[0][3] = -float(binary32.round_array(rng.uniform(300, 5000)))
+        given = Batch.of(*columns, beta=0.3, label_smoothing=0.1)
+        found = smallest(given, lambda batch: bool((batch.policy_chosen_logps < -256).any()))
+        assert [x.tolist() for x in found.logps] == [[-512.0], [0.0], [0.0], [0.0]]
+        assert (found.beta, found.label_smoothing) == (1.0, 0.0)
+        assert smallest(found, lambda batch: bool((batch.policy_chosen_logps < -256).any())) is found
+
+
+def test_shrinking_ends_where_everything_fails():
+    found = smallest(Batch.of([-1.5] * 8, -2.25, -1e300, -5e-324, label_smoothing=0.5), lambda _: True)
+    assert len(found) == 1 and not any(x.any() for x in found.logps)
+    untouched = Batch.of(-1.0, -2.0)
+    assert smallest(untouched, lambda _: False) is untouched
 
 
 # -- blind spots -------------------------------------------------------------------------------------------------------
