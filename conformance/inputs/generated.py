@@ -35,7 +35,7 @@ def batches(
 
 def realistic(fmt: Format, rng: np.random.Generator) -> Floats:
     """Whole numbers of quarters of a nat, of all sizes."""
-    return -fmt.round_array(rng.integers(0, 2 ** rng.integers(0, 16, 4, endpoint=True)) / 4)
+    return 0.0 - fmt.round_array(rng.integers(0, 2 ** rng.integers(0, 16, 4, endpoint=True)) / 4)
 
 
 def patterns(fmt: Format, rng: np.random.Generator) -> Floats:
@@ -43,13 +43,13 @@ def patterns(fmt: Format, rng: np.random.Generator) -> Floats:
     top = _top(fmt)
     places = rng.integers(0, top, 4, endpoint=True)
     ends = np.array([0, 1, top])[rng.integers(0, 3, 4)]
-    return -fmt.from_ordinals(np.where(rng.integers(0, 8, 4) == 0, ends, places))
+    return 0.0 - fmt.from_ordinals(np.where(rng.integers(0, 8, 4) == 0, ends, places))
 
 
 def cancelling(fmt: Format, rng: np.random.Generator) -> Floats:
     """Four log-probabilities within a few ulps of each other."""
     base, steps = rng.integers(0, _top(fmt), endpoint=True), rng.integers(-8, 8, 4, endpoint=True)
-    return -fmt.from_ordinals(np.maximum(0, base + steps))
+    return 0.0 - fmt.from_ordinals(np.maximum(0, base + steps))
 
 
 def at_threshold(fmt: Format, rng: np.random.Generator) -> Floats:
