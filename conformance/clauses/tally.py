@@ -8,34 +8,48 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.clauses.model import Outcome
-from conformance.clauses.quantities import exact_value
+from conformance.clauses.quantities import GRADIENTS, SIGNS, exact_value
 from conformance.clauses.trial import Trial
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.grades import grade
 from conformance.records.record import Worst
-from conformance.sweep.found import Found
+from conformance.sweep.found import Found, Point
 from conformance.sweep.plan import logit
+from conformance.sweep.quantities import Quantity
 from oracle import bounds
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
 from oracle.judging import Judged
 from oracle.ulp import ulp_error
 
+BELOW = (
+    "every wrong number, and its exact value, lies below the smallest normal one: there 0 alone is accepted besides, and who "
+    "returns "
+    "something else declares it with subnormals='flush'"
+)
+
 
 @dataclass(slots=True)
 class _Candidate:
-    """A point that may turn out the worst."""
+    """A point that may turn out the worst. size: what is compared where rho is at most 1; rho itself unless ulps are told."""
 
     quantity: str
     batch: Batch
     got: float
     rho: float
+    size: float = 0.0
 
     @property
-    def key(self) -> tuple[float, tuple[float, ...], str, tuple[float, ...]]:
+    def key(self) -> tuple[bool, float, tuple[float, ...], str, tuple[float, ...]]:
         """Larger is worse; ties are broken by inputs, then by results, so that the order of the points does not matter."""
         inputs = np.concatenate([*self.batch.logps, [self.batch.beta, self.batch.label_smoothing]])
-        return self.rho, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())
+        rank = self.rho if self.rho > 1 else self.size
+        return self.rho > 1, rank, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())
+
+
+def _sign(quantity: str) -> float:
+    """Minus 1 for a derivative that is minus the kernel's."""
+    return dict(zip(GRADIENTS, SIGNS, strict=True)).get(quantity, 1.0)
 
 
 def _total(values: Floats) -> Floats:
@@ -55,14 +69,16 @@ class Tally:
         self._worst: _Candidate | None = None
         self._worst_ulp = 0.0
         self._misrounded = 0
+        self._strange = 0
 
-    def kernel(self, quantity: str, batch: Batch, got: Floats, judged: Judged, limit: float) -> None:
-        """Errors in ulps, of which `limit` is allowed; counts what is wrongly rounded and flushed, and what went up a tier.
+    def kernel(self, quantity: str, batch: Batch, got: Floats, judged: Judged, bound: Acceptance | None) -> None:
+        """Errors in ulps and as rho: by the MUST's bound, or by the SHOULD's ulps where there is none.
 
-        A zero where the exact value is below the smallest normal is accepted, and counted as flushed; an
-        implementation that declares flushing is measured there in units of the smallest normal.
+        A zero where the exact value is below the smallest normal is accepted, and counted as flushed; an implementation that
+        declares flushing is measured there in units of the smallest normal. Counts what is wrongly rounded and flushed, and
+        what went up a tier. bound: the acceptance of `got` in the sign that `judged` has of it.
         """
-        fmt, errors = self._trial.fmt, judged.errors.copy()
+        fmt, errors, limit = self._trial.fmt, judged.errors.copy(), bounds.KERNEL_SHOULD
         for i in np.flatnonzero((errors > limit) & (errors <= limit + 2.0**-15)):  # the error bound may pass it, not the error
             errors[i] = ulp_error(float(got[i]), exact_value(quantity, batch.take([i])), fmt)
         if self._trial.flush:
@@ -76,26 +92,37 @@ class Tally:
         allowed = np.where(flushed, 0.0, errors)
         self._worst_ulp = max(self._worst_ulp, float(allowed.max(initial=0.0)))
         self._misrounded += int(np.count_nonzero(judged.wrong & ~flushed))
-        self._add(quantity, batch, got, allowed / limit)
+        rho = allowed / limit if bound is None else np.where(flushed, 0.0, bound.rho(got * _sign(quantity)))
+        self._strange += int(np.count_nonzero((rho > 1) & judged.subnormal & (np.abs(got) <= fmt.smallest_normal)))
+        self._add(quantity, batch, got, rho, allowed)
 
-    def sweep(self, quantity: str, found: Found, limit: float) -> None:
+    def sweep(self, quantity: Quantity, found: Found, *, must: bool) -> None:
         """What a sweep found, of which the MUST or the SHOULD of the kernel is allowed."""
         self._points += found.judged
-        self._violations += found.over_should if limit == bounds.KERNEL_SHOULD else found.over_must
+        self._violations += found.over_must if must else found.over_should
         self._counts["wrongly rounded"] += found.wrong
         self._counts["flushed to zero"] += found.flushed
         self._counts["not finite"] += found.not_finite
         self._counts["beyond the float64 tier"] += found.escalated[0]
         self._counts["beyond double-double"] += found.escalated[1]
         self._misrounded += found.wrong - found.flushed
-        for point in found.worst[:1]:
-            self._worst_ulp = max(self._worst_ulp, point.error)
+        self._worst_ulp = max([self._worst_ulp, *(point.error for point in found.worst[:1])])
+        for point in [found.breach] if must and found.breach else found.worst if must else found.worst[:1]:
             batch = Batch.at_logits(logit(self._trial.fmt, point.negative, point.magnitude))
-            self._consider(_Candidate(quantity, batch, point.got, point.error / limit))
+            rho = self._swept(quantity, point) if must else point.error / bounds.KERNEL_SHOULD
+            self._consider(_Candidate(quantity.name, batch, point.got, rho, point.error))
+
+    def _swept(self, quantity: Quantity, point: Point) -> float:
+        """Rho of one of the worst that a sweep kept."""
+        z = np.array([logit(self._trial.fmt, point.negative, point.magnitude)])
+        bound = quantity.bound(z, self._trial.fmt, flush=self._trial.flush)
+        return float(bound.rho(np.array([point.got * quantity.sign]))[0])
 
     def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
         """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""
-        self._add(quantity, batch, got, acceptance.rho(sign * got))
+        rho, least = acceptance.rho(sign * got), self._trial.fmt.smallest_normal
+        self._strange += int(np.count_nonzero((rho > 1) & acceptance.below(least) & (np.abs(got) <= least)))
+        self._add(quantity, batch, got, rho)
 
     def boolean(self, quantity: str, batch: Batch, got: Floats, right: bounds.Mask) -> None:
         """Right or wrong, with nothing between: rho is 0 or infinite."""
@@ -110,7 +137,7 @@ class Tally:
         rho = np.inf if np.isnan(rho) else rho
         self._points += 1
         self._violations += bool(rho > 1)
-        self._consider(_Candidate(quantity, batch, got, rho))
+        self._consider(_Candidate(quantity, batch, got, rho, rho))
 
     def shares(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
         """One number for each pair of a batch that all of its pairs go into; told with its own pair turned to the front."""
@@ -120,7 +147,7 @@ class Tally:
         if len(rho):
             worst = int(np.argmax(rho))
             turned = batch.take(np.roll(np.arange(len(batch)), -worst))
-            self._consider(_Candidate(quantity, turned, float(got[worst]), float(rho[worst])))
+            self._consider(_Candidate(quantity, turned, float(got[worst]), *[float(rho[worst])] * 2))
 
     @property
     def violations(self) -> int:
@@ -131,18 +158,18 @@ class Tally:
         """Add to a named count of the finding."""
         self._counts[what] += n
 
-    def _add(self, quantity: str, batch: Batch, got: Floats, rho: Floats) -> None:
+    def _add(self, quantity: str, batch: Batch, got: Floats, rho: Floats, sizes: Floats | None = None) -> None:
+        """Judged numbers; the worst is the largest rho above 1 or, where there is none, the largest of the sizes."""
         rho = np.where(np.isnan(rho), np.inf, rho)
         self._points += len(rho)
         self._violations += int(np.count_nonzero(rho > 1))
         if not len(rho):
             return
-        worst = np.flatnonzero(rho == rho.max())
-        if self._worst is not None and rho.max() < self._worst.rho:
-            return
+        ranks = rho if sizes is None or (rho > 1).any() else sizes
+        worst = np.flatnonzero(ranks == ranks.max())
         rows = np.concatenate([_total(values[worst]) for values in (*batch.logps, got)])
         i = int(worst[np.lexsort(rows[::-1])[-1]])
-        self._consider(_Candidate(quantity, batch.take([i]), float(got[i]), float(rho[i])))
+        self._consider(_Candidate(quantity, batch.take([i]), float(got[i]), float(rho[i]), float(ranks[i])))
 
     def _consider(self, candidate: _Candidate) -> None:
         if self._worst is None or candidate.key > self._worst.key:
@@ -150,8 +177,10 @@ class Tally:
 
     def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:
         """The finding's content, with the worst point worked out exactly."""
-        named = grade(self._worst_ulp, self._misrounded, bounds.kernel_must(self._trial.fmt)) if graded else None
+        named = grade(self._worst_ulp, self._misrounded, not self._violations) if graded else None
         worst = None if self._worst is None else self._exactly(self._worst)
+        if self._violations and self._strange == self._violations:
+            note = "; ".join(part for part in (note, BELOW) if part)
         return Outcome(self._points, self._violations, worst, dict(self._counts), named, note)
 
     def _exactly(self, candidate: _Candidate) -> Worst:

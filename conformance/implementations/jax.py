@@ -267,7 +267,7 @@ def _metrics(pc: jax.Array, pr: jax.Array, rc: jax.Array, rr: jax.Array, beta: f
 
 
 NOTES = {
-    "KERNEL-2": "the derivative is exp(x - logaddexp(x, 0)), whose exponent carries the rounding error of the loss itself: "
+    "KERNEL-4": "the derivative is exp(x - logaddexp(x, 0)), whose exponent carries the rounding error of the loss itself: "
     "up to half an ulp of z, which is 32 ulp of a derivative near 1 "
     "(the same expression as in https://github.com/jax-ml/jax/issues/40387)"
 }

@@ -11,9 +11,10 @@ GRADES = (
 """Worst error in ulps, and what it is called; "faithful" needs less than 1."""
 
 
-def grade(worst: float, misrounded: int, must: float) -> str:
-    """The name of a worst error of which `must` is allowed; what was never wrongly rounded is correctly rounded."""
+def grade(worst: float, misrounded: int, allowed: bool) -> str:
+    """The name of a worst error that a MUST allows or not; what was never wrongly rounded is correctly rounded."""
     if misrounded == 0:
         return GRADES[0][1]
-    loose = "within MUST" if worst <= must else "worse"
-    return next((name for most, name in GRADES[1:] if worst < most), loose)
+    if not allowed:
+        return "worse"
+    return next((name for most, name in GRADES[1:] if worst < most), "within MUST")

@@ -90,7 +90,7 @@ def facts(report: Report) -> Iterator[Row]:
     def row(name: str, *cells: str) -> Row:
         return name, *cells
 
-    yield row(f"MUST: at most {report.must:g} ulp", *(_against(j.verdict, j.over_must) for j in shown))
+    yield row(f"MUST: {report.must:g} ulp at a small z", *(_against(j.verdict, j.over_must) for j in shown))
     yield row(f"SHOULD: at most {report.should:g} ulp", *(_against(j.should, j.over_should) for j in shown))
     yield row("grade", *(j.grade for j in shown))
     yield row("worst error, ulp", *(ulps(j.ulp) for j in shown))
@@ -135,7 +135,7 @@ def conclusion(report: Report) -> str:
         return f"{report.implementation} violates: it ended the sweep, and {left:,} logits are not judged."
     above = [f"{j.quantity} at {j.over_must:,}" for j in report.judgements if j.over_must]
     if above:
-        return f"{report.implementation} violates the MUST of {report.must:g} ulp: {', '.join(above)} logits."
+        return f"{report.implementation} violates the MUST of the kernel: {', '.join(above)} logits."
     rate = f", {report.judged / report.seconds:,.0f} a second" if report.seconds else ""
     return f"{report.implementation} conforms at every logit ({report.seconds:,.1f} s{rate})."
 

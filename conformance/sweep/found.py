@@ -34,10 +34,10 @@ class Found:
 
     wrong: not correctly rounded, flushed ones included. flushed: 0 where the exact value lies below the smallest normal
     and does not round to 0; it counts as no error. not_finite: NaN or an infinity. over_must, over_should: errors above
-    those limits. histogram: by EDGES, flushed ones left out. escalated: how many the float64 tier left to
-    double-double, and how many that left to `Real`. worst: the worst inputs, the worst first,
-    none without error. peaks: the worst error of
-    each bin of z, by the bin's number, ~number for a negative z.
+    what these allow. breach: the worst of those above the MUST, its error being rho. histogram: by EDGES, flushed ones left
+    out. escalated: how many the float64 tier left to double-double, and how many that left to `Real`. worst: the worst
+    inputs, the worst first, none without error. peaks: the worst error of each bin of z, by the bin's number, ~number for
+    a negative z.
     """
 
     judged: int = 0
@@ -49,6 +49,7 @@ class Found:
     escalated: tuple[int, int] = (0, 0)
     histogram: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
     worst: list[Point] = field(default_factory=list)
+    breach: Point | None = None
     peaks: dict[int, float] = field(default_factory=dict)
 
     def merge(self, other: Found) -> None:
@@ -58,11 +59,16 @@ class Found:
         self.escalated = self.escalated[0] + other.escalated[0], self.escalated[1] + other.escalated[1]
         self.histogram = [mine + its for mine, its in zip(self.histogram, other.histogram, strict=True)]
         self.keep(other.worst)
+        self.keep_breach(other.breach)
         self.raise_peaks(other.peaks)
 
     def keep(self, points: Iterable[Point]) -> None:
         """Take the worst of these points among the worst."""
         self.worst = sorted([*self.worst, *points], key=lambda point: point.rank)[:KEPT]
+
+    def keep_breach(self, point: Point | None) -> None:
+        """Take that point, whose error is rho, where it is worse than the breach."""
+        self.breach = min((p for p in (self.breach, point) if p is not None), key=lambda p: p.rank, default=None)
 
     def raise_peaks(self, peaks: Mapping[int, float]) -> None:
         """Take over each bin's error where it is worse."""
@@ -85,18 +91,28 @@ class Found:
             "over_should": self.over_should,
             "escalated": list(self.escalated),
             "histogram": self.histogram,
-            "worst": [[p.error.hex(), p.negative, p.magnitude, p.got.hex()] for p in self.worst],
+            "worst": [_listed(p) for p in self.worst],
+            "breach": self.breach and _listed(self.breach),
             "peaks": [[number, self.peaks[number].hex()] for number in sorted(self.peaks)],
         }
 
 
+def _listed(point: Point) -> list[Any]:
+    return [point.error.hex(), point.negative, point.magnitude, point.got.hex()]
+
+
+def _point(error: str, negative: bool, magnitude: int, got: str) -> Point:
+    return Point(float.fromhex(error), negative, magnitude, float.fromhex(got))
+
+
 def found_from(data: Mapping[str, Any]) -> Found:
     """What JSON's own types describe."""
-    rest = {name: value for name, value in data.items() if name not in {"escalated", "worst", "peaks"}}
+    rest = {name: value for name, value in data.items() if name not in {"escalated", "worst", "breach", "peaks"}}
     up, further = data["escalated"]
     return Found(
         **rest,
         escalated=(up, further),
-        worst=[Point(float.fromhex(e), negative, m, float.fromhex(got)) for e, negative, m, got in data["worst"]],
+        worst=[_point(*point) for point in data["worst"]],
+        breach=_point(*data["breach"]) if data["breach"] else None,
         peaks={number: float.fromhex(error) for number, error in data["peaks"]},
     )

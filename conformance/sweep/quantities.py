@@ -9,7 +9,8 @@ from functools import cache
 from typing import Literal
 
 from conformance.inputs.batch import NAMES
-from oracle import Format, Real, judging
+from oracle import Format, Real, bounds, judging
+from oracle.bounds import Acceptance
 from oracle.formats import Floats
 from oracle.judging import Judged
 
@@ -26,6 +27,7 @@ class Quantity:
     sign: int
     kernel: Callable[[Fraction], Real]
     judge: Callable[[Floats, Floats, Format], Judged]
+    bound: Callable[..., Acceptance]
 
     def exact(self, z: float) -> Real:
         """The exact value at that logit."""
@@ -51,7 +53,7 @@ class Quantity:
         return 2.0 ** (fmt.precision - 1) if flush and subnormal else 1.0
 
 
-LOSS = Quantity("loss", -1, 1, Real.softplus, judging.losses)
-CHOSEN = Quantity(f"d loss / d {NAMES[0]}", 0, -1, Real.sigmoid, judging.derivatives)
-REJECTED = Quantity(f"d loss / d {NAMES[1]}", 1, 1, Real.sigmoid, judging.derivatives)
+LOSS = Quantity("loss", -1, 1, Real.softplus, judging.losses, bounds.kernel_losses)
+CHOSEN = Quantity(f"d loss / d {NAMES[0]}", 0, -1, Real.sigmoid, judging.derivatives, bounds.kernel_slopes)
+REJECTED = Quantity(f"d loss / d {NAMES[1]}", 1, 1, Real.sigmoid, judging.derivatives, bounds.kernel_slopes)
 QUANTITIES: tuple[Quantity, ...] = (LOSS, CHOSEN, REJECTED)

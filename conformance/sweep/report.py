@@ -167,7 +167,7 @@ def _judgement(quantity: Quantity, found: Found, planned: Plan, flush: bool) -> 
         quantity=quantity.name,
         verdict=Verdict.VIOLATES if found.over_must else Verdict.CONFORMS,
         should=Verdict.VIOLATES if found.over_should else Verdict.CONFORMS,
-        grade=grade(largest, found.wrong - found.flushed, kernel_must(fmt)),
+        grade=grade(largest, found.wrong - found.flushed, not found.over_must),
         judged=found.judged,
         over_must=found.over_must,
         over_should=found.over_should,

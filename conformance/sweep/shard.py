@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Implementation
@@ -13,7 +14,7 @@ from conformance.sweep.found import EDGES, KEPT, Found, Point
 from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.quantities import QUANTITIES, Quantity
 from oracle import Format
-from oracle.bounds import KERNEL_SHOULD, kernel_must
+from oracle.bounds import KERNEL_SHOULD, kernel_least
 from oracle.doubledouble import UnfaithfulArithmetic, assert_ieee
 from oracle.formats import Floats
 from oracle.judging import Judged
@@ -93,7 +94,6 @@ class _Tally:
         self.found = Found()
         self._fmt = fmt
         self._flush = flush
-        self._must = kernel_must(fmt)
         self._bin = bin_bits
 
     def add(self, block: Shard, z: Floats, got: Floats, judged: Judged) -> None:
@@ -114,12 +114,22 @@ class _Tally:
             errors = self._sharpened(block, z, got, errors)
             top = float(errors.max())
             found.over_should += int(np.count_nonzero(errors > KERNEL_SHOULD))
-            found.over_must += int(np.count_nonzero(errors > self._must))
+        if top > kernel_least(self._fmt):
+            self._break(block, z, got, np.flatnonzero(errors > kernel_least(self._fmt)))
         self._count(errors, top)
         found.histogram[0] -= flushed
         self._peak(block, errors, top)
         if top > found.threshold:
             self._keep(block, got, errors)
+
+    def _break(self, block: Shard, z: Floats, got: Floats, places: NDArray[np.intp]) -> None:
+        """Count what the MUST does not allow among those places, and keep the worst of it."""
+        rho = self.quantity.bound(z[places], self._fmt, flush=self._flush).rho(self.quantity.sign * got[places])
+        self.found.over_must += int(np.count_nonzero(rho > 1))
+        if (rho > 1).any():
+            worst = int(np.argmax(rho))
+            at = int(places[worst])
+            self.found.keep_breach(Point(float(rho[worst]), block.negative, block.first + at, float(got[at])))
 
     def _below_normal(self, got: Floats, errors: Floats, judged: Judged) -> tuple[Floats, int]:
         """Errors where the exact value is subnormal: 0 for a flushed one; of who declares it, in smallest normals."""
@@ -129,11 +139,8 @@ class _Tally:
         return np.where(flushed, 0.0, errors), int(np.count_nonzero(flushed))
 
     def _sharpened(self, block: Shard, z: Floats, got: Floats, errors: Floats) -> Floats:
-        """Errors worked out exactly where their upper bounds leave a limit open."""
-        open_ = np.zeros(errors.shape, dtype=bool)
-        for limit in (KERNEL_SHOULD, self._must):
-            open_ |= (errors > limit) & (errors <= limit + OPEN)
-        places = np.flatnonzero(open_)
+        """Errors worked out exactly where their upper bounds leave the SHOULD open."""
+        places = np.flatnonzero((errors > KERNEL_SHOULD) & (errors <= KERNEL_SHOULD + OPEN))
         errors = errors.copy() if places.size else errors
         for i in places:
             unit = self.quantity.unit(self._fmt, block.negative, block.first + int(i), self._flush)

@@ -119,13 +119,11 @@ def _accepted(acceptance: Acceptance) -> list[Answer]:
 
 
 def _kernel_answers(vector: Vector, fmt: Format) -> Answers:
-    """Within the kernel's MUST bound in ulps; a 0 besides where the exact value is below the smallest normal number."""
-    made: Answers = {}
-    for name, values in exact(vector, mean=False).items():
-        ends = [bounds.within_ulps(value, bounds.kernel_must(fmt), fmt) for value in values]
-        small = [abs(float(value)) < fmt.smallest_normal for value in values]
-        made[name] = [Answer(0.0, low, high, zero) for (low, high), zero in zip(ends, small, strict=True)]
-    return made
+    """Within the kernel's own bounds at its exact logit; a 0 besides where the exact value is below the smallest normal."""
+    chosen, rejected = vector.batch.logps[:2]
+    slopes = _accepted(bounds.kernel_slopes(chosen - rejected, fmt))
+    losses = _accepted(bounds.kernel_losses(chosen - rejected, fmt))
+    return {LOSS: losses, CHOSEN: [-answer for answer in slopes], REJECTED: slopes}
 
 
 def _limit_answers(vector: Vector, fmt: Format) -> Answers:

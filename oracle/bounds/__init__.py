@@ -8,16 +8,11 @@ line; the names here are the names there.
 """
 
 from oracle.bounds.acceptance import Acceptance, Mask, centre
-from oracle.bounds.conditioning import (
-    KERNEL_SHOULD,
-    Pairs,
-    kernel_must,
-    logit_error,
-    option_error,
-    option_range,
-    representable,
-)
+from oracle.bounds.conditioning import Pairs, logit_error, option_error, option_range, representable
 from oracle.bounds.intervals import gradient, loss
+from oracle.bounds.kernel import KERNEL_SHOULD, kernel_least, kernel_must
+from oracle.bounds.kernel import losses as kernel_losses
+from oracle.bounds.kernel import slopes as kernel_slopes
 from oracle.bounds.numbers import accepted_numbers, at_most, within_ulps
 from oracle.bounds.reductions import mean, shared, summation
 
@@ -30,7 +25,10 @@ __all__ = [
     "at_most",
     "centre",
     "gradient",
+    "kernel_least",
+    "kernel_losses",
     "kernel_must",
+    "kernel_slopes",
     "logit_error",
     "loss",
     "mean",

@@ -11,19 +11,8 @@ from oracle.arguments import check_shapes, floats, single
 from oracle.bounds.acceptance import Mask, centre
 from oracle.formats import Floats, Format
 
-KERNEL_MUST_WIDE = 16.0
-"""ulp. The loosest that OpenCL allows an elementary function in single precision (OpenCL C 3.0, table 65: erf)."""
-KERNEL_MUST_NARROW = 8.0
-"""ulp, in the 16-bit formats, whose ulp is up to 0.8 % of the value."""
-KERNEL_SHOULD = 4.0
-"""ulp, in every format."""
 OUT = 1 + 2.0**-40
 """Covers the float64 arithmetic of a bound itself."""
-
-
-def kernel_must(fmt: Format) -> float:
-    """The largest error in ulps that a log-sigmoid kernel MUST keep to, for its value and for its derivative."""
-    return KERNEL_MUST_NARROW if fmt.width == 16 else KERNEL_MUST_WIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

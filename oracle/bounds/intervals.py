@@ -7,17 +7,18 @@ import numpy as np
 from oracle import enclosure
 from oracle.ball import Enclosure, joined, where
 from oracle.ball import exact as point
+from oracle.bounds import kernel
 from oracle.bounds.acceptance import Acceptance, Mask, centre, largest
-from oracle.bounds.conditioning import OUT, Pairs, kernel_must, logit_error, option_error, option_range, quantum_floor
+from oracle.bounds.conditioning import OUT, Pairs, logit_error, option_error, option_range, quantum_floor
 from oracle.formats import Floats, Format
 
 
 def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool = False) -> Acceptance:
-    """The acceptance interval of the loss: the image of [z - delta_z, z + delta_z] with a kernel at its MUST bound.
+    """The acceptance interval of the loss: the image of [z - delta_z, z + delta_z], with a kernel at its MUST bound.
 
-    Without smoothing f falls, and a kernel errs by at most 2Ku f + K eta:
+    Without smoothing f falls, and a kernel is off by kappa |z| in the logit, by E_f = u ((2 + l) f + e s) and by q eta:
 
-        [f(z + delta_z) (1 - 2Ku) - K eta,  f(z - delta_z) (1 + 2Ku) + K eta]
+        [(f - E_f)(z + delta_z + kappa |z + delta_z|) - q eta,  (f + E_f)(z - delta_z - kappa |z - delta_z|) + q eta]
 
     With smoothing, `_smoothed_loss`. No linearisation: valid however wide the logit's interval. ratios_first: of the order
     (pc - rc) - (pr - rr) alone.
@@ -25,9 +26,10 @@ def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool =
     z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt, ratios_first=ratios_first)
     if pairs.label_smoothing != 0:
         return _smoothed_loss(z, z - down, z + up, pairs.label_smoothing, fmt, flush)
-    n, kernel, floor = z.size, 2 * kernel_must(fmt) * fmt.unit_roundoff, kernel_must(fmt) * quantum_floor(fmt, flush)
-    f = enclosure.softplus_minus(joined(z, z - down, z + up))
-    low, high = f[2 * n :] * (1 - kernel) - floor, f[n : 2 * n] * (1 + kernel) + floor
+    n, floor = z.size, kernel.parts(fmt).quanta * quantum_floor(fmt, flush)
+    f, s = enclosure.kernel(joined(z, kernel.shifted(z - down, fmt, -1.0), kernel.shifted(z + up, fmt, 1.0)))
+    error = kernel.loss_error(f, s, fmt) + floor
+    low, high = f[2 * n :] - error[2 * n :], f[n : 2 * n] + error[n : 2 * n]
     return Acceptance(f[:n], low, high, _reaches_zero(low, high, fmt), fmt)
 
 
@@ -35,32 +37,52 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     """[min (G - E), max (G + E)] over the logit's interval, with z+ = max(z, 0), and
 
         G(z) = f(z) + eps z
-        E(z) = w (f(z) + eps z+) + (1 + w) delta_eps (f(z) + z+) + (K + 2) eta
+        E(z) = w (f(z) + eps z+) + (1 + w) delta_eps (f(z) + z+) + (q + 2) eta + H
 
     G + E is convex, so its maximum is at an end. G - E is convex on either side of 0 and bends down at 0, so its
-    minimum is at an end or where one of the two sides turns: see `_turning`.
+    minimum is at an end or where one of the two sides turns: see `_turning`. H, `_moved`, is the same all over the interval:
+    the two kernels of a mixture may be off in the logit by kappa |z| each its own way.
     """
     n, w, delta = z.size, smoothing_weight(fmt), option_error(eps, fmt)
     change = (1 + w) * delta
-    points = joined(z, low_z, high_z, *(_turning(low_z, high_z, root) for root in _roots(eps, w, change)))
+    turns = (_turning(low_z, high_z, root) for root in _roots(eps, w, change))
+    points = joined(z, low_z, high_z, *turns, kernel.shifted(low_z, fmt, -1.0), kernel.shifted(high_z, fmt, 1.0))
     f, opposite = _both_losses(points)
     positive = where(points.head > 0, points, 0.0)
     value = f - f * eps + opposite * eps
-    floor = (kernel_must(fmt) + 2) * quantum_floor(fmt, flush)
+    with np.errstate(invalid="ignore"):
+        moved = (1 - eps) * _moved(low_z, high_z, fmt) + eps * _moved(-high_z, -low_z, fmt)
+    floor = np.tile((kernel.parts(fmt).quanta + 2) * quantum_floor(fmt, flush) + moved, 7)
     error = (f + positive * eps) * w + (f + positive) * change + floor
     above, below = value + error, value - error
-    ends = [slice(i * n, (i + 1) * n) for i in range(5)]
+    ends = [slice(i * n, (i + 1) * n) for i in range(7)]
     high = largest(above[ends[1]], above[ends[2]])
-    low = -largest(*(-below[end] for end in ends[1:]))
-    for share, term, first, last in ((1 - eps, f, 2, 1), (eps, opposite, 1, 2)):
+    low = -largest(*(-below[end] for end in ends[1:5]))
+    for share, term, first, last in ((1 - eps, f, 6, 5), (eps, opposite, 5, 6)):
         low = low - _lost(centre(term[ends[first]] * share), centre(term[ends[last]] * share), fmt)
     return Acceptance(value[:n], low, high, _reaches_zero(low, high, fmt), fmt)
 
 
+def _moved(low_z: Enclosure, high_z: Enclosure, fmt: Format) -> Floats:
+    """The largest of f(z - kappa |z|) - f(z) over each interval: at most kappa |z|, and kappa z s((1 - kappa) z) for z > 0.
+
+    That falls up to z = 0, and for z > 0 has one hump: t / (1 + e**t) is at most 0.2785, at t = 1.2785.
+    """
+    k, low, high = kernel.kappa(fmt), centre(low_z), centre(high_z)
+
+    def most(z: Floats) -> Floats:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            return np.abs(z) * np.where(z > 0, 1 / (1 + np.exp((1 - k) * z)), 1.0)
+
+    hump = np.where((low < 1.3 / (1 - k)) & (high > 1.2), 0.2785 / (1 - k), 0.0)
+    largest_of: Floats = np.maximum.reduce([most(low), most(high), hump])
+    return largest_of * (k * OUT)
+
+
 def smoothing_weight(fmt: Format) -> float:
-    """w = (1 + 2Ku) (1 + u)**3 - 1: a kernel, 1 - eps, a product and a sum (or the product with beta)."""
-    kernel, u = 2 * kernel_must(fmt) * fmt.unit_roundoff, fmt.unit_roundoff
-    return (kernel + (1 + kernel) * u * (3 + u * (3 + u))) * OUT
+    """w = (1 + r) (1 + u)**3 - 1: a kernel's relative error r, 1 - eps, a product and a sum (or the product with beta)."""
+    r, u = kernel.relative(fmt), fmt.unit_roundoff
+    return (r + (1 + r) * u * (3 + u * (3 + u))) * OUT
 
 
 def _roots(eps: float, w: float, change: float) -> tuple[float, float]:
@@ -117,7 +139,7 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     d loss / d policy_chosen is minus this, policy_rejected plus, ref_chosen plus, ref_rejected minus. With
     s = sigma(-z), m = max(s, (1 - eps) s + eps (1 - s)) and
 
-        E = w m + (1 + w) delta_eps + (K + 1) eta,    or 2Ku s + K eta where eps = 0,
+        E = w m + (1 + w) delta_eps + (q + 1) eta + X(z) s + eps X(-z),    or E_s + q eta + X s where eps = 0,
 
     both s - eps + E and s - eps - E decrease in z, so the ends of the logit's interval give the ends of the
     derivative's. E is relative to m <= s + eps, because the difference cancels: correct code may lose every digit of it
@@ -125,9 +147,12 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     """
     z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
     n, eps = z.size, pairs.label_smoothing
-    points = joined(z, z - down, z + up)
+    points = joined(z, kernel.shifted(z - down, fmt, -1.0), kernel.shifted(z + up, fmt, 1.0))
     sigma = enclosure.sigmoid_minus(points)
-    error = _slope_error(points, sigma, eps, fmt, flush)
+    low_z, high_z = centre(points[n : 2 * n]), centre(points[2 * n :])
+    error = _slope_error(points, sigma, eps, fmt, flush) + sigma * np.tile(kernel.subtracted(low_z, high_z, fmt), 3)
+    if eps != 0:
+        error = error + np.tile(eps * kernel.subtracted(-high_z, -low_z, fmt), 3)
     slope = sigma if eps == 0 else sigma - eps
     w_high, w_low = slope[n : 2 * n] + error[n : 2 * n], slope[2 * n :] - error[2 * n :]
     if eps != 0:
@@ -142,12 +167,12 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
 
 def _slope_error(z: Enclosure, sigma: Enclosure, eps: float, fmt: Format, flush: bool) -> Enclosure:
     """E: for z <= 0, where s >= 1/2, m is s itself; for z > 0 it is s + eps - 2 eps s."""
-    K, floor = kernel_must(fmt), quantum_floor(fmt, flush)
+    quanta, floor = kernel.parts(fmt).quanta, quantum_floor(fmt, flush)
     if eps == 0:
-        return sigma * (2 * K * fmt.unit_roundoff) + K * floor
+        return kernel.slope_error(sigma, fmt) + quanta * floor
     w = smoothing_weight(fmt)
     size = where(z.head > 0, sigma + (point(np.ones(z.shape)) - sigma * 2) * eps, sigma)
-    return size * w + ((1 + w) * option_error(eps, fmt) + (K + 1) * floor)
+    return size * w + ((1 + w) * option_error(eps, fmt) + (quanta + 1) * floor)
 
 
 def _scaled(low: Enclosure, high: Enclosure, beta: float, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:

@@ -228,7 +228,7 @@ def test_the_words_say_what_was_found_and_where(right, naive, form):
         f"{loss.flushed:,}",
         f"{loss.not_finite:,}",
         "flushed to zero",
-        "at most 8 ulp",
+        "4 ulp at a small z",
     ):
         assert part in told
     assert f"{loss.quantity} at {loss.over_must:,}" in told

@@ -1,8 +1,9 @@
 """Correct DPO code with every rounding error at its limit: what the acceptance intervals have to admit.
 
 Real numbers in balls of 100 bits, not numbers of a format. A sum or product x becomes x +- u|x|, a product below lambda
-x +- eta/2, a kernel value f +- K ulp, an option x +- u|x|; every sign is chosen so that the result moves one way. That is
-at least as bad as any rounding to nearest. With flush, whatever is below lambda becomes 0 after each operation.
+x +- eta/2, a kernel value moved by kappa |z| in z and by the errors of its parts, an option x +- u|x|; every sign is chosen
+so that the result moves one way. That is at least as bad as any rounding to nearest. With flush, whatever is below lambda
+becomes 0 after each operation.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from oracle import Format, enclosure
 from oracle.ball import Enclosure, exact, joined, where
-from oracle.bounds import Pairs, centre, kernel_must
+from oracle.bounds import Pairs, centre
+from oracle.bounds.kernel import kappa, parts
 from oracle.formats import Floats
 
 ORDERS = ("ratio", "policy", "ab-cd", "ab-dc", "ac-bd", "ac-db", "bd-ac", "bd-ca", "cd-ab", "cd-ba")
@@ -53,11 +55,29 @@ class Adversary:
         result = exact(np.full(shape, value)) + exact(np.full(shape, room)) * np.broadcast_to(way, shape)
         return where(np.full(shape, self.flush and size < fmt.smallest_normal), 0.0, result)
 
-    def kernel(self, x: Enclosure, way: float | Floats) -> Enclosure:
-        """A kernel's value, K ulps of the exact value away, and not negative."""
-        top = np.clip(x.exponent - 1, self.fmt.emin, self.fmt.emax) - self.fmt.precision + 1
-        moved = x + exact(np.ldexp(kernel_must(self.fmt), top.astype(np.int32))) * _as(way, x)
+    def _kernel(self, x: Enclosure, errors: Enclosure, way: float | Floats) -> Enclosure:
+        """A kernel's value, its errors and quanta away, and not negative."""
+        moved = x + (errors + parts(self.fmt).quanta * self.fmt.smallest_subnormal) * _as(way, x)
         return self._flushed(where(moved.head < 0, 0.0, moved))
+
+    def _away(self, z: Enclosure, way: float | Floats) -> Enclosure:
+        """The logit of an exponential by exp2: z (1 + t), so that a function that falls goes one way."""
+        return z - abs(z) * (kappa(self.fmt) * _as(way, z))
+
+    def loss(self, z: Enclosure, way: float | Floats) -> Enclosure:
+        """A kernel's f with every error at its limit: of the logit, of exp and of what comes after."""
+        part, u = parts(self.fmt), self.fmt.unit_roundoff
+        f, s = enclosure.kernel(self._away(z, way))
+        return self._kernel(f, f * ((2 + part.log1p) * u) + s * (part.exp * u), way)
+
+    def slope(self, z: Enclosure, way: float | Floats) -> Enclosure:
+        """A kernel's s likewise; what exp(-z - f) loses is a test of its own."""
+        part, u = parts(self.fmt), self.fmt.unit_roundoff
+        z = self._away(z, way)
+        s, other = enclosure.sigmoid_minus(z), enclosure.sigmoid_minus(-z)
+        smaller = where((other - s).head > 0, s, other)
+        errors = s * ((1 + part.division) * u) + smaller * ((1 + part.log1p) * u) + s * other * (part.exp * u)
+        return self._kernel(s, errors, way)
 
 
 def _as(way: float | Floats, x: Enclosure) -> Floats:
@@ -115,11 +135,11 @@ def weights(arithmetic: Adversary, eps: float, way: float, shape: tuple[int, ...
 def losses(arithmetic: Adversary, z: Enclosure, eps: float, way: float) -> Iterator[tuple[str, Enclosure]]:
     """Every admitted way from a logit to the loss, pushed up (way = 1) or down (way = -1)."""
     fmt = arithmetic
-    chosen = fmt.kernel(enclosure.softplus_minus(z), way)
+    chosen = fmt.loss(z, way)
     if eps == 0:
         yield "alone", chosen
         return
-    rejected = fmt.kernel(enclosure.softplus_minus(-z), way)
+    rejected = fmt.loss(-z, way)
     for one, other in weights(fmt, eps, way, z.shape):
         yield "mixture", fmt.sum(fmt.product(one * chosen, way) + fmt.product(other * rejected, way), way)
     weight = fmt.option(eps, way * np.sign(z.head), z.shape)
@@ -129,11 +149,11 @@ def losses(arithmetic: Adversary, z: Enclosure, eps: float, way: float) -> Itera
 def derivatives(arithmetic: Adversary, z: Enclosure, beta: float, eps: float, way: float) -> Iterator[tuple[str, Enclosure]]:
     """Every admitted way from a logit to beta (sigma(-z) - eps), pushed up or down."""
     fmt, up = arithmetic, way * (np.sign(beta) or 1.0)
-    chosen = fmt.kernel(enclosure.sigmoid_minus(z), up)
+    chosen = fmt.slope(z, up)
     slopes, terms = [("alone", chosen)], []
     if eps != 0:
         slopes = [("difference", fmt.sum(chosen - fmt.option(eps, -up, z.shape), up))]
-        rejected = fmt.kernel(enclosure.sigmoid_minus(-z), -up)
+        rejected = fmt.slope(-z, -up)
         ups, downs = list(weights(fmt, eps, up, z.shape)), list(weights(fmt, eps, -up, z.shape))
         pairs = [(ups[0][0], downs[0][1]), *ups[1:]]
         terms = [(fmt.product(one * chosen, up), fmt.product(other * rejected, -up)) for one, other in pairs]

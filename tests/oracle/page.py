@@ -63,13 +63,54 @@ class Page:
     def floor(self) -> Number:
         return self.lam if self.flush else self.eta
 
+    # -- the kernel ------------------------------------------------------------------------------------------------
+
     @property
-    def K(self) -> int:
-        return 8 if self.fmt.name in {"binary16", "bfloat16"} else 16
+    def parts(self) -> tuple[int, int, int]:
+        """e, l, d: the errors of exp, log1p and a division in roundoffs."""
+        return (1, 1, 1) if self.fmt.name in {"binary16", "bfloat16"} else (6, 4, 5)
+
+    @cached_property
+    def q(self) -> Number:
+        e, log1p, d = self.parts
+        return mp.ceil(mp.mpf(e + max(log1p, d)) / 2) + 1
+
+    @cached_property
+    def v(self) -> Number:
+        """u with its second order."""
+        return self.u * (1 + (sum(self.parts) + 4) * self.u)
+
+    @cached_property
+    def kappa(self) -> Number:
+        return (1 + self.u) ** 2 - 1
+
+    def moved(self, z: Number, way: int) -> Number:
+        return z + way * self.kappa * abs(z)
+
+    def kernel_loss_error(self, z: Number) -> Number:
+        e, log1p, _ = self.parts
+        return self.v * ((2 + log1p) * f(z) + e * s(z))
+
+    def kernel_slope_error(self, z: Number) -> Number:
+        e, log1p, d = self.parts
+        return self.v * ((1 + d) * s(z) + (1 + log1p) * min(s(z), s(-z)) + e * s(z) * s(-z))
+
+    def subtracted(self, low_z: Number, high_z: Number) -> Number:
+        """The largest of min(v f(z), f(|z|)) from low_z to high_z."""
+        turn = mp.findroot(lambda z: self.u * f(z) - f(-z), -mp.mpf(self.fmt.precision) * mp.mpf("0.6"))
+        z = min(max(turn, low_z), high_z)
+        return min(self.v * f(z), f(abs(z)))
+
+    def apart(self, low_z: Number, high_z: Number) -> Number:
+        """The largest of what kappa |z| moves f by; the hump of t / (1 + exp(t)) is 0.2785 at most."""
+        most = [abs(z) * (s((1 - self.kappa) * z) if z > 0 else 1) for z in (low_z, high_z)]
+        hump = mp.mpf("0.2785") / (1 - self.kappa) if low_z < 1.3 / (1 - self.kappa) and high_z > 1.2 else mp.mpf(0)
+        return self.kappa * max(*most, hump)
 
     @cached_property
     def w(self) -> Number:
-        return (1 + 2 * self.K * self.u) * (1 + self.u) ** 3 - 1
+        e, log1p, d = self.parts
+        return (1 + self.v * (2 + d + log1p + e)) * (1 + self.u) ** 3 - 1
 
     @cache  # noqa: B019 - a few thousand pages, for one test
     def range(self, x: float) -> tuple[Number, Number]:
@@ -123,7 +164,7 @@ class Page:
     def E(self, z: Number) -> Number:
         positive, eps = max(z, mp.mpf(0)), real(self.eps)
         change = (1 + self.w) * self.option_error(self.eps)
-        return self.w * (f(z) + eps * positive) + change * (f(z) + positive) + (self.K + 2) * self.floor
+        return self.w * (f(z) + eps * positive) + change * (f(z) + positive) + (self.q + 2) * self.floor
 
     def turns(self) -> tuple[Number, ...]:
         """Where G - E may have its minimum besides the ends."""
@@ -140,12 +181,14 @@ class Page:
     def loss(self) -> tuple[Number, Number, Number]:
         low_z, high_z = self.interval()
         if self.eps == 0:
-            kernel, floor = 2 * self.K * self.u, self.K * self.floor
-            return f(high_z) * (1 - kernel) - floor, f(self.z), f(low_z) * (1 + kernel) + floor
-        ends = (low_z, high_z)
-        high = max(self.G(z) + self.E(z) for z in ends)
-        low = min(self.G(z) - self.E(z) for z in (*ends, *self.turns()))
-        eps = real(self.eps)
+            floor, left, right = self.q * self.floor, self.moved(low_z, -1), self.moved(high_z, 1)
+            low = f(right) - self.kernel_loss_error(right) - floor
+            return low, f(self.z), f(left) + self.kernel_loss_error(left) + floor
+        ends, eps = (low_z, high_z), real(self.eps)
+        apart = (1 - eps) * self.apart(low_z, high_z) + eps * self.apart(-high_z, -low_z)
+        high = max(self.G(z) + self.E(z) for z in ends) + apart
+        low = min(self.G(z) - self.E(z) for z in (*ends, *self.turns())) - apart
+        low_z, high_z = self.moved(low_z, -1), self.moved(high_z, 1)
         low -= self.lost((1 - eps) * f(high_z), (1 - eps) * f(low_z))
         low -= self.lost(eps * f(-low_z), eps * f(-high_z))
         return low, self.G(self.z), high
@@ -154,16 +197,18 @@ class Page:
 
     def slope_error(self, z: Number) -> Number:
         if self.eps == 0:
-            return 2 * self.K * self.u * s(z) + self.K * self.floor
+            return self.kernel_slope_error(z) + self.q * self.floor
         eps = real(self.eps)
         m = max(s(z), (1 - eps) * s(z) + eps * s(-z))
-        return self.w * m + (1 + self.w) * self.option_error(self.eps) + (self.K + 1) * self.floor
+        return self.w * m + (1 + self.w) * self.option_error(self.eps) + (self.q + 1) * self.floor
 
     def slope(self) -> tuple[Number, Number]:
         """[low, high] of s - eps before the product with beta."""
-        low_z, high_z = self.interval()
+        low_z, high_z = (self.moved(z, way) for z, way in zip(self.interval(), (-1, 1), strict=True))
         eps, scale = real(self.eps), min(mp.mpf(1), abs(real(self.beta))) or mp.mpf(1)
-        low, high = s(high_z) - eps - self.slope_error(high_z), s(low_z) - eps + self.slope_error(low_z)
+        apart, other = self.subtracted(low_z, high_z), eps * self.subtracted(-high_z, -low_z)
+        low = s(high_z) - eps - self.slope_error(high_z) - apart * s(high_z) - other
+        high = s(low_z) - eps + self.slope_error(low_z) + apart * s(low_z) + other
         if self.eps:
             low -= self.lost((1 - eps) * s(high_z), (1 - eps) * s(low_z), scale)
             high += self.lost(eps * s(-low_z), eps * s(-high_z), scale)

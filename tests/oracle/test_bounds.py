@@ -26,6 +26,7 @@ from oracle import FORMATS, Format, OutOfRange, bfloat16, binary16, binary32, bi
 from oracle.ball import Enclosure, exact, joined
 from oracle.bounds import Acceptance, Pairs, centre
 from oracle.bounds.intervals import smoothing_weight
+from oracle.bounds.kernel import parts
 from oracle.formats import Floats
 
 REGIMES = (
@@ -104,7 +105,7 @@ def test_whatever_correct_code_returns_is_accepted_and_the_worst_of_it_comes_clo
         worst[key] = max(worst[key], float(rho.max()))
     print(fmt, {f"{quantity}{' smoothed' * smoothed}": round(rho, 4) for (quantity, smoothed), rho in worst.items()})
     assert len(worst) == 4
-    assert min(worst.values()) > 0.99
+    assert min(worst.values()) > 0.98
 
 
 def test_no_regime_is_judged_ten_times_too_leniently(fmt: Format) -> None:
@@ -120,14 +121,14 @@ def test_no_regime_is_judged_ten_times_too_leniently(fmt: Format) -> None:
                         ways(Adversary(fmt), z, eps, way) if ways else adversary.derivatives(Adversary(fmt), z, 0.3, eps, way)
                     )
                     most = max(most, *(float(each.rho(adversary.towards(got, each.exact)).max()) for _, got in results))
-                assert most > 0.6, (draw.__name__, eps, make.__name__)
+                assert most > 0.4, (draw.__name__, eps, make.__name__)  # s near 1, where a smoothed one has w of s near 0
 
 
 def test_the_exact_value_is_accepted_and_has_rho_zero_or_nearly(fmt: Format) -> None:
     pairs = representable(fmt, Pairs(*hostile_pairs(fmt, 10, np.random.default_rng(3)), 0.1, 0.1))
     for make in (bounds.loss, bounds.gradient):
         each = make(pairs, fmt)
-        assert (each.rho(centre(each.exact)) < 0.6 / bounds.kernel_must(fmt)).all()  # binary64 rounds it once
+        assert (each.rho(centre(each.exact)) < 0.6 / bounds.kernel_least(fmt)).all()  # binary64 rounds it once
 
 
 # -- means -------------------------------------------------------------------------------------------------------------
@@ -317,15 +318,15 @@ def test_a_smoothed_derivative_errs_relative_to_its_larger_term(fmt: Format) -> 
 def test_a_plain_loss_is_never_accepted_below_zero(fmt: Format) -> None:
     pairs = representable(fmt, Pairs(*hostile_pairs(fmt, 20, np.random.default_rng(5)), 1.0, 0.0))
     each = bounds.loss(pairs, fmt)
-    quanta = bounds.kernel_must(fmt) * fmt.smallest_subnormal
+    quanta = parts(fmt).quanta * fmt.smallest_subnormal
     assert (centre(each.low) >= -quanta).all()
     assert (each.rho(np.full(len(each.zero), -fmt.smallest_normal)) > 1).all()
 
 
 def test_a_declared_flush_is_judged_in_units_of_the_smallest_normal(fmt: Format) -> None:
     z = fmt.round_array(math.log(fmt.smallest_normal) - 3).item()
-    lam, K = fmt.smallest_normal, bounds.kernel_must(fmt)
-    got = np.array([0.5 * K * lam])
+    lam = fmt.smallest_normal
+    got = np.array([0.9 * parts(fmt).quanta * lam])
     assert bounds.loss(one(0.0, z), fmt).rho(got)[0] > 1
     assert bounds.loss(one(0.0, z), fmt, flush=True).rho(got)[0] <= 1
     assert bounds.loss(one(0.0, z), fmt, flush=True).rho(2.2 * got)[0] > 1

@@ -168,7 +168,8 @@ def test_the_weight_of_a_smoothed_loss_is_the_pages(fmt: Format) -> None:
 
 
 def test_the_kernels_bounds_are_the_pages() -> None:
-    assert [bounds.kernel_must(fmt) for fmt in (binary16, bfloat16, binary32, binary64)] == [8, 8, 16, 16]
+    assert [bounds.kernel_must(fmt) for fmt in (binary16, bfloat16, binary32, binary64)] == [4, 4, 12, 12]
+    assert [bounds.kernel_least(fmt) for fmt in (binary16, bfloat16, binary32, binary64)] == [1, 1, 3, 3]
     assert bounds.KERNEL_SHOULD == 4
 
 

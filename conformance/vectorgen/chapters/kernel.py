@@ -206,7 +206,7 @@ NOTES = {
 CHAPTER = Chapter(
     "kernel",
     "The log-sigmoid kernel alone: beta is 1 and one log-probability is -|z|, so that the logit z is exact in every format. "
-    "Accepted is what lies within 8 ulp (binary16, bfloat16) or 16 ulp (binary32, binary64) of the exact value.",
+    "Accepted is what lies within the kernel's bound of the exact value: docs/bounds.md.",
     (
         pair("z = 0: the policy is the reference", *_START, logps=(0.0, 0.0, 0.0, 0.0), beta=1.0),
         *(logit(z, f"z = {z:g}: {what}", *flags.split()) for z, what, flags in _WON),
