@@ -121,7 +121,9 @@ class Tally:
     def interval(self, quantity: str, batch: Batch, got: Floats, acceptance: Acceptance, sign: float = 1.0) -> None:
         """Errors as the ratio rho to what the acceptance interval allows; with sign = -1, that of minus the quantity."""
         rho, least = acceptance.rho(sign * got), self._trial.fmt.smallest_normal
-        self._strange += int(np.count_nonzero((rho > 1) & acceptance.below(least) & (np.abs(got) <= least)))
+        self._strange += int(
+            np.count_nonzero((rho > 1) & (np.abs(bounds.centre(acceptance.exact)) < least) & (np.abs(got) <= least))
+        )
         self._add(quantity, batch, got, rho)
 
     def boolean(self, quantity: str, batch: Batch, got: Floats, right: bounds.Mask) -> None:

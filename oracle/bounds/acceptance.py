@@ -54,10 +54,6 @@ class Acceptance:
             ratio[doubt] = self[doubt]._carefully(got[doubt])
         return ratio
 
-    def below(self, size: float) -> Mask:
-        """Where the exact value is below that size in magnitude."""
-        return np.asarray(np.abs(centre(self.exact)) < size)
-
     def __getitem__(self, index: NDArray[np.intp]) -> Acceptance:
         """The intervals at those places."""
         return Acceptance(self.exact[index], self.low[index], self.high[index], self.zero[index], self.fmt)

@@ -15,7 +15,8 @@ import numpy as np
 from oracle.ball import Enclosure, where
 from oracle.ball import exact as point
 from oracle.bounds.acceptance import Acceptance, Mask, centre
-from oracle.bounds.conditioning import OUT, kernel_must, option_range, quantum_floor
+from oracle.bounds.conditioning import OUT, option_range, quantum_floor
+from oracle.bounds.kernel import any_kernel
 from oracle.bounds.reductions import summation
 from oracle.expressions import balls
 from oracle.expressions.arrays import Arrays
@@ -170,7 +171,7 @@ class Running:
         image = self._image(node, ball, x) if inputs_of(node) or x.most.any() else Errors(x.down, x.up)
         if kernel in _EXACT_KERNELS:
             return image
-        relative, floor = 2 * kernel_must(self.fmt) * self._u, kernel_must(self.fmt) * self._floor
+        relative, floor = 2 * any_kernel(self.fmt) * self._u, any_kernel(self.fmt) * self._floor
         lost = relative * (np.abs(self._centre(node)) + image.most) + floor
         lost = np.where(self._is_zero(node) & (image.most == 0), 0.0, lost)
         return self._flushed(node, Errors(image.down + lost, image.up + lost))

@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 
 from oracle import enclosure
+from oracle.arguments import floats
 from oracle.ball import Enclosure, as_enclosure, joined, where
 from oracle.bounds.acceptance import Acceptance, centre
 from oracle.bounds.conditioning import OUT, quantum_floor
@@ -74,6 +75,14 @@ def kernel_must(fmt: Format) -> float:
     return parts(fmt).loss
 
 
+def any_kernel(fmt: Format) -> float:
+    """K, ulp. What the kernels of other losses are allowed, whose forms are not derived: 8, or 16 in the wide formats.
+
+    16 is the loosest that OpenCL C 3.0, table 65, allows a function in single precision.
+    """
+    return 8.0 if fmt.width == 16 else 16.0
+
+
 def kernel_least(fmt: Format) -> float:
     """ulp. What every kernel MUST keeps to is more, at every logit: (2 + l) u f and (1 + d) u s are parts of it."""
     return min(2 + parts(fmt).log1p, 1 + parts(fmt).division) / 2
@@ -126,7 +135,11 @@ def _turn(fmt: Format) -> float:
 
 
 def losses(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
-    """The acceptance interval of f at logits that are fed exactly; 0 besides where f is below the smallest normal number."""
+    """The acceptance interval of f at logits that are fed exactly; 0 besides where f is below the smallest normal number.
+
+    Raises NotANumber and NotBinary64.
+    """
+    z = np.atleast_1d(floats("z", z))
     exact_z = as_enclosure(z)
     n, points = z.size, joined(exact_z, shifted(exact_z, fmt, -1.0), shifted(exact_z, fmt, 1.0))
     f, s = enclosure.kernel(points)
@@ -136,6 +149,7 @@ def losses(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
 
 def slopes(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
     """The acceptance interval of s at logits that are fed exactly, as `losses`."""
+    z = np.atleast_1d(floats("z", z))
     exact_z = as_enclosure(z)
     n, points = z.size, joined(exact_z, shifted(exact_z, fmt, -1.0), shifted(exact_z, fmt, 1.0))
     s = enclosure.sigmoid_minus(points)

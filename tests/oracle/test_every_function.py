@@ -58,6 +58,7 @@ UNASKED = {
     "oracle.bounds.Acceptance.hull": "",
     "oracle.bounds.centre": "a ball",
     "oracle.bounds.kernel_must": "a format",
+    "oracle.bounds.kernel_least": "a format",
     "oracle.enclosure.assert_ieee": "",
 }
 NOTHING = {"oracle.Real.nonfinite", "oracle.Dyadic.compare"}
