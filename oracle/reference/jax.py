@@ -29,8 +29,9 @@ def dpo_loss(
 ) -> Array:
     """The loss of each pair in nats, in the dtype of the log-probabilities; its mean or sum where reduction says so.
 
-    Four arrays of one shape and floating-point dtype: log-probabilities of whole responses, in nats. beta and label_smoothing are
-    numbers, not traced arrays. Raises ValueError for a label_smoothing outside [0, 1], another reduction, and arrays not alike.
+    Four arrays of one shape and floating-point dtype: log-probabilities of whole responses, in nats. beta and
+    label_smoothing are numbers, not traced arrays. Raises ValueError for a label_smoothing outside [0, 1], another
+    reduction, and arrays not alike.
     """
     logps = [jnp.asarray(x) for x in (policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)]
     if not 0 <= label_smoothing <= 1:

@@ -4,9 +4,9 @@
 
     loss = (1 - eps) log(1 + e**-z) + eps log(1 + e**z),  z = beta ((pc - rc) - (pr - rr))
 
-Computed in binary64 whatever the tensors' dtype, and rounded once. In binary64 itself exp and log1p are made of +, -, *, /, which
-round alike in every lane and remainder: a pair's loss has the same bits wherever it stands. Source: Rafailov et al. (2023),
-equation 7; Mitchell (2023) for eps. What was proved, swept and sampled: docs/reference.md.
+Computed in binary64 whatever the tensors' dtype, and rounded once. In binary64 itself exp and log1p are made of +, -, *, /,
+which round alike in every lane and remainder: a pair's loss has the same bits wherever it stands. Source: Rafailov et al.
+(2023), equation 7; Mitchell (2023) for eps. What was proved, swept and sampled: docs/reference.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def dpo_loss(
     if len({(x.shape, x.dtype) for x in logps}) != 1 or not logps[0].is_floating_point():
         raise ValueError("the four log-probabilities: floating-point tensors of one shape and dtype")
     loss = _Loss if torch.compiler.is_compiling() else _Both
-    losses, _ = loss.apply(*logps, float(beta), float(label_smoothing))  # type: ignore[no-untyped-call]
+    losses, _ = loss.apply(*logps, float(beta), float(label_smoothing))
     if reduction == "none":
         return losses
     if reduction not in {"mean", "sum"}:
@@ -58,7 +58,7 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Any:
         loss, slope, exact = torch.empty_like(pc), torch.empty_like(pc), pc.dtype == torch.float64
-        _each(lambda *logps: _value_and_slope(*logps, beta, eps, exact), (pc, pr, rc, rr), (loss, slope))
+        _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps), (pc, pr, rc, rr), (loss, slope))
         return loss, slope
 
     @staticmethod
@@ -72,7 +72,7 @@ class _Loss(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Any) -> Any:
         *logps, slope = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative may be asked for
-            slope = _Slope.apply(*logps, ctx.beta, ctx.eps)  # type: ignore[no-untyped-call]
+            slope = _Slope.apply(*logps, ctx.beta, ctx.eps)
         return (*_by_logp(ctx, grad * slope), None, None)
 
 
@@ -81,7 +81,7 @@ class _Both(_Loss):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        slope = _Slope.apply(*ctx.saved_for_forward, ctx.beta, ctx.eps)  # type: ignore[no-untyped-call]
+        slope = _Slope.apply(*ctx.saved_for_forward, ctx.beta, ctx.eps)
         return slope * _margin(*(_zero(t, slope) for t in tangents[:4])), None
 
 
@@ -93,7 +93,7 @@ class _Slope(torch.autograd.Function):
     @staticmethod
     def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
         slope, exact = torch.empty_like(pc), pc.dtype == torch.float64
-        _each(lambda *logps: _value_and_slope(*logps, beta, eps, exact)[1:], (pc, pr, rc, rr), (slope,))
+        _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps)[1:], (pc, pr, rc, rr), (slope,))
         return slope
 
     @staticmethod
@@ -104,11 +104,11 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        return (*_by_logp(ctx, grad * _curvature(*ctx.saved_tensors, ctx.beta)), None, None)
+        return (*_by_logp(ctx, grad * _curvature(ctx.beta, *ctx.saved_tensors)), None, None)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        curvature = _curvature(*ctx.saved_for_forward, ctx.beta)
+        curvature = _curvature(ctx.beta, *ctx.saved_for_forward)
         return curvature * _margin(*(_zero(t, curvature) for t in tangents[:4]))
 
 
@@ -127,7 +127,7 @@ def _margin(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> Tensor:
     return (pc - rc) - (pr - rr)
 
 
-def _curvature(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tensor:
+def _curvature(beta: float, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> Tensor:
     """beta**2 sigma(z) sigma(-z), the second derivative; made of what autograd differentiates on."""
     y = torch.exp(-_logit(pc.double(), pr.double(), rc.double(), rr.double(), beta).abs())
     return (beta * beta * (y / ((1 + y) * (1 + y)))).to(pc.dtype)
@@ -140,13 +140,26 @@ def _each(function: Any, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
     """outputs = function(inputs), a block at a time; in one where a compiler fuses them anyway."""
     if torch.compiler.is_compiling() or inputs[0].numel() <= BLOCK:
         for out, made in zip(outputs, function(*inputs), strict=True):
-            out.copy_(made)
+            out.copy_(_once(made, out.dtype))
         return
     flat, filled = [x.reshape(-1) for x in inputs], [x.view(-1) for x in outputs]
     for start in range(0, flat[0].shape[0], BLOCK):
         block = slice(start, start + BLOCK)
         for out, made in zip(filled, function(*(x[block] for x in flat)), strict=True):
-            out[block].copy_(made)
+            out[block].copy_(_once(made, out.dtype))
+
+
+def _once(wide: Tensor, dtype: torch.dtype) -> Tensor:
+    """The binary64 numbers so prepared that conversion rounds them once: torch converts to 16 bits by way of binary32.
+
+    Rounded to odd there, which keeps what the second rounding has to know (Boldo and Melquiond 2008).
+    """
+    if dtype in {torch.float32, torch.float64}:
+        return wide
+    near = wide.float()
+    back = near.double()
+    bits = near.view(torch.int32) - (back.abs() > wide.abs()).int()
+    return (bits | (back != wide).int()).view(torch.float32).where(wide.isfinite(), near)
 
 
 def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tensor:
@@ -155,7 +168,7 @@ def _logit(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float) -> Tenso
 
 
 def _value_and_slope(
-    pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float, exact: bool
+    beta: float, eps: float, exact: bool, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The loss and beta (eps - sigma(-z)), in binary64. exact: they stay there, and are not rounded into a narrower format."""
     if not exact:  # in place from here on: half of the time is memory's

@@ -1,0 +1,1 @@
+"""The reference implementations on trial like any other: one file a framework."""
