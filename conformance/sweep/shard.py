@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Implementation
 from conformance.inputs.batch import Batch
-from conformance.sweep.found import EDGES, KEPT, Found, Point
+from conformance.sweep.counting import Counted, above_from, counted
+from conformance.sweep.found import KEPT, Found, Point
 from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.quantities import QUANTITIES, Quantity
 from oracle import Format
@@ -65,17 +67,18 @@ def _judge_block(implementation: Implementation, fmt: Format, block: Shard, tall
     assert_ieee()
     if answer.wrote:
         raise Misbehaviour("wrote its inputs", f"it changed {', '.join(answer.wrote)} in place")
-    before: tuple[Quantity, Floats, Judged] | None = None
+    before: tuple[Quantity, Floats, Judged, Counted] | None = None
     for tally in tallies:
         quantity = tally.quantity
         got = _column(answer, quantity)
         size = got if quantity.sign > 0 else -got
         if before is not None and before[0].judge is quantity.judge and np.array_equal(before[1], size):
-            judged = before[2]  # one derivative is minus the other: the same numbers at the same logits
+            judged, count = before[2:]  # one derivative is minus the other: the same numbers at the same logits
         else:
             judged = quantity.judge(z, size, fmt)
-        tally.add(block, z, got, judged)
-        before = quantity, size, judged
+            count = counted(size, judged, fmt, tally.flush)
+        tally.add(block, z, got, judged, count)
+        before = quantity, size, judged, count
 
 
 def _column(answer: Answer, quantity: Quantity) -> Floats:
@@ -93,68 +96,48 @@ class _Tally:
         self.quantity = quantity
         self.found = Found()
         self._fmt = fmt
-        self._flush = flush
+        self.flush = flush
         self._bin = bin_bits
 
-    def add(self, block: Shard, z: Floats, got: Floats, judged: Judged) -> None:
+    def add(self, block: Shard, z: Floats, got: Floats, judged: Judged, count: Counted) -> None:
         """Count a block of consecutive logits."""
-        found, errors = self.found, judged.errors
+        found, errors, top, above = self.found, count.errors, count.top, count.above
         found.judged += len(z)
-        found.wrong += int(np.count_nonzero(judged.wrong))
-        found.not_finite += len(z) - int(np.count_nonzero(np.isfinite(got)))
+        found.wrong += count.wrong
+        found.not_finite += count.not_finite
         found.escalated = tuple(a + b for a, b in zip(found.escalated, judged.escalated, strict=True))  # type: ignore[assignment]
-        if errors.max() > 0.5:
-            errors = np.where(judged.wrong, errors, np.minimum(errors, 0.5))  # what is rightly rounded errs by no more
-        flushed = 0
-        if judged.subnormal.any():
-            errors, flushed = self._below_normal(got, errors, judged)
-        found.flushed += flushed
-        top = float(errors.max())
+        found.flushed += count.flushed
         if top > KERNEL_SHOULD:
             errors = self._sharpened(block, z, got, errors)
             top = float(errors.max())
+            above = above_from(errors, top, [])
             found.over_should += int(np.count_nonzero(errors > KERNEL_SHOULD))
         if top > kernel_least(self._fmt):
             self._break(block, z, got, np.flatnonzero(errors > kernel_least(self._fmt)))
-        self._count(errors, top)
-        found.histogram[0] -= flushed
+        for i, (more, fewer) in enumerate(pairwise([len(z), *above, 0])):
+            found.histogram[i] += more - fewer
+        found.histogram[0] -= count.flushed
         self._peak(block, errors, top)
         if top > found.threshold:
             self._keep(block, got, errors)
 
     def _break(self, block: Shard, z: Floats, got: Floats, places: NDArray[np.intp]) -> None:
         """Count what the MUST does not allow among those places, and keep the worst of it."""
-        rho = self.quantity.bound(z[places], self._fmt, flush=self._flush).rho(self.quantity.sign * got[places])
+        rho = self.quantity.bound(z[places], self._fmt, flush=self.flush).rho(self.quantity.sign * got[places])
         self.found.over_must += int(np.count_nonzero(rho > 1))
         if (rho > 1).any():
             worst = int(np.argmax(rho))
             at = int(places[worst])
             self.found.keep_breach(Point(float(rho[worst]), block.negative, block.first + at, float(got[at])))
 
-    def _below_normal(self, got: Floats, errors: Floats, judged: Judged) -> tuple[Floats, int]:
-        """Errors where the exact value is subnormal: 0 for a flushed one; of who declares it, in smallest normals."""
-        if self._flush:
-            errors = np.where(judged.subnormal, errors / 2.0 ** (self._fmt.precision - 1), errors)
-        flushed = judged.subnormal & (got == 0) & judged.wrong
-        return np.where(flushed, 0.0, errors), int(np.count_nonzero(flushed))
-
     def _sharpened(self, block: Shard, z: Floats, got: Floats, errors: Floats) -> Floats:
         """Errors worked out exactly where their upper bounds leave the SHOULD open."""
         places = np.flatnonzero((errors > KERNEL_SHOULD) & (errors <= KERNEL_SHOULD + OPEN))
         errors = errors.copy() if places.size else errors
         for i in places:
-            unit = self.quantity.unit(self._fmt, block.negative, block.first + int(i), self._flush)
+            unit = self.quantity.unit(self._fmt, block.negative, block.first + int(i), self.flush)
             errors[i] = ulp_error(float(got[i]), self.quantity.exact(float(z[i])), self._fmt) / unit
         return errors
-
-    def _count(self, errors: Floats, top: float) -> None:
-        """The histogram: how many errors lie above each edge, until none do."""
-        above = len(errors)
-        for i, edge in enumerate(EDGES):
-            further = int(np.count_nonzero(errors > edge)) if top > edge else 0
-            self.found.histogram[i] += above - further
-            above = further
-        self.found.histogram[-1] += above
 
     def _peak(self, block: Shard, errors: Floats, top: float) -> None:
         """The worst error of each bin that the block touches."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from oracle.ball import prepare
 from oracle.compiled.jit import CHUNK, Truth, compiled, inlined
-from oracle.doubledouble import Floats, Integers, assert_ieee
+from oracle.doubledouble import Floats, Integers
 from oracle.formats import Format
 
 Mask = NDArray[np.bool_]
@@ -182,7 +183,7 @@ def _judged(
 
 def evaluate(z: Floats, slope: bool, tables: tuple[Floats, Floats]) -> Floats:
     """`first_tier.softplus_minus` of finite z, or `sigmoid_minus`. Raises UnfaithfulArithmetic."""
-    assert_ieee()
+    prepare()
     flat = np.ascontiguousarray(z).reshape(-1)
     out = np.empty(flat.shape)
     _evaluate(flat, slope, *tables, out)
@@ -202,7 +203,7 @@ def judged(
 
     Raises UnfaithfulArithmetic.
     """
-    assert_ieee()
+    prepare()
     errors, wrong, subnormal = found
     doubt = np.empty(z.shape, dtype=bool)
     form = fmt.precision, fmt.emin, fmt.emax

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracle.ball import Mask
+from oracle.ball import Mask, prepare
 from oracle.compiled.balls import FAR, Ball, add, exact, negative
 from oracle.compiled.jit import CHUNK, Integer, Truth, compiled, inlined
 from oracle.compiled.second import (
@@ -20,7 +20,7 @@ from oracle.compiled.second import (
     _values,
     constants,
 )
-from oracle.doubledouble import Floats, assert_ieee
+from oracle.doubledouble import Floats
 from oracle.formats import Format
 from oracle.rounding import DOWN, UP
 
@@ -141,7 +141,7 @@ def raised(z: Floats, got: Floats, slope: bool, fmt: Format) -> tuple[Floats, Ma
 
     Raises UnfaithfulArithmetic.
     """
-    assert_ieee()
+    prepare()
     errors, wrong, settled = np.empty(z.size), np.empty(z.size, dtype=bool), np.empty(z.size, dtype=bool)
     form = fmt.precision, fmt.emin, fmt.emax
     _raised(np.ascontiguousarray(z), np.ascontiguousarray(got), slope, form, *constants(), errors, wrong, settled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracle.ball import SLACK, Enclosure, Mask
+from oracle.ball import SLACK, Enclosure, Mask, prepare
 from oracle.compiled.balls import Ball, Found, add, exact, multiply, negative, normalised
 from oracle.compiled.jit import CHUNK, compiled, inlined
 from oracle.compiled.second import (
@@ -20,7 +20,7 @@ from oracle.compiled.second import (
     constants,
     empty,
 )
-from oracle.doubledouble import Floats, assert_ieee
+from oracle.doubledouble import Floats
 
 _SUM_ERROR, _LARGEST_SUMMAND = 2.0**-102, 2.0**1000  # a margin beyond is summed by NumPy's way
 
@@ -137,7 +137,7 @@ def pairs(slope: bool, *operands: Floats) -> tuple[Enclosure, Mask]:
 
     What is not usual is not worked out. Raises UnfaithfulArithmetic.
     """
-    assert_ieee()
+    prepare()
     pc, pr, rc, rr, beta, eps = (np.ascontiguousarray(operand) for operand in operands)
     out, usual = empty(pc.size), np.empty(pc.size, dtype=bool)
     _pairs((pc, pr, rc, rr), beta, eps, slope, *constants(), out, usual)

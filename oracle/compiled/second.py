@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.ball import SLACK, Enclosure, Mask
+from oracle.ball import SLACK, Enclosure, Mask, prepare
 from oracle.compiled.jit import CHUNK, Integer, compiled, inlined
-from oracle.doubledouble import Floats, Integers, assert_ieee
+from oracle.doubledouble import Floats, Integers
 from oracle.tables import tables
 
 Rows = NDArray[np.float64]
@@ -244,7 +244,7 @@ def empty(n: int) -> Balls:
 
 def kernel(z: Enclosure) -> tuple[Enclosure, Enclosure, Mask]:
     """(f, s, near) of a one-dimensional array of balls: f and s hold where z is near. Raises UnfaithfulArithmetic."""
-    assert_ieee()
+    prepare()
     f, s, near = empty(z.size), empty(z.size), np.empty(z.size, dtype=bool)
     head, tail, radius = (np.ascontiguousarray(part) for part in (z.head, z.tail, z.radius))
     _kernel((head, tail, np.ascontiguousarray(z.exponent), radius), *constants(), near, f, s)

@@ -12,6 +12,7 @@ from conformance.clauses import find, quantities
 from conformance.errors import BadRequest
 from conformance.implementations import load, numpy_implementation
 from conformance.sweep import sweep
+from conformance.sweep.counting import counted
 from conformance.sweep.found import EDGES, KEPT, Found, Point, found_from
 from conformance.sweep.plan import BLOCK, Shard, logit, plan
 from conformance.sweep.quantities import LOSS, QUANTITIES
@@ -142,7 +143,8 @@ def tally_of(errors, *, first=1 << 20, negative=False, fmt=binary32, size=997):
     for start in range(0, len(errors), size):
         part = np.array(errors[start : start + size], dtype=float)
         block = Shard(first + start, first + start + len(part), negative)
-        tally.add(block, block.logits(fmt), np.arange(start, start + len(part)) + 1.0, judged_as(part))
+        got, judged = np.arange(start, start + len(part)) + 1.0, judged_as(part)
+        tally.add(block, block.logits(fmt), got, judged, counted(got, judged, fmt, False))
     return tally.found
 
 
@@ -208,7 +210,8 @@ def test_a_correctly_rounded_number_is_counted_at_half_an_ulp_at_most():
     tally = _Tally(LOSS, binary32, 20, False)
     block = Shard(0, 2, False)
     errors = np.array([0.5000002, 0.5000002])
-    tally.add(block, block.logits(binary32), np.ones(2), replace(judged_as(errors), wrong=np.array([False, True])))
+    judged = replace(judged_as(errors), wrong=np.array([False, True]))
+    tally.add(block, block.logits(binary32), np.ones(2), judged, counted(np.ones(2), judged, binary32, False))
     assert tally.found.histogram[EDGES.index(0.5)] == 1
     assert tally.found.histogram[EDGES.index(0.5) + 1] == tally.found.wrong == 1
 
