@@ -25,6 +25,7 @@ extensions = [
     "schema_pages",
     "docstrings",
     "file_names",
+    "kernel_page",
     "generated",
 ]
 exclude_patterns = ["_build", "matrix/**"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.text import Text
 
-from conformance.clauses import Clause, select
+from conformance.clauses import EVERY, Clause, select
 from conformance.cli.consoles import Console
 from conformance.errors import ConformanceError
 
@@ -16,13 +18,19 @@ from conformance.errors import ConformanceError
 @click.argument("clause")
 def command(clause: str) -> None:
     """Print a CLAUSE's statement, level, derivation, remedy, links, and the mutants that it kills; of a chapter, such as
-    KERNEL, the clauses with their statements.
+    KERNEL, the clauses with their statements; of any other words, such as "label_smoothing ignored", the clauses that have
+    all of them, those that mutants violate included.
     """
+    console = Console(highlight=False)
     try:
         found = select([clause])
     except ConformanceError as error:
-        raise click.UsageError(str(error)) from error
-    console = Console(highlight=False)
+        speaking = _speaking_of(clause)
+        if not speaking:
+            raise click.UsageError(str(error)) from error
+        for each in speaking:
+            _head(each, console)
+        return
     if "-" in clause:
         _explain(found[0], console)
         return
@@ -30,6 +38,16 @@ def command(clause: str) -> None:
         _head(each, console)
         console.print(Padding(Markdown(each.statement), (0, 0, 1, 2)))
     console.print(Text(f"more: dpo-conformance explain {found[0].id}"))
+
+
+def _speaking_of(text: str) -> list[Clause]:
+    """The clauses that have every word of the text, in any case and ending: "ignored" finds "ignores"."""
+    words = [word for word in re.findall(r"[a-z_]+", text.lower()) if len(word) > 2]
+    stems = [re.sub(r"(ed|es|ing|s)$", "", word) if len(word) > 4 else word for word in words]
+    said = {
+        each: " ".join((each.title, each.statement, each.derivation, each.remedy, *each.kills, *each.guards)) for each in EVERY
+    }
+    return [each for each, told in said.items() if stems and all(stem in told.lower() for stem in stems)]
 
 
 def _head(clause: Clause, console: Console) -> None:

@@ -390,6 +390,14 @@ def test_a_chapter_is_explained_by_the_statements_of_its_clauses():
     assert_refused(invoke("explain", "KERNL"), "no chapter 'KERNL': one of CALL, DEF")
 
 
+@pytest.mark.parametrize(("words", "clause"), [("NaN at z = inf", "SPECIAL-2"), ("label_smoothing ignored", "OPTION-2")])
+def test_words_find_the_clauses_that_speak_of_them(words, clause):
+    result = invoke("explain", words)
+    assert result.exit_code == 0
+    assert clause in result.output
+    assert_refused(invoke("explain", "quaternions"), "no chapter 'quaternions'")
+
+
 def test_a_run_by_chapters_and_ids_tells_the_verdict_alone_where_it_is_to_be_quiet(tmp_path):
     path = tmp_path / "record.json"
     chosen = ["--in-process", "--dtype", "bf16", "-c", "def", "--clause", "KERNEL-1", "-c", "DEF-1", "--json", path]

@@ -5,7 +5,9 @@ import functools
 import io
 import json
 import math
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +195,28 @@ def test_table_shows_predicted_beside_measured_and_fits(width):
 def test_a_model_that_is_no_format_of_its_own_is_still_exact():
     wide = Model("quotient32", binary16, binary32)
     assert dataclasses.replace(wide, working=binary16).loss(7.625) == 0 < wide.loss(7.625)
+
+
+def test_the_thresholds_of_the_page_are_the_predicted_ones():
+    page = (Path(__file__).parents[2] / "docs" / "gap.md").read_text(encoding="utf-8")
+    table = page.partition("## The thresholds, to cite")[2]
+    rows = re.findall(r"(?m)^\| (\w+) \| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", table)
+    told = {(fmt, model): [_told(cell) for cell in cells] for fmt, model, *cells in rows}
+    expected = {}
+    for fmt in FORMATS:
+        found = {key: {p.model: p.logit for p in predictions} for key, predictions in predict(fmt).items()}
+        for model, zero in found["loss-zero"].items():
+            infinite = found["loss-infinite"][model]
+            assert (found["gradient-zero"][model], found["gradient-nan"][model]) == (zero, infinite)
+            expected[fmt.name, model] = [zero, infinite, found["gradient-infinite"][model]]
+    assert told == expected
+    assert "bfloat16, for\none, is 0 from z = 6.25:" in page
+
+
+def _told(cell):
+    """The logit of a cell, which has it twice; None for never."""
+    if cell == "never":
+        return None
+    decimal, hexadecimal = cell.split()
+    assert float(decimal) == float.fromhex(hexadecimal.strip("`"))
+    return float(decimal)
