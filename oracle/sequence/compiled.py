@@ -62,7 +62,7 @@ def _functions() -> tuple[Callable[..., None], Callable[..., None]]:
     return numba.njit(nogil=True)(_sums), numba.njit(nogil=True)(_powers)
 
 
-def _sums(
+def _sums(  # pragma: no cover - compiled, so that no line of it is seen
     row: Any, shift: float, least: float, exponent: int, powers: Any, rests: Any, first: float, second: float, parts: Any
 ) -> None:
     n, value, error = np.empty(_BUFFER, np.int64), np.empty(_BUFFER), np.empty(_BUFFER)
@@ -105,7 +105,7 @@ def _sums(
             total[0] = s
 
 
-def _powers(
+def _powers(  # pragma: no cover - compiled, so that no line of it is seen
     row: Any, shift: float, least: float, exponent: int, powers: Any, rests: Any, first: float, second: float,
     high: float, low: float, both: float, head: Any, tail: Any,
 ) -> None:  # fmt: skip

@@ -204,6 +204,7 @@ HONEST: tuple[Honest, ...] = (
         "log_softmax in the logits' own format",
         _masked(lambda z, y: _pick(F.log_softmax(z, -1), y), native=True),
         accumulates=None,
+        formats=("bfloat16", "binary32", "binary64"),
     ),
     _plain("gather-native", "gather minus logsumexp in the logits' own format", _masked(scored, native=True), accumulates=None),
     _plain("online", "an online sum over tiles of 24", _masked(_online)),

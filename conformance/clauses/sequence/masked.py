@@ -82,7 +82,7 @@ def _values(trial: Trial, clause: str, poison: float) -> Outcome:
     3,
     Level.MUST,
     "derivatives beside a masked NaN",
-    statement="A NaN or +∞ in the logits of a place that does not count should change no derivative of any row, and have "
+    statement="A NaN or +∞ in the logits of a place that does not count shall change no derivative of any row, and have "
     "none itself.",
     derivation="Autograd multiplies: the derivative of a log-softmax at a NaN is NaN · 0 = NaN, though the value was "
     "selected away. The rows "

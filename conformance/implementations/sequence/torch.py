@@ -65,10 +65,11 @@ class TorchSequence:
         leaf = tensor(logits, fmt, strided=strided, gradient=gradient)
         others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
         before = [leaf.detach().clone(), *(other.clone() for other in others)]
-        result = called(functools.partial(self._function, **keywords), leaf, *others)
+        inner = leaf * 1 if gradient else leaf  # a model's logits are no leaf: what is done to them in place is allowed
+        result = called(functools.partial(self._function, **keywords), inner, *others)
         values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
         slopes = derivative("d logp / d logits", result, leaf, fmt) if gradient else None
-        return SequenceAnswer(values, slopes, dtype, changed(("logits", "labels", "mask"), before, [leaf, *others]))
+        return SequenceAnswer(values, slopes, dtype, changed(("logits", "labels", "mask"), before, [inner, *others]))
 
 
 class TorchHead(TorchSequence):
