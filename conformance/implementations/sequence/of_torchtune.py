@@ -23,4 +23,12 @@ def _average(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 SUM = torch_sequence(_sum, name="torchtune", shift=True, ignore_index=-100, library="torchtune")
-AVERAGE = torch_sequence(_average, name="torchtune average", shift=True, ignore_index=-100, average=True, library="torchtune")
+AVERAGE = torch_sequence(
+    _average,
+    name="torchtune average",
+    shift=True,
+    ignore_index=-100,
+    average=True,
+    accumulates={"binary16": "binary16", "bfloat16": "bfloat16"},  # though it returns float32
+    library="torchtune",
+)
