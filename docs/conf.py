@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. Its folders clauses, schemas and generated are generated."""
+"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. clauses, losses, schemas and generated are generated."""
 
 import sys
 from pathlib import Path
@@ -22,6 +22,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "clause_pages",
+    "loss_pages",
     "schema_pages",
     "docstrings",
     "file_names",

@@ -24,7 +24,9 @@ COMMANDS = {
     "ulp": "The error of one number, in ulps.",
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
     "vectors": "Test vectors for any language: check, write or list the files.",
-    "explain": "A clause, or a chapter of them: statement, level, derivation, links.",
+    "identify": "Which loss, variant and convention a function computes.",
+    "losses": "Every loss on one set of pairs, to 12 digits, beside its known wrong variants.",
+    "explain": "A clause, a chapter of them, or a loss: statement or definition, derivation, links.",
 }
 
 

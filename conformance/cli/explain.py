@@ -12,16 +12,22 @@ from rich.text import Text
 from conformance.clauses import EVERY, Clause, select
 from conformance.cli.consoles import Console
 from conformance.errors import ConformanceError
+from oracle.losses import LOSSES
 
 
 @click.command("explain")
 @click.argument("clause")
 def command(clause: str) -> None:
     """Print a CLAUSE's statement, level, derivation, remedy, links, and the mutants that it kills; of a chapter, such as
-    KERNEL, the clauses with their statements; of any other words, such as "label_smoothing ignored", the clauses that have
-    all of them, those that mutants violate included.
+    KERNEL, the clauses with their statements; of a loss, such as ipo_average, all that is known of it; of any other words,
+    such as "label_smoothing ignored", the clauses that have all of them, those that mutants violate included.
     """
     console = Console(highlight=False)
+    if clause in LOSSES:
+        from conformance.reports.losses import page  # noqa: PLC0415 - only for a loss
+
+        console.print(Markdown(page(LOSSES[clause])))
+        return
     try:
         found = select([clause])
     except ConformanceError as error:

@@ -15,9 +15,13 @@ from oracle import FORMATS
 
 
 @click.command("list")
-def command() -> None:
+@click.option("--losses", is_flag=True, help="List the losses instead: what each takes, and what libraries call it.")
+def command(losses: bool) -> None:
     """List the implementations that ship, the formats, and the clauses."""
     console = Console(highlight=False)
+    if losses:
+        console.print(of_losses())
+        return
     implementations = _table("implementations", "implementation", "what it is")
     for name, (_, what) in SHIPPED.items():
         implementations.add_row(name, what)
@@ -38,4 +42,16 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
+    return table
+
+
+def of_losses() -> Table:
+    """Every loss: what it is, its parameters with their defaults, and its names elsewhere."""
+    from oracle.losses import LOSSES  # noqa: PLC0415 - only where they are listed
+
+    table = _table("losses", "loss", "what it is", "parameters", "called")
+    for loss in LOSSES.values():
+        options = ", ".join(f"{name} {x:g}" for name, x in loss.defaults.items())
+        called = "; ".join(f"{library}: {name}" for library, name in loss.aliases.items())
+        table.add_row(loss.name, Text(loss.title), options, Text(called))
     return table

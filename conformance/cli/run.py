@@ -32,6 +32,7 @@ WRITTEN = ("json", "markdown", "junit", "html")
 @click.command("run")
 @click.argument("implementations", nargs=-1, required=True, metavar="IMPLEMENTATION...")
 @click.option("--dtype", "dtypes", multiple=True, metavar="D", help="A format to judge in; repeatable. Default: all four.")
+@click.option("--loss", "claimed", multiple=True, metavar="NAME", help="Judge as this loss, of those claimed; repeatable.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What random inputs follow from.")
 @click.option(
@@ -62,6 +63,7 @@ WRITTEN = ("json", "markdown", "junit", "html")
 def command(
     implementations: tuple[str, ...],
     dtypes: tuple[str, ...],
+    claimed: tuple[str, ...],
     profile: str,
     seed: int,
     time_limit: float,
@@ -90,6 +92,7 @@ def command(
     be loaded, or one that was judged in no format at all: what was not run is never a pass. After Ctrl-C it is 130, after
     SIGTERM 143: what was judged until then is reported and written, and marked incomplete, which the gate refuses.
     """
+    implementations = as_losses(implementations, claimed)
     files = {form: outputs[f"{form}_file"] for form in WRITTEN}
     check_outputs((Path(name.rpartition(":")[0]) for name in implementations if ".py:" in name), **files)
     elsewhere = STDOUT in files.values()
@@ -133,6 +136,19 @@ def command(
             status, f"{record.incomplete.capitalize()}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}"
         )
     sys.exit(_status(record))
+
+
+def as_losses(implementations: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each implementation as each of the losses: NAME@LOSS. Raises UsageError for a loss that does not exist."""
+    if not names:
+        return implementations
+    from oracle.losses import UnknownLoss, get_loss  # noqa: PLC0415 - only where a loss is named
+
+    try:
+        chosen = [get_loss(name).name for name in names]
+    except UnknownLoss as error:
+        raise click.UsageError(str(error)) from error
+    return tuple(f"{implementation}@{name}" for implementation in implementations for name in chosen)
 
 
 def _written(record: Record, files: Mapping[str, Path | None]) -> Ended | None:

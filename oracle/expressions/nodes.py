@@ -6,7 +6,7 @@ number of its inputs, whatever the arithmetic; `spelled` says in which other way
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -306,21 +306,25 @@ SHORT = {
 """How formulas abbreviate the arguments."""
 
 
-def text(node: Node, level: int = 0) -> str:
-    """The expression in one line of mathematics; a `spelled` node by its first spelling."""
+def text(node: Node, level: int = 0, names: Mapping[Node, str] | None = None) -> str:
+    """The expression in one line of mathematics; a `spelled` node by its first spelling, a named one by its name."""
+    known = names or {}
+    if node in known:
+        return known[node]
     if node.op in {Op.INPUT, Op.PARAMETER}:
         return SHORT.get(node.name, node.name)
     if node.op is Op.CONSTANT:
         return str(node.value) if level < 2 or node.value.denominator == 1 else f"({node.value})"
     if node.op is Op.SPELLED:
-        return text(node.args[0], level)
+        return text(node.args[0], level, known)
     if node.op is Op.NEGATE:
-        inside = f"-{text(node.args[0], 2)}"
+        inside = f"-{text(node.args[0], 2, known)}"
         return f"({inside})" if level else inside
     if node.op in _SIGNS:
         sign, own = _SIGNS[node.op]
         right = own + (node.op in {Op.SUBTRACT, Op.DIVIDE})
-        inside = text(node.args[0], own) + sign + text(node.args[1], max(right, own))
+        inside = text(node.args[0], own, known) + sign + text(node.args[1], max(right, own), known)
         return f"({inside})" if own < level or (own == 1 and level == 2) else inside
     name = node.kernel.value if node.op is Op.KERNEL else node.op.value
-    return f"{name}({', '.join(text(arg) for arg in node.args)})"
+    args = node.args[:1] if node.op is Op.SORTED and node.args[0] is node.args[1] else node.args
+    return f"{name}({', '.join(text(arg, 0, known) for arg in args)})"

@@ -52,3 +52,8 @@ def f(x: Node) -> Node:
 def smoothed(x: Node) -> Node:
     """f(x) + eps x = (1 - eps) f(x) + eps f(-x)."""
     return spelled((1 - eps) * f(x) + eps * f(-x), f(x) + eps * x)
+
+
+NAMES = {a: "a", b: "b", margin: "h", z: "z", average_margin: "h_avg"}
+"""What formulas call the parts, and what these are."""
+MEANINGS = {"a": "pc - rc", "b": "pr - rr", "h": "a - b", "z": "beta (a - b)", "h_avg": "a / lw - b / ll"}

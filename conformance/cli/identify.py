@@ -1,0 +1,76 @@
+"""`dpo-conformance identify`: which loss, which variant and which convention a function computes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.text import Text
+
+from conformance.cli.consoles import Console
+from conformance.errors import ConformanceError, Misbehaviour
+from conformance.implementations.loading import loaded
+from conformance.running.identification import Match, identify
+from oracle import UnknownFormat, binary32, get_format
+from oracle.losses import LOSSES, Loss
+
+SHOWN = 3
+
+
+@click.command("identify")
+@click.argument("implementation")
+@click.option("--dtype", default=None, metavar="D", help="The format to compare in. Default: binary32 where it is claimed.")
+def command(implementation: str, dtype: str | None) -> None:
+    """Say which loss IMPLEMENTATION computes, by trying every definition and every known wrong variant.
+
+    IMPLEMENTATION is named as for `run`. Each is compared on pairs that tell losses apart, at two settings of the options, by
+    value and by derivative, within what correct arithmetic may return.
+
+    Exit status: 0 where a definition fits every number, 1 where none does, or only a known wrong variant.
+    """
+    try:
+        with loaded(implementation) as judged:
+            widest = max(judged.claims.formats, key=lambda fmt: fmt.precision)
+            usual = binary32 if binary32 in judged.claims.formats else widest
+            found = identify(judged, usual if dtype is None else get_format(dtype))
+    except (ConformanceError, UnknownFormat) as error:
+        raise click.UsageError(str(error)) from error
+    except Misbehaviour as error:
+        raise click.UsageError(f"{implementation}: {error.kind}: {error}") from error
+    sys.exit(show(Console(highlight=False), implementation, found))
+
+
+def show(console: Console, name: str, found: list[Match]) -> int:
+    """Print what fits, else what comes nearest; the exit status."""
+    fits = [match for match in found if match.complete]
+    right = [match for match in fits if not match.candidate.wrong]
+    for match in right or fits:
+        by = "value and derivatives" if match.gradient else "value alone: it gives no derivatives"
+        console.print(Text(f"{name} computes {match.candidate.text} ({match.numbers} numbers, {by})"), soft_wrap=True)
+    for match in fits if right else []:
+        if match.candidate.wrong and match.candidate.base.name not in {other.candidate.loss.name for other in right}:
+            console.print(Text(f"  which is also {match.candidate.text}"), soft_wrap=True)
+    for match in right:
+        for rival in rivals(match.candidate.loss):
+            console.print(Text(f"  and not {rival.name}: {rival.title}, which goes by the same name elsewhere"), soft_wrap=True)
+    if right:
+        return 0
+    if not fits:
+        console.print(Text(f"{name} computes none of these: {len(found)} definitions and known wrong variants"), soft_wrap=True)
+        scaled = [match for match in found if match.factor is not None]
+        for match in scaled[:SHOWN]:
+            console.print(Text(f"  its values are {match.factor:.6g} times {match.candidate.text}"), soft_wrap=True)
+        for match in found[:SHOWN]:
+            share = f"{match.agreed} of {match.numbers} numbers agree"
+            console.print(Text(f"  nearest: {match.candidate.text} ({share})"), soft_wrap=True)
+    return 1
+
+
+def rivals(loss: Loss) -> list[Loss]:
+    """The losses that some library calls what another calls this one."""
+    own = {name.partition(",")[0] for name in loss.aliases.values()}
+    return [
+        other
+        for other in LOSSES.values()
+        if other.name != loss.name and own & {name.partition(",")[0] for name in other.aliases.values()}
+    ]

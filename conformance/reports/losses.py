@@ -1,0 +1,125 @@
+"""A loss in words, as Markdown: what `explain` prints and what its page in the documentation says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from conformance.inputs.losses import common
+from oracle import losses
+from oracle.expressions import nodes
+from oracle.expressions.nodes import SHORT, Node, walk
+from oracle.losses import Loss
+from oracle.losses._evaluate import evaluated, slope
+from oracle.losses._forms import MEANINGS, NAMES
+
+COVERED = {
+    "Lindemann-Weierstrass": "Covered: a rational combination of softplus, or of sigmoid and its slope, at rational arguments.",
+    "rational": "Covered: rational at rational inputs, so exact.",
+    "extended": "Covered by the extension to logarithms of rational functions of one exponential, with bounded effort.",
+    "": "Not covered: a product or a composition. The effort is bounded, and `Undecided` is raised beyond it.",
+}
+
+
+def text(node: Node) -> str:
+    """The expression, with the common parts by their names."""
+    return nodes.text(node, 0, NAMES)
+
+
+def _parts(node: Node) -> str:
+    """What the names in an expression stand for."""
+    used = [NAMES[x] for x in walk(node) if x in NAMES and NAMES[x] in text(node)]
+    return "".join(f"{name} = {MEANINGS[name]}, " for name in sorted(set(used)))
+
+
+def page(loss: Loss) -> str:
+    """The whole page: definition, parameters, derivatives, limits, facts, names elsewhere, known wrong variants, exactness."""
+    return "\n".join(_lines(loss)) + "\n"
+
+
+def _lines(loss: Loss) -> Iterator[str]:
+    yield f"# {loss.title}: `{loss.name}`"
+    yield f"\n{loss.paper}, {loss.equation}.\n\n## Definition\n"
+    yield f"    {loss.name} = {text(loss.definition)}\n"
+    names = ", ".join(f"{SHORT[name]} = `{name}`" for name in loss.inputs)
+    yield f"with {_parts(loss.definition)}{names}. A batch is reduced by the mean over pairs."
+    yield "sigmoid(x) = 1/(1 + e^-x), softplus(x) = log(1 + e^x), relu(x) = max(x, 0), bump(x) = sigmoid(x) sigmoid(-x)."
+    if loss.parameters:
+        yield "\n| parameter | default | domain | meaning |\n|---|---|---|---|"
+        for parameter in loss.parameters:
+            yield f"| `{parameter.name}` | {parameter.default:g} | {parameter.domain.text} | {parameter.meaning} |"
+    yield "\n## Derivatives\n"
+    for name in loss.logps:
+        yield f"    d/d {SHORT[name]} = {text(slope(loss, name))}"
+    if not loss.has_batch_state:
+        yield "\n## Limits\n\nWith the other log-probabilities at -10 and, where lengths count, 10 tokens each:\n"
+        yield "| -inf for | loss | " + " | ".join(f"d/d {SHORT[name]}" for name in loss.logps) + " |"
+        yield "|---|---|" + "---|" * len(loss.logps)
+        for name in loss.logps:
+            yield f"| {SHORT[name]} | " + " | ".join(_limits(loss, name)) + " |"
+    yield "\n## Facts\n"
+    yield from (f"- {fact}" for fact in _facts(loss))
+    yield f"- {COVERED[loss.covered]}"
+    spellings = _spellings(loss.definition)
+    if spellings:
+        yield (
+            "- Admitted spellings, each with its own rounding errors in the acceptance interval: " + "; ".join(spellings) + "."
+        )
+    if loss.aliases:
+        yield "\n## Who calls it what\n\n| library | name |\n|---|---|"
+        for library, name in loss.aliases.items():
+            yield f"| {library} | `{name}` |"
+    yield "\n## What goes wrong\n\n| variant | what it does | mean on the common set |\n|---|---|---|"
+    yield f"| **{loss.name}** | the definition | {mean_on_common(loss)} |"
+    for wrong in loss.wrong:
+        yield f"| {loss.name}/{wrong.name} | {wrong.sentence} | {mean_on_common(loss.variant(wrong))} |"
+    yield f"\nTo cite: the definition `{loss.name}` of dpo-conformance, after {loss.paper}, {loss.equation}."
+
+
+def mean_on_common(loss: Loss, digits: int = 12, **parameters: float | str) -> str:
+    """The mean over the six pairs of `conformance.inputs.losses.common`, at parameters that show unless some are given."""
+    return losses.mean(loss, **common().rows, **(parameters or loss.telling)).digits(digits)
+
+
+def _limits(loss: Loss, moved: str) -> Iterator[str]:
+    rows = {name: -math.inf if name == moved else (10 if "length" in name else -10) for name in loss.inputs}
+    arguments = {**rows, **loss.defaults}
+    for node in (loss.definition, *(slope(loss, name) for name in loss.logps)):
+        (value,) = evaluated([node], loss, arguments)
+        number = np.ravel(np.asarray(value, dtype=object))[0]
+        yield number.digits(6) if number.special is None else str(number.special)
+
+
+def _facts(loss: Loss) -> Iterator[str]:
+    facts = loss.facts
+    yield "convex in the log-probabilities together" if facts.convex else "not convex"
+    yield (
+        f"at least {text(facts.lower_bound)}"
+        if facts.lower_bound is not None
+        else "no number is given below which it cannot fall"
+    )
+    if facts.upper_bound is not None:
+        yield f"at most {text(facts.upper_bound)}"
+    if facts.at_reference is not None:
+        yield f"where policy and reference agree: {text(facts.at_reference)}"
+    yield from facts.remarks
+    yield from (f"singular: {place}" for place in loss.singular)
+
+
+def _spellings(node: Node) -> list[str]:
+    """The spellings of the whole loss, where it has several of its own."""
+    return [f"`{text(arg)}`" for arg in node.args] if node.op.value == "spelled" else []
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """(name, parameters, mean on the common set) of every loss at its defaults, then of its wrong variants that differ."""
+    for loss in losses.LOSSES.values():
+        told = ", ".join(f"{name} {x:g}" for name, x in loss.defaults.items())
+        exact = {name: str(Fraction(str(x))) for name, x in loss.defaults.items()}
+        yield loss.name, told, losses.mean(loss, **common().rows, **exact).digits(12)
+        for wrong in loss.wrong:
+            variant = loss.variant(wrong)
+            yield f"  {variant.name}", wrong.sentence, losses.mean(variant, **common().rows, **exact).digits(12)

@@ -1,0 +1,214 @@
+"""Which loss a function computes: every definition and every known wrong variant tried on inputs that tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from conformance.errors import BadRequest
+from conformance.implementations import Implementation
+from conformance.implementations.preference import PreferenceLoss
+from conformance.inputs.batch import NAMES, Batch
+from conformance.inputs.losses import LossBatch, common, mirrored
+from oracle import Format, losses
+from oracle.bounds import centre
+from oracle.bounds.expression import Running, running
+from oracle.expressions.nodes import mean, parameters_of
+from oracle.formats import Floats
+from oracle.losses import Loss
+from oracle.losses._evaluate import slope
+
+_Key = tuple[int, tuple[tuple[str, Fraction], ...]]
+STEEP = 8.0
+"""By which log-ratios are stretched once, so that kinks and ends are reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the function returned for one batch."""
+
+    batch: LossBatch
+    losses: Floats
+    gradient: Mapping[str, Floats | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A loss, or one of its wrong variants, at parameters that the function was not told: by name."""
+
+    loss: Loss
+    base: Loss
+    guessed: tuple[tuple[str, float], ...]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is a known wrong variant."""
+        return self.loss is not self.base
+
+    @property
+    def text(self) -> str:
+        """Its name, what is wrong with it, and the parameters that were guessed."""
+        told = f"{self.loss.name}: {self.loss.title}" if self.wrong else f"{self.loss.name}: {self.base.title}"
+        return told + "".join(f", {name} = {x:g}" for name, x in self.guessed)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a candidate fits: how many of how many numbers, and a constant factor where that alone is between them."""
+
+    candidate: Candidate
+    agreed: int
+    numbers: int
+    gradient: bool
+    factor: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every number agrees, derivatives included."""
+        return self.agreed == self.numbers
+
+
+def identify(implementation: Implementation | PreferenceLoss, fmt: Format) -> list[Match]:
+    """The candidates, those that fit everything first, right before wrong; then by how many numbers agree.
+
+    Raises BadRequest where the implementation is no loss, or does not claim the format, and Misbehaviour.
+    """
+    if fmt not in implementation.claims.formats:
+        raise BadRequest(f"{implementation.name} does not claim {fmt.name}")
+    seen = [_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)]
+    analyses: dict[_Key, Running] = {}
+    matches = [_match(candidate, seen, fmt, analyses) for candidate in _candidates(seen)]
+    return sorted(matches, key=lambda m: (not m.complete, -m.agreed / m.numbers, m.candidate.wrong, m.candidate.loss.name))
+
+
+def _batches(implementation: Implementation | PreferenceLoss, fmt: Format) -> Iterator[LossBatch]:
+    """The pairs that tell losses apart, as they are, mirrored, and stretched; at options that show, then at others."""
+    options = _options(implementation)
+    stretched = {
+        name: row if "length" in name else fmt.round_array(np.minimum(row * STEEP, 0)) for name, row in common().rows.items()
+    }
+    for rows in (common().rows, mirrored(common()).rows, stretched):
+        for parameters in options:
+            yield LossBatch(rows, parameters)
+
+
+def _options(implementation: Implementation | PreferenceLoss) -> list[dict[str, float]]:
+    if isinstance(implementation, PreferenceLoss):
+        loss = losses.get_loss(implementation.claims.loss)
+        claimed = implementation.claims.options
+        shown = {name: x for name, x in loss.telling.items() if name in claimed}
+        return [shown, {name: x for name, x in loss.defaults.items() if name in claimed}]
+    shown = {"beta": 0.3, "label_smoothing": 0.25}
+    plain = {"beta": 0.1, "label_smoothing": 0.0}
+    claimed = implementation.claims.options
+    return [{name: x for name, x in options.items() if name in claimed} for options in (shown, plain)]
+
+
+def _seen(implementation: Implementation | PreferenceLoss, batch: LossBatch, fmt: Format) -> Seen:
+    if isinstance(implementation, PreferenceLoss):
+        loss = losses.get_loss(implementation.claims.loss)
+        given = LossBatch({name: batch.rows[name] for name in loss.inputs}, batch.parameters)
+        answer = implementation.evaluate(given, fmt, gradient=True)
+        return Seen(batch, np.atleast_1d(answer.losses), answer.gradient or {})
+    if implementation.claims.kind != "loss":
+        raise BadRequest(f"{implementation.name} is a {implementation.claims.kind}, not a loss")
+    pairs = Batch.of(*(batch.rows[name] for name in NAMES), **batch.parameters)
+    found = implementation.evaluate(pairs, fmt, gradient=implementation.claims.gradient)
+    gradient = dict(zip(NAMES, found.gradient, strict=True)) if found.gradient is not None else {}
+    return Seen(batch, np.atleast_1d(found.losses), gradient)
+
+
+def _candidates(seen: Sequence[Seen]) -> Iterator[Candidate]:
+    """Every loss and wrong variant, with what the function was not told at its default and at a value beside it."""
+    told = set(seen[0].batch.parameters)
+    for base in losses.LOSSES.values():
+        for loss in (base, *(base.variant(wrong) for wrong in base.wrong)):
+            missing = sorted(set(parameters_of(loss.definition)) - told)
+            defaults = tuple((name, loss.defaults[name]) for name in missing)
+            others = tuple((name, loss.telling[name]) for name in missing)
+            for guessed in dict.fromkeys((defaults, others)):
+                yield Candidate(loss, base, guessed)
+
+
+def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: dict[_Key, Running]) -> Match:
+    tried = [one for one in seen if _admitted(candidate, one)]
+    if not tried or _is_far(candidate, tried[0], _analysis(candidate, tried[0], fmt, analyses)):
+        return Match(candidate, 0, sum(len(one.batch) for one in seen), False)
+    values = [_values(candidate, one, _analysis(candidate, one, fmt, analyses)) for one in tried]
+    agreed, numbers = sum(part[0] for part in values), sum(part[1] for part in values)
+    factor = _factor([part[2] for part in values])
+    if not agreed:
+        return Match(candidate, 0, max(numbers, 1), False, factor)
+    slopes = [_slopes(candidate, one, _analysis(candidate, one, fmt, analyses)) for one in tried]
+    agreed, numbers = agreed + sum(part[0] for part in slopes), numbers + sum(part[1] for part in slopes)
+    return Match(candidate, agreed, numbers, any(part[1] for part in slopes), factor)
+
+
+def _parameters(candidate: Candidate, one: Seen) -> dict[str, Fraction]:
+    given = {**candidate.loss.defaults, **one.batch.parameters, **dict(candidate.guessed)}
+    return {name: Fraction(given[name]) for name in candidate.loss.defaults}
+
+
+def _admitted(candidate: Candidate, one: Seen) -> bool:
+    known = _parameters(candidate, one)
+    return all(known[parameter.name] in parameter.domain for parameter in candidate.loss.parameters)
+
+
+def _analysis(candidate: Candidate, one: Seen, fmt: Format, analyses: dict[_Key, Running]) -> Running:
+    known = _parameters(candidate, one)
+    key = id(one), tuple(sorted(known.items()))
+    if key not in analyses:
+        analyses[key] = running(one.batch.rows, known, fmt)
+    return analyses[key]
+
+
+def _is_far(candidate: Candidate, one: Seen, analysis: Running) -> bool:
+    """Whether no loss of a batch is within a tenth of the candidate's, nor a constant multiple: at no cost of a bound."""
+    whole = one.losses.size != len(one.batch) or candidate.loss.has_batch_state
+    exact = centre(analysis.arrays.ball(mean(candidate.loss.definition) if whole else candidate.loss.definition))
+    got = np.full(exact.shape, one.losses.mean()) if whole else one.losses
+    with np.errstate(all="ignore"):
+        ratios = got / exact
+        near = np.abs(got - exact) <= 0.1 * np.abs(exact)
+        constant = np.ptp(ratios) <= 0.1 * np.abs(np.median(ratios))
+    return not (near.any() or bool(constant))
+
+
+def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int, Floats]:
+    """How many losses agree, of how many, and their quotients by the candidate's."""
+    n = len(one.batch)
+    whole = one.losses.size != n or candidate.loss.has_batch_state
+    node = mean(candidate.loss.definition) if whole else candidate.loss.definition
+    got = np.full(n, one.losses.mean()) if whole else one.losses
+    acceptance, fits = analysis.acceptance(node), analysis.representable(node)
+    with np.errstate(all="ignore"):
+        ratios = (got / centre(acceptance.exact))[fits]
+    return int(np.count_nonzero((acceptance.rho(got) <= 1) & fits)), int(np.count_nonzero(fits)), ratios
+
+
+def _slopes(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int]:
+    """How many derivatives agree, of how many; one in what the candidate does not take has to be 0."""
+    n, agreed, numbers = len(one.batch), 0, 0
+    share = n if one.losses.size != n else 1
+    for name, part in one.gradient.items():
+        if part is None:
+            continue
+        if name not in candidate.loss.inputs:
+            numbers += n * bool(np.any(part))
+            continue
+        derived = slope(candidate.loss, name) / share
+        bound, within = analysis.acceptance(derived), analysis.representable(derived)
+        agreed += int(np.count_nonzero((bound.rho(part) <= 1) & within))
+        numbers += int(np.count_nonzero(within))
+    return agreed, numbers
+
+
+def _factor(ratios: Sequence[Floats]) -> float | None:
+    """The constant by which the values differ, where there is one other than 1."""
+    values = np.concatenate(ratios) if ratios else np.array([np.nan])
+    middle = float(np.median(values))
+    constant = np.isfinite(values).all() and middle != 0 and bool(np.all(np.abs(values / middle - 1) < 1e-4))
+    return middle if constant and abs(middle - 1) > 1e-3 else None

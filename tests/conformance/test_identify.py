@@ -1,0 +1,77 @@
+"""`identify`: which loss, which variant, and that a function is none of them; `losses`, `explain` and `list --losses`."""
+
+import pytest
+from click.testing import CliRunner
+
+from conformance.cli import main
+from conformance.implementations import numpy_implementation
+from conformance.implementations.written import computed
+from conformance.reports.losses import page
+from conformance.running.identification import identify
+from oracle import binary32
+from oracle.losses import LOSSES
+from oracle.losses._evaluate import slope
+from tests.conformance.test_preference import split, written
+
+
+@pytest.mark.parametrize("name", ["ipo_average", "aot_unpaired"])
+def test_a_loss_is_known_by_its_numbers(name):
+    loss = LOSSES[name]
+    best = identify(written(loss, loss.definition), binary32)[0]
+    assert (best.candidate.loss.name, best.complete) == (name, True)
+
+
+def test_a_wrong_variant_is_named_and_a_scaled_loss_is_told_from_both():
+    loss = LOSSES["kto"]
+    wrong = next(wrong for wrong in loss.wrong if wrong.name == "row-clamp")
+    best = identify(written(loss, wrong.definition), binary32)[0]
+    assert (best.candidate.loss.name, best.complete) == ("kto/row-clamp", True)
+    half = numpy_implementation(lambda **given: computed(LOSSES["nca_pair"].definition, *split(LOSSES["nca_pair"], given)) / 4,
+                                loss="nca_pair")  # fmt: skip
+    found = identify(half, binary32)
+    assert not found[0].complete
+    (scaled,) = [match for match in found if match.factor is not None and match.candidate.loss.name == "nca_pair"]
+    assert scaled.factor == pytest.approx(0.25)
+
+
+MINE = """
+import numpy as np
+from conformance.implementations import numpy_implementation
+
+def z(pc, pr, rc, rr): return (pc - rc) - (pr - rr)
+
+@numpy_implementation(options=("beta",), dtypes=["binary32"])
+def ipo(pc, pr, rc, rr, beta, eps): return (z(pc, pr, rc, rr) - pc.dtype.type(1 / (2 * beta))) ** 2
+
+@numpy_implementation(options=("beta",), dtypes=["binary32"])
+def odd(pc, pr, rc, rr, beta, eps): return np.sin(z(pc, pr, rc, rr))
+"""
+
+
+def test_the_commands(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    run = CliRunner().invoke
+    said = run(main, ["identify", f"{file}:ipo"])
+    assert said.exit_code == 0, said.output
+    assert "computes ipo_sum" in said.output
+    assert "and not ipo_average" in said.output
+    said = run(main, ["identify", f"{file}:odd"])
+    assert said.exit_code == 1
+    assert "none of these" in said.output
+    said = run(main, ["losses"])
+    assert "23.4584158971" in said.output
+    said = run(main, ["losses", "--variants"])
+    assert "ipo_average/sum" in said.output
+    said = run(main, ["explain", "dpop"])
+    assert "2402.13228" in said.output
+    assert run(main, ["explain", "ipo"]).exit_code == 2
+    assert "sppo_hard" in run(main, ["list", "--losses"]).output
+    assert run(main, ["run", f"{file}:ipo", "--loss", "nonesuch"]).exit_code == 2
+
+
+def test_every_page_can_be_written_and_its_slopes_are_its_own():
+    for loss in LOSSES.values():
+        told = page(loss)
+        assert all(wrong.name in told for wrong in loss.wrong)
+        assert slope(loss, loss.logps[0]) is not None
