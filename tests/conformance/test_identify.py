@@ -65,7 +65,7 @@ def test_the_commands(tmp_path):
     assert "ipo_average/sum" in said.output
     said = run(main, ["explain", "dpop"])
     assert "2402.13228" in said.output
-    assert run(main, ["explain", "ipo"]).exit_code == 2
+    assert run(main, ["explain", "nonesuch"]).exit_code == 2
     assert "sppo_hard" in run(main, ["list", "--losses"]).output
     assert run(main, ["run", f"{file}:ipo", "--loss", "nonesuch"]).exit_code == 2
 
