@@ -9,6 +9,8 @@ Sources: Dekker, Numer. Math. 18 (1971); Knuth, TAOCP 2, 4.2.2; Joldes, Muller, 
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Pair = tuple[Floats, Floats]
 
 _VELTKAMP = 2.0**27 + 1.0
@@ -34,7 +37,7 @@ class UnfaithfulArithmetic(RuntimeError):
 
 
 def assert_ieee() -> None:
-    """Raises UnfaithfulArithmetic where float64 +, −, ×, ÷ or rint differ from IEEE 754.
+    """Raises UnfaithfulArithmetic where float64 +, −, ×, ÷, rint or a conversion differ from IEEE 754.
 
     The operations are looked at once per process; the thread's mode (flush to zero, direction of rounding), which any
     library may change at any time, at every call. Python's floats obey the same mode as NumPy's loops.
@@ -54,7 +57,7 @@ def _assert_operations() -> None:
         return np.full(67, value)
 
     eps, tiny = 2.0**-52, 2.0**-1022
-    with np.errstate(under="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         identities = {
             "subnormal results are flushed to zero": row(tiny) * row(0.5) == 2.0**-1023,
             "subnormal operands are read as zero": row(2.0**-1074) * row(2.0**60) == 2.0**-1014,
@@ -68,10 +71,73 @@ def _assert_operations() -> None:
             "quotients are not correctly rounded": (row(1.0) / row(3.0) == float.fromhex("0x1.5555555555555p-2"))
             & (row(1.0) / row(49.0) == float.fromhex("0x1.4e5e0a72f0539p-6")),
             "rint is not to nearest even": (np.rint(row(0.5)) == 0.0) & (np.rint(row(1.5)) == 2.0),
+            **_conversions(row),
+            **_logarithms(row),
         }
     for symptom, held in identities.items():
         if not held.all():
             raise UnfaithfulArithmetic(symptom)
+
+
+def _conversions(row: Callable[[float], Floats]) -> dict[str, Mask]:
+    """What takes numbers apart and carries them over: exact wherever its result can be, and to nearest even else."""
+    (half, power), (least, lowest) = np.frexp(row(1.0)), np.frexp(row(3 * 2.0**-1074))
+    single, narrow, subnormal, powers = np.float32, np.float16, 2.0**-149, np.arange(-1022, 1024, 31)
+    return {
+        "frexp is not exact": (half == 0.5) & (power == 1) & (least == 0.75) & (lowest == -1072),
+        "ldexp is not exact": (np.ldexp(row(0.75), 1024) == 1.5 * 2.0**1023)
+        & (np.ldexp(row(0.75), -1072) == 3 * 2.0**-1074)
+        & (np.ldexp(row(0.625), -1072) == 2 * 2.0**-1074)
+        & np.isinf(np.ldexp(row(0.5), 1025)),
+        "powers of two are not exact": np.array([2.0 ** int(k) for k in powers]) == power_of_two(powers),
+        "casts to binary32 are not to nearest even": (row(1.0 + 2.0**-24).astype(single) == 1.0)
+        & (row(1.0 + 3 * 2.0**-24).astype(single) == 1.0 + 2.0**-22)
+        & (row(1.5 * subnormal).astype(single).astype(np.float64) == 2 * subnormal)
+        & (row(0.5 * subnormal).astype(single) == 0.0),
+        "casts to binary16 are not to nearest even": (row(1.0 + 2.0**-11).astype(narrow) == 1.0)
+        & (row(1.0 + 3 * 2.0**-11).astype(narrow) == 1.0 + 2.0**-9)
+        & (row(1.5 * 2.0**-24).astype(narrow).astype(np.float64) == 2.0**-23),
+        "integers are not converted exactly": (row(2.0**53 - 1).astype(np.int64) == 2**53 - 1)
+        & ((np.arange(67) - 2**53).astype(np.float64) + 2.0**53 == np.arange(67.0)),
+    }
+
+
+def _logarithms(row: Callable[[float], Floats]) -> dict[str, Mask]:
+    """exp, log, log1p, expm1 make no ball; bounds take them so far: docs/bounds.md, "Float64 in a bound"."""
+    known = (
+        (np.exp, -20.0, "0x1.1b48655f37267p-29"),
+        (np.exp, 0.5, "0x1.a61298e1e069cp+0"),
+        (np.exp, 300.0, "0x1.c05c0a7166b4ap+432"),
+        (np.log, 1e-9, "-0x1.4b927f32bffb8p+4"),
+        (np.log, 3.0, "0x1.193ea7aad030bp+0"),
+        (np.log, 1e9, "0x1.4b927f32bffb8p+4"),
+        (np.log1p, 2.0**-53, "0x1.0000000000000p-53"),
+        (np.log1p, 2.0**-8, "0x1.ff00aa2b10bc0p-9"),
+        (np.expm1, 2.0**-30, "0x1.0000000200000p-30"),
+        (np.expm1, 1.0, "0x1.b7e151628aed3p+0"),
+        (np.expm1, 40.0, "0x1.a220d397972ebp+57"),
+    )
+    allowed: dict[np.ufunc, float] = {np.log: 2.0**-49}
+    near = [np.abs(f(row(x)) / float.fromhex(y) - 1) <= allowed.get(f, 2.0**-41) for f, x, y in known]
+    return {"exp, log, log1p or expm1 is off by more than a relative 2**-41, or 2**-49 for log": np.logical_and.reduce(near)}
+
+
+def assembled(steps: int, exponent: int) -> float:
+    """steps * 2**exponent, put together from bits: no arithmetic, so that no mode of the thread matters.
+
+    steps >= 0, and the product is a binary64 number.
+    """
+    if steps == 0:
+        return 0.0
+    length = steps.bit_length()
+    top = exponent + length - 1
+    if top < -1022:
+        bits = steps << exponent + 1074
+    else:
+        significand = steps << 53 - length if length <= 53 else steps >> length - 53
+        bits = (top + 1023 << 52) | (significand & (1 << 52) - 1)
+    number: float = struct.unpack("<d", bits.to_bytes(8, "little"))[0]
+    return number
 
 
 def two_sum(a: Floats, b: Floats) -> Pair:

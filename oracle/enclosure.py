@@ -2,8 +2,8 @@
 
 Loss f(z) = softplus(-z) = log1p(exp(-z)); slope s(z) = sigma(-z) = 1/(1 + exp(z)), so dloss/dz = -s. The functions
 take broadcastable arrays of numbers that float64 holds (beta and label_smoothing too), refuse any other with NotANumber or
-NotBinary64, and give an `Enclosure` of the broadcast shape. No libm
-function is called: the results are the same bits wherever `assert_ieee` passes. Proof: docs/enclosures.md.
+NotBinary64, and give an `Enclosure` of the broadcast shape. No elementary function of the C library is called: the
+results are the same bits wherever `assert_ieee` passes. Proof: docs/enclosures.md.
 """
 
 from __future__ import annotations

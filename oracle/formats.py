@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oracle.arguments import elements, floats, integer, integers, read
-from oracle.doubledouble import power_of_two
+from oracle.doubledouble import assembled, assert_ieee, power_of_two
 from oracle.dyadic import Dyadic, truncate
 from oracle.errors import NotAnInteger, NotBinary64, NotFinite, NotRepresentable, OutOfRange, UnknownFormat
 
@@ -39,22 +39,22 @@ class Format:
     @property
     def unit_roundoff(self) -> float:
         """u = 2**-p: the largest relative error of one rounding to nearest in the normal range."""
-        return math.ldexp(1.0, -self.precision)
+        return assembled(1, -self.precision)
 
     @property
     def smallest_subnormal(self) -> float:
         """eta = 2**(emin - p + 1), the least positive number."""
-        return math.ldexp(1.0, self.emin - self.precision + 1)
+        return assembled(1, self.emin - self.precision + 1)
 
     @property
     def smallest_normal(self) -> float:
         """2**emin."""
-        return math.ldexp(1.0, self.emin)
+        return assembled(1, self.emin)
 
     @property
     def largest(self) -> float:
         """2**emax * (2 - 2**(1-p)), the largest finite number."""
-        return math.ldexp(2.0**self.precision - 1.0, self.emax - self.precision + 1)
+        return assembled(2**self.precision - 1, self.emax - self.precision + 1)
 
     @property
     def overflow_threshold(self) -> Fraction:
@@ -125,6 +125,7 @@ class Format:
 
     def _round_floats(self, numbers: Floats) -> Floats:
         """In steps that are exact but for the rounding to an integer: products with powers of two."""
+        assert_ieee()
         if self.precision == 53:
             return numbers.copy()
         if self.precision == 24:
@@ -166,7 +167,7 @@ class Format:
             steps += 1 if rest > half or tie else 0
         if steps and steps.bit_length() - 1 + quantum > self.emax:
             return math.inf * value.sign
-        return math.copysign(math.ldexp(steps, quantum), value.sign)
+        return math.copysign(assembled(steps, quantum), value.sign)
 
     def quantum_exponent(self, value: Fraction | Dyadic | int | float) -> int:
         """log2 of the ulp quantum of a non-zero exact number: min(max(floor(log2|x|), emin), emax) - p + 1.

@@ -10,6 +10,7 @@ import math
 from fractions import Fraction
 
 from oracle.arguments import Extended, read
+from oracle.doubledouble import assembled
 from oracle.dyadic import Dyadic
 from oracle.formats import Format
 from oracle.real import Number, Real
@@ -70,9 +71,7 @@ def _up(difference: Real, quantum_exponent: int) -> float:
     interval = difference.enclose(60)
     far = max(abs(interval.low.mantissa), abs(interval.high.mantissa))
     exponent = interval.low.exponent - quantum_exponent
-    shift = max(0, far.bit_length() - 53)
-    kept = (far >> shift) + (1 if far & ((1 << shift) - 1) else 0)
-    try:
-        return math.ldexp(kept, exponent + shift)
-    except OverflowError:
-        return math.inf
+    shift = max(0, far.bit_length() - 53, -1074 - exponent)
+    kept = (far >> shift) + (1 if far & ((1 << shift) - 1) else 0) if shift <= far.bit_length() else 1
+    too_large = kept.bit_length() + exponent + shift > 1024
+    return math.inf if too_large else assembled(kept, exponent + shift)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from oracle.arguments import floats
 from oracle.ball import Enclosure, where
 from oracle.ball import exact as point
-from oracle.doubledouble import power_of_two
+from oracle.doubledouble import assert_ieee, power_of_two
 from oracle.formats import Floats, Format
 
 Mask = NDArray[np.bool_]
@@ -47,6 +47,7 @@ class Acceptance:
         the overflow threshold, or at the exact value where that is beyond. Infinite for a NaN, for an exact value that
         is not finite unless it is what was got, and where an end is NaN. Raises NotANumber and NotBinary64.
         """
+        assert_ieee()
         got = np.atleast_1d(floats("got", got))
         ratio, decided = self._quickly(got)
         doubt = np.flatnonzero(~decided)

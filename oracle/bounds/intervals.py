@@ -12,6 +12,9 @@ from oracle.bounds.acceptance import Acceptance, Mask, centre, largest
 from oracle.bounds.conditioning import OUT, Pairs, logit_error, option_error, option_range, quantum_floor
 from oracle.formats import Floats, Format
 
+ROOT_ERROR = 2.0**-78
+"""Of f: what a minimum gains where its place is a float64, computed by a log of relative error 2**-49. docs/bounds.md."""
+
 
 def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool = False) -> Acceptance:
     """The acceptance interval of the loss: the image of [z - delta_z, z + delta_z], with a kernel at its MUST bound.
@@ -50,10 +53,10 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     f, opposite = _both_losses(points)
     positive = where(points.head > 0, points, 0.0)
     value = f - f * eps + opposite * eps
-    with np.errstate(invalid="ignore"):
+    with np.errstate(under="ignore", invalid="ignore"):
         moved = (1 - eps) * _moved(low_z, high_z, fmt) + eps * _moved(-high_z, -low_z, fmt)
     floor = np.tile((kernel.parts(fmt).quanta + 2) * quantum_floor(fmt, flush) + moved, 7)
-    error = (f + positive * eps) * w + (f + positive) * change + floor
+    error = (f + positive * eps) * (w + ROOT_ERROR) + (f + positive) * change + floor
     above, below = value + error, value - error
     ends = [slice(i * n, (i + 1) * n) for i in range(7)]
     high = largest(above[ends[1]], above[ends[2]])
@@ -76,7 +79,8 @@ def _moved(low_z: Enclosure, high_z: Enclosure, fmt: Format) -> Floats:
 
     hump = np.where((low < 1.3 / (1 - k)) & (high > 1.2), 0.2785 / (1 - k), 0.0)
     largest_of: Floats = np.maximum.reduce([most(low), most(high), hump])
-    return largest_of * (k * OUT)
+    with np.errstate(under="ignore"):
+        return largest_of * (k * OUT)
 
 
 def smoothing_weight(fmt: Format) -> float:
@@ -152,7 +156,8 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     low_z, high_z = centre(points[n : 2 * n]), centre(points[2 * n :])
     error = _slope_error(points, sigma, eps, fmt, flush) + sigma * np.tile(kernel.subtracted(low_z, high_z, fmt), 3)
     if eps != 0:
-        error = error + np.tile(eps * kernel.subtracted(-high_z, -low_z, fmt), 3)
+        with np.errstate(under="ignore"):
+            error = error + np.tile(eps * kernel.subtracted(-high_z, -low_z, fmt), 3)
     slope = sigma if eps == 0 else sigma - eps
     w_high, w_low = slope[n : 2 * n] + error[n : 2 * n], slope[2 * n :] - error[2 * n :]
     if eps != 0:

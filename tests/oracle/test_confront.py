@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from click.testing import CliRunner
 
-from oracle import enclosure, rounding
+import oracle
+from oracle import Dyadic, Real, enclosure, rounding, ulp
 from oracle import first_tier as tables
 from oracle.enclosure import Enclosure
 from oracle.formats import binary16
-from tests.oracle.confront import decisions, first_tier, kernel, logits, pairs, patterns, shares
+from oracle.ulp import quantum_exponent as quantum
+from tests.oracle.confront import calls, decisions, first_tier, kernel, logits, pairs, patterns, shares
 from tests.oracle.confront.__main__ import main
 from tests.oracle.confront.tally import Tally
 
@@ -93,3 +98,37 @@ def test_the_logits_are_finite_and_reach_what_they_are_for() -> None:
     assert z.size == 20_000 and np.isfinite(z).all() and np.abs(z).max() < 2.0**14
     exponents = np.frexp(z)[1]
     assert exponents.min() < -900 and (exponents > 13).any() and (np.abs(z) > 700).any()
+
+
+# -- single calls ------------------------------------------------------------------------------------------------------
+
+
+def test_calls_of_the_public_api_agree_with_arb_and_with_integers_and_end() -> None:
+    tallies = shares.piece("calls", 3, 0, 4_000)
+    assert {tally.escapes for tally in tallies} == {0}, [tally.examples for tally in tallies]
+
+
+def test_a_number_that_is_rounded_twice_is_seen(monkeypatch) -> None:
+    once, known = Real.round, oracle.Format.round_exact
+    monkeypatch.setattr(Real, "round", lambda x, fmt: known(oracle.get_format(fmt), _single(once(x, "binary64"))))
+    assert escapes(calls.confront(rng(), 900))["calls against Arb"]
+    monkeypatch.setattr(oracle.Format, "round_exact", lambda fmt, value, lean=0: known(fmt, _single(value)))
+    assert escapes(calls.confront(rng(), 900))["calls against integers"]
+
+
+def _single(value: Any) -> Fraction:
+    """The nearest binary64 number, where there is one."""
+    try:
+        return Fraction(float(value))
+    except (OverflowError, TypeError, ValueError):
+        return value if isinstance(value, Fraction | Dyadic) else Fraction(0)
+
+
+def test_a_quantum_of_the_binade_above_and_a_call_that_does_not_end_are_seen(monkeypatch) -> None:
+    monkeypatch.setattr(ulp, "quantum_exponent", lambda exact, fmt: quantum(exact, fmt) + 1)
+    assert escapes(calls.confront(rng(), 900))["calls against Arb"]
+    monkeypatch.setattr(ulp, "quantum_exponent", quantum)
+    monkeypatch.setattr(calls, "LIMIT", 0.05)
+    monkeypatch.setattr(oracle, "round", lambda *_: time.sleep(60))
+    (tally, _) = calls.confront(rng(), 30)
+    assert tally.escapes and "no end within 0.05 s" in tally.examples[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import platform
+import threading
 from fractions import Fraction
 
 import mpmath
@@ -13,10 +15,10 @@ import pytest
 import torch
 from flint import arb, ctx
 
+from oracle import NotRepresentable, Real, bounds, enclosure, first_tier, judging
 from oracle import doubledouble as dd
-from oracle import enclosure
 from oracle import tables as made
-from oracle.formats import binary64
+from oracle.formats import binary32, binary64
 
 RNG = np.random.default_rng(20260101)
 N = 3000
@@ -144,6 +146,14 @@ def test_table_heads_are_short_enough_for_exact_products() -> None:
     ("name", "broken", "symptom"),
     [
         ("rint", np.floor, "rint"),
+        ("frexp", lambda x: (x, np.zeros(x.shape)), "frexp"),
+        ("ldexp", lambda x, power: np.exp2(power) * x, "ldexp"),
+        ("float32", np.float64, "binary32"),
+        ("float16", np.float32, "binary16"),
+        ("exp", lambda x: np.exp2(x * 1.4426950408), "exp, log, log1p or expm1"),
+        ("log", lambda x: np.log2(x) * 0.69314718, "log, log1p or expm1"),
+        ("log1p", lambda x: np.log(1 + x), "log, log1p or expm1"),
+        ("expm1", lambda x: np.exp(x) - 1, "log, log1p or expm1"),
         ("full", lambda count, value: np.array([value] * count, dtype=np.longdouble), "x87"),
         ("full", lambda count, value: np.array([value if abs(value) >= 2.0**-1022 else 0.0] * count), "read as zero"),
     ],
@@ -204,3 +214,47 @@ def test_another_direction_of_rounding_is_refused(direction: int) -> None:
             dd.assert_ieee()
     finally:
         libm.fesetround(0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "exponent"), [(0, 5), (1, -1074), (3, -1074), (2**52, -1074), (2**53 - 1, 971), (2**60, 3), (5, -3)]
+)
+def test_a_number_is_assembled_from_its_bits(steps: int, exponent: int) -> None:
+    assert Fraction(dd.assembled(steps, exponent)) == steps * Fraction(2) ** exponent
+
+
+def test_each_thread_that_computes_a_certificate_is_looked_at() -> None:
+    """A mode of one thread is refused there, by whatever decides something, and by nothing in another thread."""
+    z, one = np.array([720.0]), np.array([1.0])
+    accepted = bounds.loss(bounds.Pairs(one, one, one, one, 1.0, 0.0), binary32)
+    decisions = {
+        "round_array": lambda: binary32.round_array([0.1]),
+        "encode": lambda: binary32.encode(0.1),
+        "rho": lambda: accepted.rho(one),
+        "round": lambda: enclosure.round(enclosure.exact(z), binary64),
+        "first tier": lambda: first_tier.softplus_minus(z),
+        "judging": lambda: judging.losses(z, z, binary32),
+        "bounds": lambda: bounds.gradient(bounds.Pairs(one, one, one, one, 1.0, 0.1), binary32),
+    }
+    refused: dict[str, bool] = {}
+    right: list[float] = []
+
+    def flushed() -> None:
+        refused["mode"] = bool(torch.set_flush_denormal(True))
+        for name, decide in decisions.items():
+            with contextlib.suppress(NotRepresentable):
+                try:
+                    decide()
+                    refused[name] = False
+                except dd.UnfaithfulArithmetic:
+                    refused[name] = True
+        right.append(Real.softplus(-Fraction(720)).round(binary64))  # integers alone: no mode matters
+
+    thread = threading.Thread(target=flushed)
+    thread.start()
+    thread.join()
+    if not refused.pop("mode"):
+        pytest.skip("this processor has no such mode")
+    assert refused == dict.fromkeys(decisions, True)
+    assert right[0] == Real.softplus(-Fraction(720)).round(binary64) > 0
+    assert accepted.rho(one) >= 0

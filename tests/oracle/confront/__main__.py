@@ -1,9 +1,11 @@
 """Confront the certified enclosures with Arb, and every 16-bit pattern with `Real`; exit 1 where a true value escapes.
 
-The tier "compiled" confronts the compiled loops with NumPy's, where every bit that differs escapes.
+The tier "calls" makes single calls of the public API, with numbers of every kind, against Arb and integers; one that does
+not end is an escape. The tier "compiled" confronts the compiled loops with NumPy's, where every bit that differs escapes.
 
 python -m tests.oracle.confront --points 1e8 --workers 1
 python -m tests.oracle.confront --points 1e7 --tier float64
+python -m tests.oracle.confront --points 1e6 --tier calls
 python -m tests.oracle.confront --points 1e8 --tier compiled
 python -m tests.oracle.confront --patterns
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from tests.oracle.confront import decisions, first_tier, kernel, pairs, twins
+from tests.oracle.confront import calls, decisions, first_tier, kernel, pairs, twins
 from tests.oracle.confront.logits import Generator
 from tests.oracle.confront.tally import Tally
 
@@ -14,6 +14,7 @@ Confrontation = Callable[[Generator, int], list[Tally]]
 CONFRONTATIONS: dict[str, tuple[tuple[float, Confrontation], ...]] = {
     "double-double": ((0.964, kernel.confront), (0.004, decisions.confront), (0.032, pairs.confront)),
     "float64": ((0.99, first_tier.values), (0.01, first_tier.judged)),
+    "calls": ((1.0, calls.confront),),
     "compiled": ((0.989, twins.tiers), (0.001, twins.boundaries), (0.01, twins.pairs)),
 }
 """For each tier, what is confronted, and with which share of the points."""
