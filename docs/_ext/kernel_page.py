@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from written import table
 
-import oracle
 from oracle import FORMATS, Format, Real, bounds
+from oracle.bounds.kernel import parts
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -33,21 +35,26 @@ def page() -> str:
             "",
             "## The bounds",
             "",
-            *table(("format", "MUST, ulp", "that is, relative", "SHOULD, ulp", "f(z) rounds to 0 from z ="), _limits()),
+            "With u = 2^−p, f the exact value and s = σ(−z), the MUST is, relative to f and to s, at most about",
             "",
-            "The MUST holds for the value (KERNEL-1) and for the derivative (KERNEL-2), the SHOULD for both again (KERNEL-3,",
-            "KERNEL-4). Relative: 2Ku at the most, just below a power of two. Where an exact value is subnormal, an ulp is the",
-            'least positive number; a kernel that flushes those to 0 says so by `subnormals="flush"`, and is not judged there.',
+            *table(("format", "u", "of the value", "of the derivative", "SHOULD, ulp", "f rounds to 0 from z ="), _limits()),
             "",
-            "## What an exp and a log1p may err",
+            "and sharper where z is large. 2u|z| (1 − s) of s and 2u|z| s/f of f come to it, for an exponential by exp2 of a",
+            "product, and where z < 0 at most u|z| of s, for a derivative by the exponential of a difference (KERNEL-1,",
+            "KERNEL-2). The SHOULD holds besides (KERNEL-3, KERNEL-4); an ulp is at most 2u of the value. Where the exact",
+            "value is subnormal, 0 is accepted too; a kernel that is otherwise off there declares",
+            '`subnormals="flush"`.',
             "",
-            "max(−z, 0) + log1p(exp(−|z|)), each operation in the format, with an exp and a log1p of k ulp each, is within",
-            "3k + 1/2 ulp, to first order ([derived](../bounds.md#the-kernels-own-bounds)). So k = (MUST − 1/2) / 3 suffices:",
+            "## What the parts may err",
             "",
-            *table(("format", "k, ulp, at the most"), [(f.name, f"{(bounds.kernel_must(f) - 0.5) / 3:.2f}") for f in FORMATS]),
+            "The bounds are those of max(−z, 0) + log1p(exp(−|z|)) and its kin, each operation in the format, with parts that",
+            "err by this much, in ulps:",
             "",
-            "CUDA states 2 ulp for `expf` and 1 for `log1pf`. `__expf`, which `--use_fast_math` puts in its place, states",
-            "2 + ⌊1.173 · |x|⌋, which is 104 at z = 87. [What CUDA may change](../cuda.md) has the worst that these permit.",
+            *table(("format", "exp, exp2", "log1p", "division"), _parts()),
+            "",
+            "(0.5: computed in binary32 and rounded.) CUDA states 2 ulp for `expf` and 1 for `log1pf`. `__expf`, which",
+            "`--use_fast_math` puts in its place, states 2 + ⌊1.173 · |x|⌋, which is 104 at z = 87.",
+            "[What CUDA may change](../cuda.md) has the worst that these permit.",
             "",
             "What does not keep to it in any format: log(σ(z)), which is 0 and ∞ far too early",
             "([exact thresholds](../gap.md#the-thresholds-to-cite)); log(1 + exp(−z)), which is 0 where 1 + e^−z rounds to 1,",
@@ -56,7 +63,7 @@ def page() -> str:
             "## At these logits",
             "",
             "Bits are hexadecimal. Any number from the least to the greatest conforms to the MUST; that no loss is negative is",
-            "asked besides (DEF-3).",
+            "asked besides (DEF-3). The derivative in the chosen log-probability is −s, in the rejected one s.",
             *(line for fmt in FORMATS for line in _values(fmt)),
             "",
             "## At the ends",
@@ -84,11 +91,14 @@ def page() -> str:
 def _limits() -> list[tuple[str, ...]]:
     rows = []
     for fmt in FORMATS:
-        must = bounds.kernel_must(fmt)
-        first = _vanishes(fmt)
-        relative = f"{2 * must * fmt.unit_roundoff:.3g}"
-        rows.append((fmt.name, f"{must:g}", relative, f"{bounds.KERNEL_SHOULD:g}", f"{first!r}"))
+        part, u = parts(fmt), fmt.unit_roundoff
+        value, slope = (f"{whole:g}u = {whole * u:.3g}" for whole in (part.loss, part.slope))
+        rows.append((fmt.name, f"2^−{fmt.precision}", value, slope, f"{bounds.KERNEL_SHOULD:g}", repr(_vanishes(fmt))))
     return rows
+
+
+def _parts() -> list[tuple[str, ...]]:
+    return [(fmt.name, *(f"{roundoffs / 2:g}" for roundoffs in astuple(parts(fmt)))) for fmt in FORMATS]
 
 
 def _vanishes(fmt: Format) -> float:
@@ -102,29 +112,18 @@ def _vanishes(fmt: Format) -> float:
 
 
 def _values(fmt: Format) -> list[str]:
-    must, rows = bounds.kernel_must(fmt), []
+    rows = []
     for z in LOGITS:
-        logps = (0.0, -z, 0.0, 0.0) if z >= 0 else (z, 0.0, 0.0, 0.0)
-        value, slope = oracle.loss(*logps, beta=1.0), oracle.gradient(*logps, beta=1.0).policy_chosen
-        for name, exact in (("f", value), ("f′", slope)):
-            assert isinstance(exact, Real)
-            low, high = bounds.within_ulps(exact, must, fmt)
-            low = max(low, 0.0) if name == "f" else low
-            rows.append(
-                (
-                    f"{z:g}" if name == "f" else "",
-                    name,
-                    exact.digits(12),
-                    *(_shown(x, fmt) for x in (exact.round(fmt), low, high)),
-                )
-            )
+        for name, function, accepted in (("f", Real.softplus, bounds.kernel_losses), ("s", Real.sigmoid, bounds.kernel_slopes)):
+            exact, acceptance = function(-z), accepted(np.array([z]), fmt)
+            low, high = (max(float(end[0]), 0.0) for end in bounds.accepted_numbers(acceptance))
+            cells = (_shown(x, fmt) for x in (exact.round(fmt), low, high))
+            rows.append((f"{z:g}" if name == "f" else "", name, exact.digits(12), *cells))
     head = ("z", "", "exact", "correctly rounded", "least", "greatest")
     return ["", f"### {fmt.name} ({DTYPES[fmt.name]})", "", *table(head, rows)]
 
 
 def _shown(x: float, fmt: Format) -> str:
-    import numpy as np  # noqa: PLC0415 - one number at a time
-
     return f"{x!r} `{int(fmt.encode(np.array([x]))[0]):0{fmt.width // 4}x}`"
 
 

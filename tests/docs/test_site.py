@@ -10,6 +10,8 @@ import clause_pages
 import docstrings
 import edges
 import file_names
+import kernel_page
+import numpy as np
 import pytest
 import schema_pages
 import written
@@ -49,6 +51,23 @@ def test_every_chapter_is_told_of_and_no_clause_is_left_out():
     assert all(about and not about.startswith(name) for name, about in clause_pages.chapters().items())
     assert set(PAGES) == {clause.id for clause in EVERY} | {"index"}
     assert set(edges._OF) <= set(PAGES)
+
+
+def test_the_page_of_the_kernel_has_what_the_suite_accepts():
+    page = kernel_page.page()
+    for fmt in FORMATS:
+        (section,) = re.findall(rf"(?s)### {fmt.name} .*?(?=\n#)", page)
+        rows = re.findall(r"(?m)^\| (\S*) \| ([fs]) \| (\S+) \| (\S+) `\w+` \| (\S+) `\w+` \| (\S+) `(\w+)` \|$", section)
+        assert len(rows) == 2 * len(kernel_page.LOGITS)
+        for z, (name, _, *numbers, bits) in zip(
+            (z for z in kernel_page.LOGITS for _ in "fs"), (row[1:] for row in rows), strict=True
+        ):
+            rounded, low, high = map(float, numbers)
+            accepted = (bounds.kernel_losses if name == "f" else bounds.kernel_slopes)(np.array([z]), fmt)
+            assert low <= rounded <= high
+            assert all(accepted.rho(np.array([x]))[0] <= 1 for x in (low, high))
+            assert fmt.decode(np.array([int(bits, 16)], dtype=fmt.bits_dtype))[0] == high
+            assert accepted.rho(fmt.from_ordinals(fmt.ordinals(np.array([high])) + 1))[0] > 1
 
 
 def test_the_exact_values_of_a_page_are_the_clauses_own():
