@@ -15,6 +15,7 @@ from typing import Any
 
 from conformance.errors import ConformanceError
 from conformance.files import write_whole
+from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.digests import digests, edited
 
 SCHEMA_VERSION = 2
@@ -89,7 +90,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One implementation in one format under one profile."""
+    """One implementation in one format under one profile; diagnosis: why it violates, where that was looked into."""
 
     implementation: str
     source: str
@@ -101,6 +102,7 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+    diagnosis: Diagnosis | None = None
 
     @property
     def judged(self) -> bool:
@@ -216,7 +218,7 @@ def validate(data: object, where: str, schema: Mapping[str, Any]) -> None:
         raise BadRecord(f"{where}: at {place}: {error.message[:300]}")
 
 
-_LEFT_OUT = frozenset({"parameters"})
+_LEFT_OUT = frozenset({"parameters", "diagnosis"})
 """Fields that are written only where they hold something: records from before they were read the same."""
 
 
@@ -237,7 +239,9 @@ def plain(value: Any) -> Any:
 def run_from(data: Mapping[str, Any]) -> Run:
     """The run that JSON's own types describe."""
     findings = tuple(finding_from(finding) for finding in data["findings"])
-    return Run(**{**data, "verdict": Verdict(data["verdict"]), "findings": findings})
+    diagnosis = data.get("diagnosis")
+    told = None if diagnosis is None else diagnosis_from(diagnosis)
+    return Run(**{**data, "verdict": Verdict(data["verdict"]), "findings": findings, "diagnosis": told})
 
 
 def finding_from(data: Mapping[str, Any]) -> Finding:

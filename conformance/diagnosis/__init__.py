@@ -1,0 +1,5 @@
+"""Why it is wrong: every known wrong variant is tried on the answers of a probe, and what fits them all is said."""
+
+from conformance.diagnosis.diagnosing import diagnosed
+
+__all__ = ["diagnosed"]
