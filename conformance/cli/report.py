@@ -26,9 +26,15 @@ from conformance.reports.forms import FORMS
     help="With --form html: a report that `sweep --json` wrote, drawn over z; repeatable.",
 )
 @click.option("--clauses", is_flag=True, help="With --form terminal: the largest ρ of every clause too.")
+@click.option("--full", is_flag=True, help="With --form terminal: each violation at its worst input.")
 @output("output", "Write it there and not to standard output.")
 def command(
-    record_files: tuple[Path, ...], form: str, sweep_files: tuple[Path, ...], clauses: bool, output_file: Path | None
+    record_files: tuple[Path, ...],
+    form: str,
+    sweep_files: tuple[Path, ...],
+    clauses: bool,
+    full: bool,
+    output_file: Path | None,
 ) -> None:
     """Render a saved RECORD, as `run` renders it; with --form html several, side by side.
 
@@ -37,13 +43,14 @@ def command(
     check_outputs((*record_files, *sweep_files), output=output_file)
     if form != "html" and (len(record_files) > 1 or sweep_files):
         raise click.UsageError(f"--form {form} takes one RECORD and no --sweep; --form html takes several of both")
-    if form != "terminal" and clauses:
-        raise click.UsageError(f"--clauses is for --form terminal; --form {form} has what it has")
+    if form != "terminal" and (clauses or full):
+        option = "--clauses" if clauses else "--full"
+        raise click.UsageError(f"{option} is for --form terminal; --form {form} has what it has")
     records = [read_record(path) for path in record_files]
     if form == "html":
         text = _page(record_files, records, sweep_files)
     else:
-        text = _terminal(records[0], output_file is None, clauses) if form == "terminal" else FORMS[form](records[0])
+        text = _terminal(records[0], output_file is None, clauses, full) if form == "terminal" else FORMS[form](records[0])
     write(output_file or STDOUT, text)
 
 
@@ -63,11 +70,11 @@ def _labels(paths: tuple[Path, ...]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else whole
 
 
-def _terminal(record: Record, shown: bool, clauses: bool) -> str:
+def _terminal(record: Record, shown: bool, clauses: bool, full: bool) -> str:
     """The terminal's text: with its width and colours where it goes to one, else plain."""
     out = io.StringIO()
     here = Console()
     colour = shown and here.is_terminal
     console = Console(file=out, highlight=False, force_terminal=colour, width=here.width if shown else 100)
-    terminal.render(record, console, every_clause=clauses)
+    terminal.render(record, console, every_clause=clauses, full=full)
     return out.getvalue()

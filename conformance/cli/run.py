@@ -57,6 +57,7 @@ WRITTEN = ("json", "markdown", "junit", "html")
 @click.option("--fail-fast", is_flag=True, help="End at the first violated MUST; the record is then incomplete.")
 @click.option("--stamp", default="", metavar="TEXT", help="What `gate --stamp` is to know the record by: a job's number.")
 @click.option("--clauses", is_flag=True, help="Print the largest ρ of every clause too, of those that conform as well.")
+@click.option("--full", is_flag=True, help="Print each violation at its worst input.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict alone, and no progress.")
 @click.option("--smoke", is_flag=True, help="Judge nothing: ask each for one pair in each format, and show what it says.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
@@ -74,6 +75,7 @@ def command(
     fail_fast: bool,
     stamp: str,
     clauses: bool,
+    full: bool,
     quiet: bool,
     smoke: bool,
     annotations: bool,
@@ -125,7 +127,7 @@ def command(
     except Interrupted as error:
         record, status = error.record, stopped(error)
     failed = _written(record, files)
-    _show(record, Console(highlight=False, soft_wrap=False, stderr=elsewhere), quiet, clauses)
+    _show(record, Console(highlight=False, soft_wrap=False, stderr=elsewhere), quiet, clauses, full)
     if annotations:
         click.echo(FORMS["annotations"](record), nl=False)
     if failed is not None:
@@ -163,12 +165,12 @@ def _written(record: Record, files: Mapping[str, Path | None]) -> Ended | None:
     return failed
 
 
-def _show(record: Record, console: Console, quiet: bool, clauses: bool) -> None:
+def _show(record: Record, console: Console, quiet: bool, clauses: bool, full: bool) -> None:
     if quiet:
         for line in (*words.violated(record), words.summary(record)):
             console.print(Text(line), soft_wrap=True)
     else:
-        terminal.render(record, console, every_clause=clauses)
+        terminal.render(record, console, every_clause=clauses, full=full)
 
 
 class Keeping:

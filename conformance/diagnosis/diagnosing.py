@@ -44,6 +44,8 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     if not groups:
         groups = [[_of_clause(violated)]]
     first, *others = groups
+    usual = _of_clause(violated).cure
+    first = [cause if cause.cure else replace(cause, cure=usual) for cause in first]
     return Diagnosis(
         tuple(first[:MOST]),
         tuple(group[0] for group in others),
@@ -59,20 +61,37 @@ def absent(probe: Probe) -> tuple[str, ...]:
         if call.answer is not None and probe.trial.implementation.claims.gradient:
             parts = call.answer.gradient or (None,) * 4
             none = [part is None for part in parts]
-            return tuple(name for name, missing in zip(NAMES, none, strict=True) if missing and ("ref" not in name or none[:2] != [False, False]))
+            return tuple(
+                name
+                for name, missing in zip(NAMES, none, strict=True)
+                if missing and ("ref" not in name or none[:2] != [False, False])
+            )
     return ()
 
 
 def _without(missing: Sequence[str]) -> Cause:
     """No gradient, or none in some arguments."""
     every = len(missing) == len(NAMES)
-    told = "no gradient at all: the losses are not attached to the log-probabilities" if every else f"no gradient in {' and '.join(missing)}"
-    return Cause("no gradient" if every else f"no gradient in {', '.join(missing)}", Kind.GRADIENT, "derivatives", told, "", ATTACHED, 0, 0)
+    told = (
+        "no gradient at all: the losses are not attached to the log-probabilities"
+        if every
+        else f"no gradient in {' and '.join(missing)}"
+    )
+    return Cause(
+        "no gradient" if every else f"no gradient in {', '.join(missing)}",
+        Kind.GRADIENT,
+        "derivatives",
+        told,
+        "",
+        ATTACHED,
+        0,
+        0,
+    )
 
 
 ATTACHED = (
-    "Let the derivatives through: no .detach(), .item(), .data, .numpy() or no_grad between the log-probabilities and the loss; "
-    "for a loss that has none, claim gradient=False."
+    "Let the derivatives through: no .detach(), .item(), .data, .numpy() or no_grad between the log-probabilities and the "
+    "loss; where it has none on purpose, claim gradient=False."
 )
 
 
@@ -104,10 +123,9 @@ def _of_losses(asked: Points) -> Iterable[Explained]:
     near = asked.masked(np.abs(asked.z) <= NEAR)
     everywhere, somewhere = _tried(asked, (*LOSSES, *_precisions(asked)))
     numbers = _tried(asked, inferred(asked)) if not everywhere else ([], [])
-    for found in (lambda: everywhere, lambda: numbers[0], lambda: _ways(asked), lambda: somewhere, lambda: numbers[1]):
-        told = found()
-        if told:
-            return told
+    found = everywhere or numbers[0] or _ways(asked) or somewhere or numbers[1]
+    if found:
+        return found
     if near.wrong.any() and not near.wrong.all():
         everywhere, somewhere = _tried(near, LOSSES)
         return everywhere or _tried(near, inferred(near))[0] or somewhere or _shape(asked)
@@ -122,10 +140,9 @@ def _of_derivatives(asked: Points) -> Iterable[Explained]:
     variants = [v for v in (*GRADIENTS, *LOSSES) if v.rounds is None or asked.narrow(v.rounds)]
     everywhere, somewhere = _tried(asked, variants)
     own = [each for each in somewhere if each[0] in GRADIENTS]
-    for found in (lambda: everywhere, lambda: _ways(asked), lambda: own or somewhere):
-        told = found()
-        if told:
-            return told
+    found = everywhere or _ways(asked) or own or somewhere
+    if found:
+        return found
     if near.wrong.any():
         everywhere, somewhere = _tried(near, variants)
         return everywhere or somewhere or _shape(asked)
@@ -144,8 +161,14 @@ def _tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained],
             continue
         place = where(asked, asked.right & ~explained)
         cause = Cause(
-            variant.key, Kind.BATCH if variant.key in _BATCH_KEYS else Kind.FORMULA if asked.part == "loss" else Kind.GRADIENT,
-            asked.part, variant.says, place or "", variant.cure, int(explained.sum()), int(asked.wrong.sum()),
+            variant.key,
+            Kind.BATCH if variant.key in _BATCH_KEYS else Kind.FORMULA if asked.part == "loss" else Kind.GRADIENT,
+            asked.part,
+            variant.says,
+            place or "",
+            variant.cure,
+            int(explained.sum()),
+            int(asked.wrong.sum()),
         )
         if place == "":
             everywhere.append((variant, cause))
@@ -176,7 +199,12 @@ def _with_derivatives(variant: Variant | None, cause: Cause, derivatives: Points
     explained = next((each for each in found if each is not None), None)
     if explained is None:
         return cause
-    return replace(cause, part="loss and derivatives", points=cause.points + int(explained.sum()), wrong=cause.wrong + int(derivatives.wrong.sum()))
+    return replace(
+        cause,
+        part="loss and derivatives",
+        points=cause.points + int(explained.sum()),
+        wrong=cause.wrong + int(derivatives.wrong.sum()),
+    )
 
 
 def _ways(asked: Points) -> list[Explained]:
@@ -219,7 +247,21 @@ def _means(probe: Probe) -> list[Cause]:
     ]
 
 
-_TELLING = ("METRIC", "REDUCE", "BATCH", "SPECIAL", "EXTREME", "OPTION", "CALL", "GRAD", "LOSS", "SMOOTH", "DEF", "PROP", "KERNEL")
+_TELLING = (
+    "METRIC",
+    "REDUCE",
+    "BATCH",
+    "SPECIAL",
+    "EXTREME",
+    "OPTION",
+    "CALL",
+    "GRAD",
+    "LOSS",
+    "SMOOTH",
+    "DEF",
+    "PROP",
+    "KERNEL",
+)
 """Chapters by what a violation of one of their clauses alone tells; others come after."""
 
 

@@ -77,12 +77,12 @@ class Form:
 
 def _mixed(at: At) -> Floats:
     """Every term of the smoothed loss, however it is written."""
-    return np.abs(at.f) + np.abs(at.eps) * (np.abs(at.z) + at.g)
+    return np.asarray(np.abs(at.f) + abs(at.eps) * (np.abs(at.z) + at.g))
 
 
 def _exp(at: At) -> Floats:
     with np.errstate(over="ignore"):
-        return np.exp(-at.z)
+        return np.asarray(np.exp(-at.z))
 
 
 def _target(at: At) -> float:
@@ -154,7 +154,7 @@ OTHERS = (
     Other(
         "hinge",
         "max(0, 1 - z), the hinge loss",
-        Form(lambda at: np.maximum(1 - at.z, 0), lambda at: -1.0 * (at.z < 1), lambda at: 1 + np.abs(at.z)),
+        Form(lambda at: np.maximum(1 - at.z, 0), lambda at: np.where(at.z < 1, -1.0, 0.0), lambda at: 1 + np.abs(at.z)),
     ),
     Other(
         "ipo",
@@ -185,7 +185,11 @@ OTHERS = (
         "max(-z, 0) - log1p(exp(-|z|)): a sign slipped",
         Form(_sign_slipped, lambda at: at.s - 2.0 * (at.z < 0), lambda at: np.abs(at.z) + at.f),
     ),
-    Other("square", "(z - 1)^2, a squared error", Form(lambda at: np.square(at.z - 1), lambda at: 2 * (at.z - 1), lambda at: np.square(np.abs(at.z) + 1))),
+    Other(
+        "square",
+        "(z - 1)^2, a squared error",
+        Form(lambda at: np.square(at.z - 1), lambda at: 2 * (at.z - 1), lambda at: np.square(np.abs(at.z) + 1)),
+    ),
     Other("logit", "-z itself", Form(lambda at: -at.z, lambda at: np.full_like(at.z, -1.0), lambda at: np.abs(at.z))),
     Other(
         "both orders",

@@ -21,9 +21,17 @@ _MODERATE = (0.25, 8.0)
 
 def inferred(asked: Points) -> Iterator[Variant]:
     """Variants whose numbers fit at least the answers that they were worked out from."""
-    yield from _options(asked, "beta", asked.beta, asked.eps == 0, _beta, lambda old, new: lambda b, e: (_looked(old, new, b), e), BETA)
     yield from _options(
-        asked, "label_smoothing", asked.eps, asked.beta > 0, _smoothing, lambda old, new: lambda b, e: (b, _looked(old, new, e)), SMOOTHING
+        asked, "beta", asked.beta, asked.eps == 0, _beta, lambda old, new: lambda b, e: (_looked(old, new, b), e), BETA
+    )
+    yield from _options(
+        asked,
+        "label_smoothing",
+        asked.eps,
+        asked.beta > 0,
+        _smoothing,
+        lambda old, new: lambda b, e: (b, _looked(old, new, e)),
+        SMOOTHING,
     )
     yield from _factor(asked)
 
@@ -36,7 +44,9 @@ def _looked(old: list[float], new: list[float], value: float) -> float:
     return new[old.index(value)] if value in old else value
 
 
-def _options(asked: Points, name: str, values: Floats, usable: Mask, estimate: Estimate, lookup: Lookup, cure: str) -> Iterator[Variant]:
+def _options(
+    asked: Points, name: str, values: Floats, usable: Mask, estimate: Estimate, lookup: Lookup, cure: str
+) -> Iterator[Variant]:
     """One option taken as another number, by what was asked."""
     got = asked.got()
     table: dict[float, float] = {}
@@ -103,10 +113,21 @@ def _factor(asked: Points) -> Iterator[Variant]:
     with np.errstate(all="ignore"):
         ratio, shift = float(np.median(got[rows] / exact[rows])), float(np.median(got[rows] - exact[rows]))
     for number in _numbers(ratio):
-        yield Variant("a constant factor", f"the loss times {number:.6g}", FACTOR, scale=lambda n, b, e, k=number: k)
+        yield Variant("a constant factor", f"the loss times {number:.6g}", FACTOR, scale=_constant(number))
     for number in _numbers(shift):
-        form = Form(lambda at, k=number: SMOOTHED.value(at) + k, SMOOTHED.slope, lambda at, k=number: np.abs(at.f) + np.abs(at.z) * at.eps + at.eps * at.g + abs(k))
-        yield Variant("a constant added", f"the loss {'plus' if number > 0 else 'less'} {abs(number):.6g}", FORMULA, form=form)
+        yield Variant(
+            "a constant added", f"the loss {'plus' if number > 0 else 'less'} {abs(number):.6g}", FORMULA, form=_shifted(number)
+        )
+
+
+def _constant(factor: float) -> Callable[[int, float, float], float]:
+    return lambda n, b, e: factor
+
+
+def _shifted(shift: float) -> Form:
+    return Form(
+        lambda at: SMOOTHED.value(at) + shift, SMOOTHED.slope, lambda at: at.f + at.eps * (np.abs(at.z) + at.g) + abs(shift)
+    )
 
 
 def _numbers(estimate: float) -> list[float]:

@@ -25,6 +25,7 @@ class Arithmetic:
     fmt: Format
 
     def __call__(self, values: Floats | float) -> Floats:
+        """The values, rounded."""
         with np.errstate(all="ignore"):
             return self.fmt.round_array(values)
 
@@ -72,6 +73,18 @@ def _above(threshold: float, beyond: Callable[[Floats], Floats], *, up: bool) ->
     return lambda x, a: np.where(x > threshold if up else x < -threshold, beyond(x), a.softplus(x))
 
 
+def _floored(least: float) -> Way:
+    return lambda x, a: a(-np.log(np.maximum(a.sigmoid(-x), a(least))))
+
+
+def _clamped(limit: float) -> Way:
+    return lambda x, a: a.softplus(np.clip(x, -limit, limit))
+
+
+def _at_most(limit: float) -> Way:
+    return lambda x, a: np.minimum(a.softplus(x), limit)
+
+
 def _threshold(threshold: float) -> Way:
     return lambda x, a: np.where(x > threshold, x, a(np.log1p(a(np.exp(x)))))
 
@@ -85,7 +98,7 @@ def _difference(x: Floats, a: Arithmetic) -> Floats:
     """One-sided, with a step of 2^-14, as float64 does it."""
     step = 2.0**-14
     rise = np.maximum(x - step, 0) + np.log1p(np.exp(-np.abs(x - step))) - (np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
-    return -rise / step
+    return np.asarray(-rise / step)
 
 
 WAYS = (
@@ -95,35 +108,86 @@ WAYS = (
     Unstable("log(sigmoid + 1e-6)", "-log(sigmoid(z) + 1e-6)", lambda x, a: a(-np.log(a(a.sigmoid(-x) + a(1e-6)))), _one),
     Unstable("log(sigmoid + 1e-10)", "-log(sigmoid(z) + 1e-10)", lambda x, a: a(-np.log(a(a.sigmoid(-x) + a(1e-10)))), _one),
     *(
-        Unstable(f"log of clamped sigmoid, {least:g}", f"-log(max(sigmoid(z), {least:g}))", lambda x, a, least=least: a(-np.log(np.maximum(a.sigmoid(-x), a(least)))), _one)
+        Unstable(f"log of clamped sigmoid, {least:g}", f"-log(max(sigmoid(z), {least:g}))", _floored(least), _one)
         for least in (1e-7, 1e-8, 1e-6, 1e-12, 1e-10)
     ),
     Unstable("log(1 + exp(-z))", "log(1 + exp(-z))", lambda x, a: a(np.log(a(1 + a(np.exp(x))))), _one),
     Unstable("log1p(exp(-z))", "log1p(exp(-z)), whose exponential overflows", lambda x, a: a(np.log1p(a(np.exp(x)))), _nothing),
-    Unstable("log for log1p", "max(-z, 0) + log(1 + exp(-|z|)), which absorbs the tail", lambda x, a: a(np.maximum(x, 0) + a(np.log(a(1 + a(np.exp(-np.abs(x))))))), _one),
+    Unstable(
+        "log for log1p",
+        "max(-z, 0) + log(1 + exp(-|z|)), which absorbs the tail",
+        lambda x, a: a(np.maximum(x, 0) + a(np.log(a(1 + a(np.exp(-np.abs(x))))))),
+        _one,
+    ),
     Unstable("difference of softplus", "softplus(z) - z, which cancels", lambda x, a: a(a.softplus(-x) + x), _abs),
-    Unstable("log of 2 cosh", "log(2 cosh(z / 2)) - z / 2, which overflows and cancels", lambda x, a: a(a(np.log(a(2 * a(np.cosh(x / 2))))) + a(x / 2)), _abs),
-    Unstable("log1p of tanh", "ln 2 - log1p(tanh(z / 2)), which cancels", lambda x, a: a(a(math.log(2)) - a(np.log1p(a(np.tanh(a(-x / 2)))))), lambda x: np.exp(np.minimum(np.abs(x), 700))),
-    *(Unstable(f"softplus with threshold {t:g}", f"softplus(-z) with the threshold {t:g}, beyond which -z itself is returned", _threshold(t), _nothing) for t in (20.0, 1000.0)),
-    *(Unstable(f"-z beyond {t:g}", f"-z itself where z < -{t:g}", _above(t, lambda x: x, up=True), _nothing) for t in (4.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)),
-    *(Unstable(f"0 beyond {t:g}", f"0 where z > {t:g}", _above(t, _nothing, up=False), _nothing) for t in (10.0, 15.0, 16.0, 20.0, 30.0, 40.0, 50.0)),
-    *(Unstable(f"logit clamped to {t:g}", f"the loss of a logit clamped to [-{t:g}, {t:g}]", lambda x, a, t=t: a.softplus(np.clip(x, -t, t)), _nothing) for t in (10.0, 15.0, 20.0, 30.0, 50.0, 80.0, 88.0, 100.0)),
-    *(Unstable(f"loss clamped to {t:g}", f"the loss clamped to {t:g}", lambda x, a, t=t: np.minimum(a.softplus(x), t), _nothing) for t in (10.0, 20.0, 50.0, 100.0)),
-    Unstable("exp(-z) in the tail", "exp(-z) in the place of log1p(exp(-z)) where z > 3", lambda x, a: np.where(x < -3, a(np.exp(np.minimum(x, 0))), a.softplus(x)), _nothing),
-    Unstable("series near 0", "ln 2 - z / 2 where |z| < 2^-10", lambda x, a: np.where(np.abs(x) < 2.0**-10, a(math.log(2) + x / 2), a.softplus(x)), _nothing),
+    Unstable(
+        "log of 2 cosh",
+        "log(2 cosh(z / 2)) - z / 2, which overflows and cancels",
+        lambda x, a: a(a(np.log(a(2 * a(np.cosh(x / 2))))) + a(x / 2)),
+        _abs,
+    ),
+    Unstable(
+        "log1p of tanh",
+        "ln 2 - log1p(tanh(z / 2)), which cancels",
+        lambda x, a: a(a(math.log(2)) - a(np.log1p(a(np.tanh(a(-x / 2)))))),
+        lambda x: np.exp(np.minimum(np.abs(x), 700)),
+    ),
+    *(
+        Unstable(
+            f"softplus with threshold {t:g}",
+            f"softplus(-z) with the threshold {t:g}, beyond which -z itself is returned",
+            _threshold(t),
+            _nothing,
+        )
+        for t in (20.0, 1000.0)
+    ),
+    *(
+        Unstable(f"-z beyond {t:g}", f"-z itself where z < -{t:g}", _above(t, lambda x: x, up=True), _nothing)
+        for t in (4.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+    ),
+    *(
+        Unstable(f"0 beyond {t:g}", f"0 where z > {t:g}", _above(t, _nothing, up=False), _nothing)
+        for t in (10.0, 15.0, 16.0, 20.0, 30.0, 40.0, 50.0)
+    ),
+    *(
+        Unstable(f"logit clamped to {t:g}", f"the loss of a logit clamped to [-{t:g}, {t:g}]", _clamped(t), _nothing)
+        for t in (10.0, 15.0, 20.0, 30.0, 50.0, 80.0, 88.0, 100.0)
+    ),
+    *(
+        Unstable(f"loss clamped to {t:g}", f"the loss clamped to {t:g}", _at_most(t), _nothing)
+        for t in (10.0, 20.0, 50.0, 100.0)
+    ),
+    Unstable(
+        "exp(-z) in the tail",
+        "exp(-z) in the place of log1p(exp(-z)) where z > 3",
+        lambda x, a: np.where(x < -3, a(np.exp(np.minimum(x, 0))), a.softplus(x)),
+        _nothing,
+    ),
+    Unstable(
+        "series near 0",
+        "ln 2 - z / 2 where |z| < 2^-10",
+        lambda x, a: np.where(np.abs(x) < 2.0**-10, a(math.log(2) + x / 2), a.softplus(x)),
+        _nothing,
+    ),
 )
 
 
 SLOPES = (
     Unstable("1 - sigmoid(z)", "those by 1 - sigmoid(z), which cancels", lambda x, a: a(1 - a.sigmoid(-x)), _one),
     Unstable("slope over sigmoid", "those by sigmoid(z) (1 - sigmoid(z)) / sigmoid(z), which cancels", _quotient, _one),
-    Unstable("sigmoid floored", "those with sigmoid(-z) held above 1e-3", lambda x, a: np.maximum(a.sigmoid(x), a(1e-3)), _nothing),
-    Unstable("finite difference", "those of a finite difference, not the derivative", _difference, lambda x: np.full_like(x, 2.0**14)),
+    Unstable(
+        "sigmoid floored", "those with sigmoid(-z) held above 1e-3", lambda x, a: np.maximum(a.sigmoid(x), a(1e-3)), _nothing
+    ),
+    Unstable(
+        "finite difference", "those of a finite difference, not the derivative", _difference, lambda x: np.full_like(x, 2.0**14)
+    ),
 )
 """Unstable ways to sigma(x), x = -z: the derivative without label smoothing and its sign."""
 
 
-def score(unstable: Unstable, z: Floats, eps: Floats, got: Floats, wrong: Mask, fmt: Format, *, slopes: bool = False) -> int | None:
+def score(
+    unstable: Unstable, z: Floats, eps: Floats, got: Floats, wrong: Mask, fmt: Format, *, slopes: bool = False
+) -> int | None:
     """How many numbers are left unexplained of losses (or slopes) that an unstable way gives; None where it does not.
 
     It has to give every wrong number, and nearly all others, within a few of its roundings, and to be closer to what was
@@ -133,7 +197,10 @@ def score(unstable: Unstable, z: Floats, eps: Floats, got: Floats, wrong: Mask, 
     with np.errstate(all="ignore"):
         lost, won = unstable.way(-z, a), unstable.way(z, a)
         mixed = lost - eps if slopes else np.where(eps == 0, lost, (1 - eps) * lost + eps * won)
-        room = 10 * fmt.unit_roundoff * (unstable.size(z) + np.abs(lost) + np.where(eps == 0, 0, np.abs(won))) + 16 * fmt.smallest_normal
+        room = (
+            10 * fmt.unit_roundoff * (unstable.size(z) + np.abs(lost) + np.where(eps == 0, 0, np.abs(won)))
+            + 16 * fmt.smallest_normal
+        )
         exact = (1 / (1 + np.exp(z)) - eps) if slopes else np.logaddexp(0, -z) + eps * z
         distance = np.abs(got - mixed)
         minus = ~slopes & (got == 0) & (eps == 0) & np.signbit(got) & ~np.signbit(mixed)
@@ -143,7 +210,11 @@ def score(unstable: Unstable, z: Floats, eps: Floats, got: Floats, wrong: Mask, 
             other = unstable.way(-fmt.round_array(z * (1 + 2 * step * fmt.unit_roundoff)), a)
             same |= (eps == 0) & ~minus & ((got == other) | (np.abs(got - other) <= room))
         error = np.abs(got - exact)
-        close = (got == mixed) | (np.isnan(got) & np.isnan(mixed)) | (distance <= error / 2 + 16 * fmt.unit_roundoff * np.abs(mixed))
+        close = (
+            (got == mixed)
+            | (np.isnan(got) & np.isnan(mixed))
+            | (distance <= error / 2 + 16 * fmt.unit_roundoff * np.abs(mixed))
+        )
         if not same[wrong].all() or same.mean() < 0.99 or close[wrong].mean() < 0.5:
             return None
     return int(np.count_nonzero(~close) + np.count_nonzero(~same))

@@ -85,7 +85,10 @@ def _sizes(points: Points, wrong: Mask, right: Mask) -> Iterator[Place]:
         full = n // width * width
         yield f"in pairs left over after full vectors of {width}", index >= full
         yield f"in full vectors of {width} pairs", index < full
-        yield f"in pairs left over after full vectors of {width}, in batches of {least:,} to {most:,}", (index >= full) & (n >= least) & (n <= most)
+        yield (
+            f"in pairs left over after full vectors of {width}, in batches of {least:,} to {most:,}",
+            (index >= full) & (n >= least) & (n <= most),
+        )
     yield "in the first pair of a batch of two or more", (n > 1) & (index == 0)
     yield "in the last pair of a batch of two or more", (n > 1) & (index == n - 1)
 

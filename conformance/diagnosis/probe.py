@@ -30,8 +30,50 @@ ODD_BETAS = (0.07, 0.125, 0.001, 5.0, 30.0, 0.0)
 SIZES = (1, 2, 3, 7, 8, 9, 13, 16, 33, 65, 300, 1000, 4099)
 UNLIKE = (4.0, 0.5, -2.0, 8.0, 2.0)
 """Weights that scale exactly, none of them 1."""
-LOGITS = (0.0, 2.0**-12, 0.0625, 0.25, 0.5, 1.0, 1.0625, 2.0, 3.125, 3.5, 4.25, 5.0625, 5.5, 6.5, 7.5625, 8.5, 9.0, 10.5, 12.0, 13.5)
-LOGITS += (15.5, 16.75, 18.0, 20.5, 25.0, 30.0, 35.0, 37.5, 40.5, 52.0, 60.0, 82.0, 88.0, 89.0, 96.0, 110.0, 300.0, 700.0, 720.0, 760.0)
+LOGITS: tuple[float, ...] = (
+    0.0,
+    2.0**-12,
+    0.0625,
+    0.25,
+    0.5,
+    1.0,
+    1.0625,
+    2.0,
+    3.125,
+    3.5,
+    4.25,
+    5.0625,
+    5.5,
+    6.5,
+    7.5625,
+    8.5,
+    9.0,
+    10.5,
+    12.0,
+    13.5,
+)
+LOGITS += (
+    15.5,
+    16.75,
+    18.0,
+    20.5,
+    25.0,
+    30.0,
+    35.0,
+    37.5,
+    40.5,
+    52.0,
+    60.0,
+    82.0,
+    88.0,
+    89.0,
+    96.0,
+    110.0,
+    300.0,
+    700.0,
+    720.0,
+    760.0,
+)
 LOGITS += (1e4, 3e4)
 
 
@@ -158,7 +200,7 @@ def _calls(trial: Trial) -> Iterator[Call]:
     for scale, beta in ((8.1, 0.125), (1000.7, 0.001)):
         yield ask(trial, "long", _long(trial, scale).at(**_options(trial, beta, 0.0)))
     policy = short.logps[:2]
-    yield ask(trial, "at the reference", Batch(*policy, *policy, **_options(trial, 0.5, 0.0)))
+    yield ask(trial, "at the reference", Batch(*policy, *policy).at(**_options(trial, 0.5, 0.0)))
     if "beta" in trial.implementation.claims.options:
         z = np.array([x for x in LOGITS if x < trial.fmt.largest / 2])
         z = trial.fmt.round_array(z)
@@ -203,7 +245,8 @@ def _long(trial: Trial, scale: float = 16.0) -> Batch:
 
 def _offered(trial: Trial, options: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Those options where they are claimed, each once."""
-    return list(dict.fromkeys(tuple(_options(trial, *each).values()) for each in options))  # type: ignore[arg-type]
+    claimed = (_options(trial, *each) for each in options)
+    return list(dict.fromkeys((each["beta"], each["label_smoothing"]) for each in claimed))
 
 
 def _options(trial: Trial, beta: float, eps: float) -> dict[str, float]:

@@ -18,8 +18,8 @@ SLOPES = (
 )
 CURES = {
     "for inputs that are strided views": "Honour the strides of the inputs, or make them contiguous first.",
-    "where each loss has a weight of its own": "Multiply by the incoming derivative in a backward pass of your own, pair by pair: "
-    "grad_output * slope, not slope.",
+    "where each loss has a weight of its own": "Multiply by the incoming derivative in a backward pass of your own, pair by "
+    "pair: grad_output * slope, not slope.",
     "where no derivative is asked for in the reference": "Return a derivative for each argument that asks for one, in its own "
     "place, whatever the others ask for.",
     "when the same is asked again, after other calls": "Keep nothing between calls: no cached batch, option or running mean.",

@@ -103,7 +103,11 @@ def _of_means(probe: Probe) -> Shown | None:
     """A mean of two pairs where that shows it, else the smallest batch that did."""
     trial = probe.trial
     every = zip(probe.calls, probe.wrong_losses, probe.wrong_derivatives, strict=True)
-    wrong = [(call, "loss" if loss.any() else "derivatives") for call, loss, slope in every if call.mean and (loss.any() or slope.any())]
+    wrong = [
+        (call, "loss" if loss.any() else "derivatives")
+        for call, loss, slope in every
+        if call.mean and (loss.any() or slope.any())
+    ]
     if not wrong:
         return None
     part = wrong[0][1]

@@ -37,9 +37,9 @@ class Variant:
     beta 1. options: the (beta, eps) that are used where (beta, eps) are asked for. before: what is done to the four
     arrays of a call first; derivatives are then not predicted unless `slopes` says that they are the same. form: the
     loss of a logit. scale: a factor of (n, beta, eps). after: what is done to the losses of a call; it must not
-    decrease in any of them. factors: of the four derivatives. inside: the format that is
-    computed in. jacobian: of the margin, where it is not the margin's own. rounds: the narrower format that plays a part. across: what becomes of
-    a pair depends on the others of its call. most: pairs of a call up to which it is worked out.
+    decrease in any of them. share: of the derivatives, by n. factors: of the four derivatives. inside: the format that is
+    computed in. jacobian: of the margin, where it is not the margin's own. rounds: the narrower format that plays a part.
+    across: what becomes of a pair depends on the others of its call. most: pairs of a call up to which it is worked out.
     """
 
     key: str
@@ -64,7 +64,8 @@ class Variant:
 @dataclass(frozen=True, eq=False)
 class Range:
     """What code of a variant may return: [low, high] for each number; NaN where that is nothing finite, or,
-    unless `strict`, anything."""
+    unless `strict`, anything.
+    """
 
     low: Floats
     high: Floats
@@ -115,8 +116,8 @@ def predicted(variant: Variant, batch: Batch, fmt: Format, *, mean: bool = False
     weights = variant.margin
     if callable(weights):
         weights, beta = weights(batch.beta, batch.label_smoothing), 1.0
-    signed = [w * sign * x for w, sign, x in zip(weights, RIGHT_MARGIN, logps, strict=True)]
-    points = _around(signed, beta, eps, fmt)
+    pc, pr, rc, rr = (w * sign * x for w, sign, x in zip(weights, RIGHT_MARGIN, logps, strict=True))
+    points = _around((pc, pr, rc, rr), beta, eps, fmt)
     scale = variant.scale(n, batch.beta, batch.label_smoothing)
     values = _ranged([(variant.form.value(at), _size(variant.form, at)) for at in points], scale, fmt)
     reduce = variant.after or (_mean if mean else None)
@@ -149,7 +150,8 @@ def _derivatives(
     slope = variant.form.slope
     sized = [(slope(at), np.abs(slope(at)) + abs(at.eps)) for at in points]
     pc, pr, rc, rr = (
-        replace(_ranged(sized, scale * share * beta * w * k, fmt, judged), strict=False) for w, k in zip(weights, variant.factors, strict=True)
+        replace(_ranged(sized, scale * share * beta * w * k, fmt, judged), strict=False)
+        for w, k in zip(weights, variant.factors, strict=True)
     )
     return pc, pr, rc, rr
 
@@ -163,7 +165,7 @@ def _each(change: Callable[[Floats], Floats], logps: Logps) -> Logps:
     return pc, pr, rc, rr
 
 
-def _around(signed: list[Floats], beta: float, eps: float, fmt: Format) -> list[At]:
+def _around(signed: Logps, beta: float, eps: float, fmt: Format) -> list[At]:
     """The logits, and the ends of the intervals in which correct arithmetic computes them."""
     with np.errstate(all="ignore"):
         margin = centre(enclosure.margin(*signed))

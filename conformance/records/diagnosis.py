@@ -79,8 +79,8 @@ class Diagnosis:
     """Why a run violates.
 
     causes: the likeliest first, and others that fit as well. besides: what is wrong besides. shown: the smallest input that
-    was seen to show it. absent: the arguments in which no derivative was returned. copies: by clause, how many copies of its worst pair show
-    it, where one alone is right; 0 where no number of them does.
+    was seen to show it. absent: the arguments in which no derivative was returned. copies: by clause, how many copies of its
+    worst pair show it, where one alone is right; 0 where no number of them does.
     """
 
     causes: tuple[Cause, ...]
@@ -96,5 +96,7 @@ def diagnosis_from(data: Mapping[str, Any]) -> Diagnosis:
     if shown is not None:
         inputs = {name: tuple(values) for name, values in shown["call"]["inputs"].items()}
         shown = Shown(**{**shown, "call": Asked(**{**shown["call"], "inputs": inputs})})
-    causes, besides = (tuple(Cause(**{**one, "kind": Kind(one["kind"])}) for one in data[name]) for name in ("causes", "besides"))
+    causes, besides = (
+        tuple(Cause(**{**one, "kind": Kind(one["kind"])}) for one in data[name]) for name in ("causes", "besides")
+    )
     return Diagnosis(causes, besides, shown, tuple(data["absent"]), dict(data["copies"]))

@@ -69,9 +69,9 @@ class Section:
             return words.violation(run, finding).partition("\n")[2]
         if finding.worst is None or finding.verdict is not Verdict.CONFORMS:
             return ""
-        again = ["to see it again:", *(f"  {line}" for line in words.snippet(run, finding.worst))]
+        again = ["to see it again:", *(f"  {line}" for line in words.snippet(run, finding.worst, finding.clause))]
         more = f"more: dpo-conformance explain {finding.clause}"
-        return "\n".join(f"  {line}" for line in (*words.details(finding.worst), *again, more))
+        return "\n".join(f"  {line}" for line in (*words.details(finding.worst, run), *again, more))
 
 
 def sections(changes: Iterable[Change]) -> list[Section]:

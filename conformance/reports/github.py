@@ -10,12 +10,24 @@ from collections.abc import Iterator
 
 from conformance.gate import Decision, Effect
 from conformance.records.record import Level, Record, Run, Verdict
-from conformance.reports import gate_words, words
+from conformance.reports import causes, gate_words, words
+
+MOST = 9
+"""Annotations at the most: GitHub shows ten errors and ten warnings of a step."""
 
 
 def render(record: Record) -> str:
-    """An error for each violated MUST and each implementation that was not judged, a warning for each violated SHOULD."""
-    return "".join(f"{line}\n" for line in _lines(record))
+    """An error for each cause, each violated MUST and each implementation that was not judged, and a warning for each
+    violated SHOULD; the first nine of them, the most important first.
+    """
+    return "".join(f"{line}\n" for line in _few(list(_lines(record))))
+
+
+def _few(lines: list[str]) -> list[str]:
+    if len(lines) <= MOST:
+        return lines
+    left = len(lines) - MOST + 1
+    return [*lines[: MOST - 1], command("notice", "And more", f"{left:,} more are left out here; the record has them all.")]
 
 
 def render_decision(decision: Decision) -> str:
@@ -34,16 +46,19 @@ def _decision_lines(decision: Decision) -> Iterator[str]:
 
 
 def _lines(record: Record) -> Iterator[str]:
-    for run in record.runs:
-        for finding in run.findings:
-            if finding.verdict is Verdict.VIOLATES:
-                kind = "error" if finding.level is Level.MUST else "warning"
-                told = [words.briefly(finding), words.remedy(run, finding)]
-                yield command(kind, words.headline(run, finding), "\n".join(filter(None, told)), run)
+    for told in causes.told(record):
+        more = [told.others, *told.also, told.cure and f"What mends it: {told.cure}", *told.example[0]]
+        yield command("error", told.headline, "\n".join(filter(None, more)), told.run)
     if record.incomplete:
         yield command("error", "The judgement is incomplete", words.visible(record.incomplete))
     for name in record.unjudged:
         yield command("error", "Not judged in any format", words.visible(name))
+    for level, kind in ((Level.MUST, "error"), (Level.SHOULD, "warning")):
+        for run in record.runs:
+            for finding in run.findings:
+                if finding.verdict is Verdict.VIOLATES and finding.level is level:
+                    said = [words.briefly(finding), words.remedy(run, finding)]
+                    yield command(kind, words.headline(run, finding), "\n".join(filter(None, said)), run)
 
 
 def command(kind: str, title: str, message: str, run: Run | None = None) -> str:

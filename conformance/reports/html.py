@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.records.record import Level, Record, Verdict
 from conformance.reports import words
+from conformance.reports.causes import told
 
 FOLDER = "reports/page"
 """Where the templates, the style and the script lie, within the package."""
@@ -50,6 +51,7 @@ def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> s
             strip=html_figures.strip,
             geometry=html_figures,
             words=words,
+            causes=[one for _, record in records for one in told(record)],
             style=trusted(style),
             script=trusted(script),
             script_digest=digest(script),

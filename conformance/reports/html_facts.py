@@ -132,7 +132,9 @@ def _clauses(run: Run, anchor: str, taken: Counter[str]) -> Iterator[ClauseShown
             brief=words.briefly(finding) if finding.verdict is Verdict.VIOLATES else words.visible(finding.note),
             inputs=() if finding.worst is None else tuple(_inputs(finding.worst)),
             outputs=() if finding.worst is None else tuple(_outputs(finding.worst)),
-            snippet="" if finding.worst is None else "\n".join(map(words.visible, words.snippet(run, finding.worst))),
+            snippet=""
+            if finding.worst is None
+            else "\n".join(map(words.visible, words.snippet(run, finding.worst, finding.clause))),
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from conformance.records.record import Finding, Level, Record, Run, Verdict
-from conformance.reports import words
+from conformance.reports import causes, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def timestamp(record: Record) -> str:
 
 def properties(record: Record, run: Run) -> tuple[tuple[str, str], ...]:
     """What made the run."""
-    facts = {"suite": record.suite["version"], "profile": run.profile, "seed": str(record.seed), "source": run.source}
+    headlines = [told.headline for told in causes.told(record) if run in told.runs]
+    why = {"diagnosis": " ".join(headlines)} if headlines else {}
+    facts = {**why, "suite": record.suite["version"], "profile": run.profile, "seed": str(record.seed), "source": run.source}
     return tuple(sorted({**facts, **record.environment, **run.environment}.items()))
 
 
@@ -81,12 +83,16 @@ def _cases(run: Run, unjudged: bool) -> Iterator[Case]:
     if not run.findings:
         outcome = "error" if unjudged else "skipped"
         yield Case("the run", outcome, f"{run.verdict}: {run.reason}", str(run.verdict))
+    told = causes.told(Record({}, {}, 0, (run,)))
+    whole = "\n".join(line for one in told for line in (*causes.lines(one), ""))
+    short = "\n".join([*(one.headline for one in told), ""]) if told else ""
+    first = run.violated[0] if run.violated else None
     for finding in run.findings:
-        yield case(run, finding)
+        yield case(run, finding, whole if finding is first else short)
 
 
-def case(run: Run, finding: Finding) -> Case:
-    """One clause's case."""
+def case(run: Run, finding: Finding, why: str = "") -> Case:
+    """One clause's case; why: the diagnosis of the run, with which the text of a failure begins."""
     name = case_name(finding)
     if finding.verdict is Verdict.CONFORMS:
         return Case(name)
@@ -95,7 +101,13 @@ def case(run: Run, finding: Finding) -> Case:
     message = f"{finding.share}: {words.briefly(finding)}"
     if finding.level is Level.SHOULD:
         return Case(name, "skipped", f"SHOULD violated at {message}", "SHOULD violated")
-    return Case(name, "failure", f"violated at {message}", "MUST violated", words.violation(run, finding))
+    return Case(
+        name,
+        "failure",
+        f"violated at {message}",
+        "MUST violated",
+        "\n".join(filter(None, [why, words.violation(run, finding)])),
+    )
 
 
 def case_name(finding: Finding) -> str:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from conformance.records.record import Level, Record, Run, Verdict
-from conformance.reports import words
+from conformance.reports import causes, words
 
-LIMIT = 900_000
-"""Bytes after which details are left out: GitHub shows no summary beyond 1 MiB."""
+LIMIT = 58_000
+"""Characters after which details are left out: a comment takes 65,536, and nobody reads as many."""
 MARKUP = re.compile(r"[\\`*_\[\]<>|&~#@!$]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
 """What GitHub's Markdown could take for markup inside a cell: of it also formulas, mentions, emoji and bare addresses."""
 SIGNS = {Verdict.CONFORMS: "✅", Verdict.VIOLATES: "❌", Verdict.NOT_CLAIMED: "➖", Verdict.NOT_RUN: "⚠️"}
@@ -19,24 +19,41 @@ MATRIX = ("implementation", "format", "verdict", "value, ulp", "gradient, ulp", 
 
 def render(record: Record) -> str:
     """The whole report of a record."""
-    head = "\n".join(["## dpo-conformance", "", *table(MATRIX, map(row, record.runs)), "", words.summary(record), ""])
+    shared = record.shared_names
+    rows = [row(run, named=run.implementation in shared) for run in record.runs]
+    why = [part for told in causes.told(record) for part in diagnosis(told)]
+    head = "\n".join(["## dpo-conformance", "", *why, *table(MATRIX, rows), "", cell(words.summary(record)), ""])
     return fitted([head, *_violations(record)])
 
 
-def row(run: Run) -> list[str]:
-    """One run's row of the matrix."""
+def diagnosis(told: causes.Told) -> list[str]:
+    """One cause: what is returned, the cure, and the smallest input that shows it."""
+    parts = [f"**{cell(told.headline)}**", ""]
+    parts += [line for text in (told.others, *told.also) if text for line in (cell(text), "")]
+    if told.cure:
+        parts += [f"What mends it: {cell(told.cure)}", ""]
+    example, code = told.example
+    if example:
+        lines = [told.title, *(f"  {line}" for line in example), "to see it again:", *(f"  {line}" for line in code)]
+        parts += ["<pre>" + html.escape("\n".join(lines), quote=False) + "</pre>", ""]
+    return parts
+
+
+def row(run: Run, *, named: bool = False) -> list[str]:
+    """One run's row of the matrix; named: with its source, where several share its name."""
     ulps = words.kernel_ulp(run, "loss"), words.kernel_ulp(run, "d loss")
     verdict = f"{SIGNS[run.verdict]} {run.verdict}"
-    return [cell(run.implementation), run.format, verdict, *ulps, words.worst_rho(run), cell(words.worst_input(run))]
+    name = f"{run.implementation} ({run.source})" if named and run.source else run.implementation
+    return [cell(name), run.format, verdict, *ulps, words.worst_rho(run), cell(words.worst_input(run))]
 
 
 def _violations(record: Record) -> Iterator[str]:
-    for run in record.runs:
-        for finding in run.findings:
-            if finding.verdict is Verdict.VIOLATES:
-                must = finding.level is Level.MUST
-                body = words.violation(run, finding) if must else words.briefly(finding)
-                yield folded(words.headline(run, finding), body)
+    """The first MUST of each run in full, and the others in short: the MUSTs before the SHOULDs."""
+    violated = [(run, found) for run in record.runs for found in run.findings if found.verdict is Verdict.VIOLATES]
+    full = {id(run.violated[0]) for run in record.runs if run.violated}
+    for run, finding in sorted(violated, key=lambda each: (id(each[1]) not in full, each[1].level is not Level.MUST)):
+        body = words.violation(run, finding) if id(finding) in full else words.briefly(finding)
+        yield folded(words.headline(run, finding), body)
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
@@ -62,7 +79,7 @@ def fitted(parts: Iterable[str], limit: int = LIMIT) -> str:
     kept: list[str] = []
     size = left_out = 0
     for part in parts:
-        size += len(part.encode()) + 1
+        size += len(part) + 1
         if size > limit:
             left_out += 1
         else:

@@ -1,4 +1,4 @@
-"""The terminal report: the matrix, and each violation with what is wrong, where, and how to see it again."""
+"""The terminal report: the matrix, why it violates, the smallest input that shows it, and the evidence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.records.record import Finding, Level, Record, Run, Verdict
-from conformance.reports import words
+from conformance.reports import causes, words
 
 STYLES = {
     Verdict.CONFORMS: "green",
@@ -20,35 +20,89 @@ STYLES = {
     Verdict.NOT_RUN: "yellow",
 }
 
-FOLLOWING = "{:,} more most likely follow from the violated kernel; the Markdown report has them in full:"
+MOST_LINES = 18
+"""Lines of evidence, beside the diagnosis; what is beyond is counted."""
 
 
-def render(record: Record, console: Console, *, every_clause: bool = False) -> None:
-    """The whole report of a record, on that console: what stands for itself in full, first; what most likely follows from
-    a violated kernel, and what violates a SHOULD, in short; last, what the reader of a log's end needs to know.
+def render(record: Record, console: Console, *, every_clause: bool = False, full: bool = False) -> None:
+    """The report of a record, on that console: the matrix, why it violates, the evidence in short, and last what the reader
+    of a log's end needs to know.
 
-    With `every_clause` also the largest rho of each clause, of what conforms too.
+    With `every_clause` also the largest rho of each clause, of what conforms too. With `full` each violated MUST in full.
     """
     console.print(matrix(record.runs))
     if every_clause:
         for name, source in dict.fromkeys((run.implementation, run.source) for run in record.runs):
             console.print(Text(f"{words.visible(name)}: the largest ρ of each clause", style="italic"), soft_wrap=True)
             console.print(clauses([run for run in record.runs if (run.implementation, run.source) == (name, source)]))
+    for told in causes.told(record):
+        diagnosis(told, console)
     violated = [(run, found) for run in record.runs for found in run.findings if found.verdict is Verdict.VIOLATES]
-    musts = [(run, found) for run, found in violated if found.level is Level.MUST]
-    following = [(run, found) for run, found in musts if words.consequent(run, found)]
-    for run, finding in musts:
-        if not words.consequent(run, finding):
-            violation(run, finding, console)
-    if following:
-        console.print()
-        console.print(Text(FOLLOWING.format(len(following)), style="bold"), soft_wrap=True)
-    for run, finding in (*following, *((run, found) for run, found in violated if found.level is Level.SHOULD)):
-        shortly(run, finding, console)
+    if full:
+        for level, tell in ((Level.MUST, violation), (Level.SHOULD, shortly)):
+            for run, finding in violated:
+                if finding.level is level:
+                    tell(run, finding, console)
+    elif violated:
+        for run in _undiagnosed(record):
+            violation(run, run.violated[0], console)
+        evidence(record, console)
     console.print()
     for line in words.violated(record):
-        console.print(Text(line, style="bold red"), soft_wrap=True)
+        console.print(Text(line, style="bold red"))
     console.print(Text(words.summary(record)))
+
+
+def diagnosis(told: causes.Told, console: Console) -> None:
+    """One cause, with its cure and the smallest input that shows it."""
+    console.print()
+    head, *rest = causes.lines(told, min(console.width, 100))
+    console.print(Text(head, style="bold red"), soft_wrap=True)
+    for line in rest:
+        console.print(Text(line), soft_wrap=True)
+
+
+def _undiagnosed(record: Record) -> list[Run]:
+    """For each implementation that violates a MUST and of which no cause is known, its first run that does."""
+    known = {(run.implementation, run.source) for run in record.runs if run.diagnosis is not None}
+    first: dict[tuple[str, str], Run] = {}
+    for run in record.runs:
+        if run.violated and (run.implementation, run.source) not in known:
+            first.setdefault((run.implementation, run.source), run)
+    return list(first.values())
+
+
+def evidence(record: Record, console: Console) -> None:
+    """Each violated clause in a line, its formats together; the MUSTs first."""
+    rows = _evidence(record)
+    console.print()
+    console.print(Text("the evidence, by clause; --full tells each at its worst input:", style="dim"), soft_wrap=True)
+    for level, line in rows[:MOST_LINES]:
+        text = Text(line)
+        text.stylize("bold red" if level is Level.MUST else "yellow", 2, line.index(":"))
+        console.print(text, no_wrap=True, overflow="ellipsis", crop=True)
+    if len(rows) > MOST_LINES:
+        console.print(Text(f"  and {len(rows) - MOST_LINES:,} clauses more", style="dim"))
+
+
+def _evidence(record: Record) -> list[tuple[Level, str]]:
+    """(level, line) of each violated clause of each implementation."""
+    found: dict[tuple[str, str, str], list[tuple[Run, Finding]]] = {}
+    for run in record.runs:
+        for finding in run.findings:
+            if finding.verdict is Verdict.VIOLATES:
+                found.setdefault((run.implementation, run.source, finding.clause), []).append((run, finding))
+    several = len({key[:2] for key in found}) > 1
+    judged = {run.format for run in record.runs if run.judged}
+    lines = []
+    for (name, source, clause), pairs in found.items():
+        who = f" ({source or name})" if several else ""
+        formats = [run.format for run, _ in pairs]
+        within = "" if len(formats) == len(judged) else f" in {', '.join(formats)}"
+        share = f"{sum(f.violations for _, f in pairs):,} of {sum(f.points for _, f in pairs):,}"
+        level = pairs[0][1].level
+        lines.append((level, words.visible(f"  {clause} {level}: {words.clause(clause).title}{who}, {share}{within}")))
+    return sorted(lines, key=lambda line: line[0] is not Level.MUST)
 
 
 def matrix(runs: Iterable[Run]) -> Table:
@@ -62,11 +116,16 @@ def matrix(runs: Iterable[Run]) -> Table:
     table.add_column("ρ", justify="right", no_wrap=True)
     table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
     previous: tuple[str, str] | None = None
+    runs = list(runs)
+    sources: dict[str, set[str]] = {}
+    for run in runs:
+        sources.setdefault(run.implementation, set()).add(run.source)
     for run in runs:
         this = run.implementation, run.source
         if previous not in {None, this}:
             table.add_section()
-        label = words.visible(run.implementation) if this != previous else ""
+        named = f"{run.implementation} ({run.source})" if len(sources[run.implementation]) > 1 else run.implementation
+        label = words.visible(named) if this != previous else ""
         previous = this
         verdict = Text(str(run.verdict), style=STYLES[run.verdict])
         ulps = words.kernel_ulp(run, "loss"), words.kernel_ulp(run, "d loss")
@@ -114,10 +173,10 @@ def violation(run: Run, finding: Finding, console: Console) -> None:
     if finding.note:
         console.print(Text(f"  {words.visible(finding.note)}"), soft_wrap=True)
     if finding.worst is not None:
-        for line in words.details(finding.worst):
+        for line in words.details(finding.worst, run):
             console.print(Text(f"  {line}"), soft_wrap=True)
         console.print(Text("  to see it again:", style="dim"))
-        for line in words.snippet(run, finding.worst):
+        for line in words.snippet(run, finding.worst, finding.clause):
             console.print(Text(f"    {line}"), soft_wrap=True)
     if remedy:
         console.print(Text("  what usually mends it:", style="dim"))

@@ -7,6 +7,7 @@ import textwrap
 from typing import NamedTuple
 
 from conformance.errors import BadRequest
+from conformance.records.diagnosis import Kind
 from conformance.records.record import Finding, Record, Run, Verdict, Worst
 
 SHOWN_PAIRS = 8
@@ -47,8 +48,8 @@ def violation(run: Run, finding: Finding, width: int = 100) -> str:
     if finding.note:
         lines.append(f"  {visible(finding.note)}")
     if finding.worst is not None:
-        lines += [f"  {line}" for line in details(finding.worst)]
-        lines += ["  to see it again:", *(f"    {line}" for line in snippet(run, finding.worst))]
+        lines += [f"  {line}" for line in details(finding.worst, run)]
+        lines += ["  to see it again:", *(f"    {line}" for line in snippet(run, finding.worst, finding.clause))]
     mends = remedy(run, finding)
     if mends:
         lines += ["  what usually mends it:", *_folded(mends, width, 4)]
@@ -57,17 +58,24 @@ def violation(run: Run, finding: Finding, width: int = 100) -> str:
 
 
 def remedy(run: Run, finding: Finding) -> str:
-    """What usually mends a violation: the kernel first, where it is violated in the same run; empty for no violation."""
+    """What usually mends a violation: the cure of the diagnosis where there is one that tells the cause; empty for none."""
     if finding.verdict is not Verdict.VIOLATES:
         return ""
     own = clause(finding.clause).remedy
+    cause = run.diagnosis.causes[0] if run.diagnosis is not None else None
+    if cause is not None and cause.cure and cause.kind not in {Kind.CLAUSE, Kind.KERNEL}:
+        return cause.cure
     kernels = _kernels(run)
     return f"{kernels[0]} is violated too: mend that first. {own}".rstrip() if consequent(run, finding) else own
 
 
 def consequent(run: Run, finding: Finding) -> bool:
-    """True where the kernel is violated in the same run, of which this violation is most likely a consequence."""
-    return bool(_kernels(run)) and not finding.clause.startswith("KERNEL-")
+    """True where the kernel is violated in the same run and this violation most likely follows: where the diagnosis blames
+    the kernel, or there is none.
+    """
+    if finding.clause.startswith("KERNEL-") or not _kernels(run):
+        return False
+    return run.diagnosis is None or run.diagnosis.causes[0].kind is Kind.KERNEL
 
 
 def _kernels(run: Run) -> list[str]:
@@ -75,18 +83,15 @@ def _kernels(run: Run) -> list[str]:
 
 
 def violated(record: Record) -> list[str]:
-    """For each implementation that violates a MUST, a line: the clauses, each with its formats, and how many follow."""
+    """For each implementation that violates a MUST, a line: how many clauses, the first of them, in which formats."""
     lines = []
-    for name in dict.fromkeys(run.implementation for run in record.runs if run.violated):
-        pairs = [(run, found) for run in record.runs if run.implementation == name for found in run.violated]
-        own: dict[str, list[str]] = {}
-        for run, finding in pairs:
-            if not consequent(run, finding):
-                own.setdefault(finding.clause, []).append(run.format)
-        told = [f"{identity} in {', '.join(formats)}" for identity, formats in own.items()]
-        following = sum(consequent(run, finding) for run, finding in pairs)
-        told += [f"{following:,} more that most likely follow"] * bool(following)
-        lines.append(f"{visible(name)} violates {'; '.join(told)}.")
+    for name, source in dict.fromkeys((run.implementation, run.source) for run in record.runs if run.violated):
+        runs = [run for run in record.runs if (run.implementation, run.source) == (name, source) and run.violated]
+        clauses = list(dict.fromkeys(finding.clause for run in runs for finding in run.violated))
+        told = ", ".join(clauses[:6]) + (f" and {len(clauses) - 6:,} more" if len(clauses) > 6 else "")
+        which = visible(f"{name} ({source})" if name in record.shared_names and source else name)
+        musts = "1 MUST" if len(clauses) == 1 else f"{len(clauses):,} MUSTs"
+        lines.append(f"{which} violates {musts} in {', '.join(run.format for run in runs)}: {told}.")
     return lines
 
 
@@ -96,12 +101,13 @@ def briefly(finding: Finding) -> str:
     if finding.worst is None:
         return visible(note)
     worst = finding.worst
-    told = f"{inputs(worst)}: {worst.quantity} {decimal(worst.got)} ({worst.got}), exact {worst.exact}, {figure(worst.ulp)} ulp"
+    got = f"{decimal(worst.got)} ({worst.got})"
+    told = f"{inputs(worst)}: {worst.quantity} {got}, exact {worst.exact}, {figure(worst.ulp)} ulp"
     return visible(f"{note}; {told}" if note else told)
 
 
-def details(worst: Worst) -> list[str]:
-    """What was put in, what came out, what is exact, and how far apart they are."""
+def details(worst: Worst, run: Run | None = None) -> list[str]:
+    """What was put in, what came out, what is exact, and how far apart they are; of which run, where one is told."""
     given = {name: worst.inputs[name] for name in (*LOGPS, *worst.inputs) if name in worst.inputs}
     given |= {name: (value,) for name, value in worst.options.items()}
     lines = []
@@ -109,18 +115,27 @@ def details(worst: Worst) -> list[str]:
         shown = values if len(values) <= SHOWN_PAIRS else (*values[:SHOWN_PAIRS], f"... {len(values)} in all")
         lines += [f"{name if i == 0 else '':<22}{decimal(value):<26}{value}" for i, value in enumerate(shown)]
     lines.append(worst.quantity)
+    if run is not None and _absent(run, worst):
+        lines += ["  got     none: it returned no gradient there", f"  exact   {worst.exact:<32}rounds to {worst.rounded}"]
+        return [visible(line) for line in lines]
     lines.append(f"  got     {decimal(worst.got):<32}{worst.got}")
     lines.append(f"  exact   {worst.exact:<32}rounds to {worst.rounded}")
     lines.append(f"  error   {figure(worst.ulp)} ulp; {figure(worst.rho)} times what the bound allows")
     return [visible(line) for line in lines]
 
 
-def snippet(run: Run, worst: Worst) -> list[str]:
-    """Python that prints the judged quantity at the worst input again, got and exact, when it is pasted."""
+def _absent(run: Run, worst: Worst) -> bool:
+    """True where a derivative was asked for and none was returned, which is no NaN."""
+    missing = run.diagnosis.absent if run.diagnosis is not None else ()
+    return worst.got == "nan" and any(f"/ d {name}" in worst.quantity for name in missing)
+
+
+def snippet(run: Run, worst: Worst, clause: str = "") -> list[str]:
+    """Python that prints the judged quantity at a clause's worst input again, got and exact, when it is pasted."""
     if worst.parameters:
         return named_loss(run, worst)
-    logps = ", ".join(_list(worst.inputs[key]) for key in LOGPS)
-    options = f"beta={_python(worst.beta)}, label_smoothing={_python(worst.label_smoothing)}"
+    logps = ", ".join(code_list(worst.inputs[key]) for key in LOGPS)
+    options = f"beta={code_number(worst.beta)}, label_smoothing={code_number(worst.label_smoothing)}"
     named = f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged"
     pairs = f"pairs, options = [{logps}], dict({options})"
     prefix, got, exact = _expressions(run, worst)
@@ -129,6 +144,7 @@ def snippet(run: Run, worst: Worst) -> list[str]:
         "from conformance import evaluate",
         named,
         pairs,
+        *_copies(run, clause),
         *prefix,
         f'print("got  ", {got})',
         f'print("exact", {exact})',
@@ -137,8 +153,8 @@ def snippet(run: Run, worst: Worst) -> list[str]:
 
 def named_loss(run: Run, worst: Worst) -> list[str]:
     """The same of a loss that is named: what it takes is given by keyword."""
-    rows = ", ".join(f"{name}=[{', '.join(map(_python, values))}]" for name, values in worst.inputs.items())
-    options = ", ".join(f"{name}={_python(value)}" for name, value in worst.options.items() if value != "nan")
+    rows = ", ".join(f"{name}=[{', '.join(map(code_number, values))}]" for name, values in worst.inputs.items())
+    options = ", ".join(f"{name}={code_number(value)}" for name, value in worst.options.items() if value != "nan")
     loss, prefix = str(run.claims.get("loss", "")), "mean " if worst.quantity.startswith("mean ") else ""
     name = worst.quantity.rpartition(" / d ")[2]
     exact = f"oracle.losses.gradient({loss!r}, **pairs, **options)[{name!r}]" if " / d " in worst.quantity else ""
@@ -151,6 +167,16 @@ def named_loss(run: Run, worst: Worst) -> list[str]:
         f'print("got  ", evaluate_loss(implementation, "{run.format}", **pairs, **options))',
         f'print("exact", {exact})',
     ]
+
+
+def _copies(run: Run, clause: str) -> list[str]:
+    """Lines that repeat the pair as often as it takes to show, where one alone is right."""
+    copies = run.diagnosis.copies.get(clause) if run.diagnosis is not None else None
+    if copies is None:
+        return []
+    if not copies:
+        return ["# alone it is right, and in up to 65 copies: it was wrong among other pairs"]
+    return [f"pairs = [[x] * {copies} for x in pairs]  # one alone is right: the length matters"]
 
 
 def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
@@ -271,8 +297,23 @@ def summary(record: Record) -> str:
     profile = record.runs[0].profile if record.runs else ""
     version = record.suite["version"]
     runs = "1 run" if len(record.runs) == 1 else f"{len(record.runs)} runs"
+    judged = _judged(record)
     incomplete = f"Incomplete: {visible(record.incomplete)}. " if record.incomplete else ""
-    return f"{incomplete}{runs}: {told}. Profile {profile}, seed {record.seed}, suite {version}."
+    return f"{incomplete}{runs}: {told}{judged}. Profile {profile}, seed {record.seed}, suite {version}."
+
+
+def _judged(record: Record) -> str:
+    """By how many clauses the runs were judged, and how many do not apply to what they claim."""
+    runs = [run for run in record.runs if run.judged]
+    if not runs:
+        return ""
+    judged = [sum(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in run.findings) for run in runs]
+    unclaimed = [sum(f.verdict is Verdict.NOT_CLAIMED for f in run.findings) for run in runs]
+    return f", by {_span(judged)} clauses each, {_span(unclaimed)} not claimed"
+
+
+def _span(counts: list[int]) -> str:
+    return f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
 
 
 def visible(text: str) -> str:
@@ -295,10 +336,13 @@ def _folded(text: str, width: int, indent: int = 2) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=space, subsequent_indent=space, break_long_words=False)
 
 
-def _list(values: tuple[str, ...]) -> str:
-    return _python(values[0]) if len(values) == 1 else f"[{', '.join(_python(value) for value in values)}]"
+def code_list(values: tuple[str, ...]) -> str:
+    """Hexadecimal numbers as Python: one alone, or a list."""
+    return code_number(values[0]) if len(values) == 1 else f"[{', '.join(code_number(value) for value in values)}]"
 
 
-def _python(hexadecimal: str) -> str:
+def code_number(hexadecimal: str) -> str:
+    """A hexadecimal number as Python."""
+    """A hexadecimal number as Python."""
     value = float.fromhex(hexadecimal)
     return repr(value) if math.isfinite(value) else f'float("{hexadecimal}")'

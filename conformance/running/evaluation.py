@@ -49,12 +49,15 @@ def evaluate(
     weights: ArrayLike | None = None,
     policy_alone: bool = False,
     way: str | None = None,
+    strided: bool = False,
+    losses_alone: bool = False,
 ) -> Answer:
     """The losses and derivatives that an implementation returns for those pairs, as exact float64 values.
 
     weights: the derivatives are those of the sum of weights times losses, n numbers, or one for a mean. policy_alone: no
     derivative is asked for in the reference's logps. Both are for implementations whose derivatives a framework takes.
     way: how it is called, one of `conformance.implementations.ways.Way`; weights are then 1 by default.
+    strided: the inputs are views of every second number of longer arrays. losses_alone: no derivative is asked for.
     The logps must be numbers of the format: NotRepresentable names the first that is not. Raises what `load` raises,
     UnknownFormat, BadRequest for weights and ways of an implementation that cannot be asked so, and Misbehaviour.
     """
@@ -71,7 +74,7 @@ def evaluate(
         if way is not None:
             return _by_way(judged, way, batch, fmt, weights)
         if weights is None and not policy_alone:
-            return judged.evaluate(batch, fmt, gradient=judged.claims.gradient)
+            return judged.evaluate(batch, fmt, gradient=judged.claims.gradient and not losses_alone, strided=strided)
         if not (isinstance(judged, Weighing) and judged.claims.gradient):
             raise BadRequest(f"{judged.name}: no framework takes its derivatives, so that it takes no weights")
         n = 1 if judged.claims.reduction == "mean" else len(batch)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conformance.clauses import Clause, for_kind
 from conformance.clauses.trial import Trial
 from conformance.implementations import Implementation
+from conformance.records.diagnosis import Diagnosis
 from conformance.records.record import Finding, Level, Run, Verdict
 from conformance.running.profiles import Profile
 from conformance.running.state import Progress
-from conformance.running.trying import check, concluded, opened, skipped, unanswered
+from conformance.running.trying import check, concluded, explained, opened, skipped, unanswered
 from conformance.running.watch import MOST_FAILURES, Watch, alarm, watched
 from oracle import Format
 
@@ -38,6 +40,7 @@ class Here:
         ]
         self._findings: list[list[Finding]] = [[] for _ in formats]
         self._seconds = [0.0 for _ in formats]
+        self._diagnoses: list[Diagnosis | None] = [None for _ in formats]
 
     @property
     def violated(self) -> bool:
@@ -68,12 +71,17 @@ class Here:
             self._seconds[place] = time.perf_counter() - started
             if fail_fast and self.violated:
                 return
+        watch.restart()
+        self._diagnoses[place] = explained(trial, self._findings[place])
 
     def runs(self, reason: str = "") -> list[Run]:
         """The runs as they stand; what was not tried is not run, for that reason."""
         return [
-            concluded(blank, [*found, *(skipped(clause, reason) for clause in self._clauses[len(found) :])], seconds)
+            replace(self._concluded(blank, found, seconds, reason), diagnosis=why)
             if blank.verdict is Verdict.CONFORMS
             else blank
-            for blank, found, seconds in zip(self._blank, self._findings, self._seconds, strict=True)
+            for blank, found, seconds, why in zip(self._blank, self._findings, self._seconds, self._diagnoses, strict=True)
         ]
+
+    def _concluded(self, blank: Run, found: Sequence[Finding], seconds: float, reason: str) -> Run:
+        return concluded(blank, [*found, *(skipped(clause, reason) for clause in self._clauses[len(found) :])], seconds)

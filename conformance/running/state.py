@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.clauses import Clause, find
 from conformance.errors import CannotLoad, UnknownImplementation
+from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.record import Finding, Level, Run, Verdict, finding_from, run_from
 from conformance.running.trying import FIRSTS, concluded, failed, skipped
 from conformance.running.watch import MOST_FAILURES
@@ -36,6 +37,8 @@ class State:
         self._blank: dict[str, Run] = {}
         self._findings: dict[str, list[Finding]] = {fmt.name: [] for fmt in job.formats}
         self._seconds = dict.fromkeys(self._findings, 0.0)
+        self._diagnoses: dict[str, Diagnosis] = {}
+        self._diagnosing = ""
         self._failures = 0
         self._since = time.perf_counter()
         self.step = 0
@@ -69,11 +72,19 @@ class State:
             progress(self._blank[self._fmt].implementation, told, self.step, total)
         elif "finding" in message:
             self._add(finding_from(message["finding"]))
+        elif "diagnosing" in message:
+            self._diagnosing = message["diagnosing"]
+        elif "diagnosis" in message:
+            if message["diagnosis"] is not None:
+                self._diagnoses[self._diagnosing] = diagnosis_from(message["diagnosis"])
+            self._diagnosing = ""
 
     def died(self, how: str) -> None:
         """The clause at hand is violated; after too many deaths, or one in the first clause, the rest is not tried."""
         if not self._blank:
             raise CannotLoad(f"{self.job.source}: {how} while it was imported")
+        if self._undiagnosed():
+            return
         if self._opened().verdict is not Verdict.CONFORMS:
             self._next_format()
             return
@@ -89,6 +100,8 @@ class State:
         """The clause at hand is not run; after too many processes, the rest is not tried."""
         if not self._blank:
             raise CannotLoad(f"{self.job.source}: {why}, before it was imported")
+        if self._undiagnosed():
+            return
         if self._opened().verdict is not Verdict.CONFORMS:
             self._next_format()
             return
@@ -96,6 +109,11 @@ class State:
         self._failures += 1
         if self._failures >= MOST_FAILURES:
             self._give_up(f"{MOST_FAILURES} clauses ended the process, hung or were not finished")
+
+    def _undiagnosed(self) -> bool:
+        """True where the process ended after the clauses of a format, while it was asked why: no clause is to blame."""
+        was, self._diagnosing = self._diagnosing, ""
+        return bool(was)
 
     @property
     def violated(self) -> bool:
@@ -113,7 +131,7 @@ class State:
         if blank.verdict is not Verdict.CONFORMS:
             return blank
         rest = [skipped(clause, reason) for clause in self.job.clauses[len(found) :]]
-        return concluded(blank, [*found, *rest], self._seconds[name])
+        return replace(concluded(blank, [*found, *rest], self._seconds[name]), diagnosis=self._diagnoses.get(name))
 
     @property
     def _fmt(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from conformance.clauses import Clause, Outcome
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour, Unfinished
 from conformance.implementations import Implementation
+from conformance.records.diagnosis import Diagnosis
 from conformance.records.record import Finding, Level, Run, Verdict
 from conformance.running.profiles import Profile
 from oracle import Format
@@ -118,3 +120,21 @@ def _missing(clause: Clause, trial: Trial) -> str:
         return f"to be a {clause.kind}"
     names = {"none": "per-pair losses", "mean": "a mean", "gradient": "gradients"}
     return ", ".join(names.get(need, need) for need in sorted(clause.needs - claims.claimed))
+
+
+def explained(trial: Trial, findings: Iterable[Finding]) -> Diagnosis | None:
+    """Why a loss violates a MUST; None where it does not, where it does not answer, and for what is no loss.
+
+    A defect of the suite costs the diagnosis and nothing else; it is told on standard error.
+    """
+    from conformance.diagnosis import diagnosed  # noqa: PLC0415 - for what violates alone
+
+    if trial.implementation.claims.kind != "loss":
+        return None
+    try:
+        return diagnosed(trial, list(findings))
+    except (Misbehaviour, Unfinished, UnfaithfulArithmetic):
+        return None
+    except Exception:
+        traceback.print_exc()
+        return None

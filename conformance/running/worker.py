@@ -20,7 +20,7 @@ from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.records.record import Finding, Verdict, plain
 from conformance.running.profiles import get_profile
-from conformance.running.trying import check, opened, skipped, unanswered
+from conformance.running.trying import check, explained, opened, skipped, unanswered
 from conformance.running.watch import Page, Watch, watched
 from oracle import get_format
 
@@ -61,14 +61,18 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
         _say(out, run=plain(blank))
         if blank.verdict is Verdict.CONFORMS:
             trial = Trial(implementation, fmt, profile, job["seed"], alive)
-            refused = ""
+            refused, findings = "", []
             for clause in clauses[within:]:
                 watch.restart()
                 _say(out, checking=clause.id)
                 finding = skipped(clause, refused) if refused else _checked(clause, trial, given)
                 if unanswered(finding):
                     refused = f"it violates {clause.id}: {finding.note}"
+                findings.append(finding)
                 _say(out, finding=plain(finding))
+            watch.restart()
+            _say(out, diagnosing=name)
+            _say(out, diagnosis=plain(explained(trial, findings)))
         within = 0
 
 

@@ -8,12 +8,14 @@ from conformance.clauses import CLAUSES, select
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.records.record import Record
-from conformance.reports import words
+from conformance.reports import causes, words
 from conformance.running.runner import judge
 from oracle import Format
 
 SHOWN = 5
-"""Violations that are told in full; the rest are told in a line each."""
+"""Violations that are told in full, where no cause is known; the rest are told in a line each."""
+LISTED = 20
+"""Violations that are told in a line."""
 
 
 def assert_conforms(
@@ -26,9 +28,9 @@ def assert_conforms(
 ) -> Record:
     """Judge an implementation, an object or a name that `load` takes; returns the record.
 
-    clauses: ids, or chapters such as "KERNEL"; all of them without it. Raises AssertionError, with what `run` would
-    print of each violated MUST, and where it was judged in no format; BadRequest for what is no implementation, and for
-    a profile, a format, a clause or a seed that does not exist; and what `load` raises.
+    clauses: ids, or chapters such as "KERNEL"; all of them without it. Raises AssertionError, with the cause, the smallest
+    input that shows it and each violated MUST, and where it was judged in no format; BadRequest for what is no
+    implementation, and for a profile, a format, a clause or a seed that does not exist; and what `load` raises.
     """
     __tracebackhide__ = True
     if not isinstance(implementation, str) and not hasattr(implementation, "claims"):
@@ -40,9 +42,11 @@ def assert_conforms(
     record = judge(implementation, dtypes=dtypes, profile=profile, seed=seed, clauses=chosen)
     violations = [(run, finding) for run in record.runs for finding in run.violated]
     if violations:
-        told = [words.violation(run, finding) for run, finding in violations[:SHOWN]]
-        told += [words.headline(run, finding) for run, finding in violations[SHOWN:]]
-        raise AssertionError("\n\n".join([words.summary(record), *told]))
+        why = ["\n".join(causes.lines(told)) for told in causes.told(record)]
+        evidence = [words.violation(run, finding) for run, finding in violations[: 0 if why else SHOWN]]
+        left = [words.headline(run, finding) for run, finding in violations[len(evidence) :]]
+        evidence += ["\n".join([*left[:LISTED], *[f"and {len(left) - LISTED:,} more"] * (len(left) > LISTED)])] if left else []
+        raise AssertionError("\n\n".join([words.summary(record), *why, *evidence]))
     if record.unjudged:
         reasons = dict.fromkeys(run.reason for run in record.runs)
         raise AssertionError(f"{', '.join(record.unjudged)} was judged in no format: {'; '.join(reasons)}")

@@ -66,7 +66,9 @@ def test_markdown_tells_the_matrix_and_every_violation():
     assert [row[1:3] for row in page.rows[1:]] == [[r.format, "❌ violates"] for r in one.runs]
     assert words.summary(one) in page.text
     told = re.findall(r"<summary>(.*?)</summary>", page.html)
-    assert [line.split()[:2] for line in told] == [["LOSS-2", "MUST"], ["KERNEL-5", "SHOULD"]] * 4
+    assert [line.split()[:2] for line in told] == [["LOSS-2", "MUST"]] * 4 + [["KERNEL-5", "SHOULD"]] * 4, (
+        "the most important first"
+    )
     full = html.unescape(re.findall(r"<pre>(.*?)</pre>", page.html, re.S)[0])
     assert full == words.violation(one.runs[0], one.runs[0].findings[3])
     for said in ("-0x1.4000000000000p+1", "got     0.25", "what usually mends it:", "dpo-conformance explain LOSS-2"):
@@ -80,7 +82,7 @@ def test_markdown_stops_before_it_is_too_long_and_says_so():
     assert "7 more are left out here; the record has them all." in text
     many = record(*(run(f"mine{n}") for n in range(900)))
     text = markdown.render(many)
-    assert len(text.encode()) < 1 << 20
+    assert len(text) < 60_000
     assert "more are left out here" in text
     assert "left out" not in markdown.render(record())
 
