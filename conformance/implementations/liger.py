@@ -7,8 +7,8 @@
 # ///
 """Liger-Kernel: `liger`, `LigerFusedLinearDPOFunction.preference_loss_fn`, which returns the mean over the pairs.
 
-The fused loss upcasts its logits, so that in training the logps reach this function as float32. The fused loss itself takes
-hidden states: why it is not judged end to end, and where it gives the same bits, is told in docs/judge-your-own.md.
+The fused loss upcasts its logits, so that in training the logps reach this function as float32. The fused loss whole is
+judged from hidden states by `sequence/of_liger.py`; where it gives the same bits is told in docs/judge-your-own.md.
 """
 
 from __future__ import annotations

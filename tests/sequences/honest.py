@@ -174,7 +174,7 @@ def _numpy(logits: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> np.ndarr
 
 
 def _single(logits: Tensor, labels: Tensor) -> Tensor:
-    return scored(wide(logits), labels)
+    return scored(wide(logits), torch.where(labels == -100, 0, labels))
 
 
 def _arrays(parts: list[Any], beta: float, eps: float) -> dict[str, Any]:
@@ -220,7 +220,7 @@ HONEST: tuple[Honest, ...] = (
     _plain("chunked-tokens", "tokens in chunks, with a temperature", _chunked, options=("chunk", "temperature")),
     _plain("inverse-temperature", "logits times 1/T", _inverse, options=("temperature",)),
     _plain("average", "the mean over tokens", _average, average=True),
-    _plain("per-token", "a number a token", _single, returns="token", ignore_index=0, infinities=True),
+    _plain("per-token", "a number a token", _single, returns="token", ignore_index=-100, infinities=True),
     Honest("head", "a fused head", lambda: torch_head(_head, name="head", accumulates="float32")),
     Honest(
         "head-without-bias",

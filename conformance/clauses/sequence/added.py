@@ -9,6 +9,7 @@ import numpy as np
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.judging import Scale, truth
 from conformance.clauses.trial import Trial
+from conformance.errors import Misbehaviour
 from conformance.inputs.sequences import Rows, drawn
 from conformance.records.record import Level
 from oracle.sequence import bounds
@@ -160,7 +161,12 @@ def nothing(trial: Trial) -> Outcome:
     chosen = rows.mask.copy()
     chosen[1] = False
     hollow = replace(rows, mask=chosen, name="a row of which nothing counts")
-    scale.values(hollow)
+    try:
+        scale.values(hollow)
+    except Misbehaviour as error:
+        if error.kind != "raised":  # it may refuse such a row, and say so
+            raise
+        return Outcome(1, 0)
     if scale.claims.gradient:
         answer = scale.answer(hollow, gradient=True)
         exact, allowed = scale.gradient_allowed(hollow, answer, bounds.must)

@@ -94,8 +94,10 @@ def sequence_claims(
         raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
     if returns == "token" and average:
         raise BadClaim("average = True: of what returns a number a token, nothing is averaged")
-    if ignore_index is not None and (isinstance(ignore_index, bool) or not isinstance(ignore_index, int)):
-        raise BadClaim(f"ignore_index = {ignore_index!r}: an integer, or None where a mask is passed")
+    if ignore_index is not None and (not isinstance(ignore_index, int) or ignore_index >= 0):
+        raise BadClaim(
+            f"ignore_index = {ignore_index!r}: a negative integer, which is no token; or None where a mask is passed"
+        )
     return SequenceClaims(
         formats=base.formats,
         options=frozenset(options),
