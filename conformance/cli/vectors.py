@@ -106,6 +106,28 @@ def show(flag: str | None, folder: Path | None) -> None:
     _one(console, named, files)
 
 
+@command.command("losses")
+@click.option("--check", "checked", is_flag=True, help="Write nothing: fail where a file is not what would be written.")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+def losses(folder: Path | None, checked: bool) -> None:
+    """Write the vectors of every loss to FOLDER: two batches each, exact, with what is accepted in each format, and with the
+    known wrong variants that they catch as flags. By default to the folder that ships.
+    """
+    from conformance.vectorgen import losses as made  # noqa: PLC0415 - only where they are asked for
+
+    place = folder or made.FOLDER
+    if checked:
+        stale = made.stale(place)
+        if stale:
+            raise click.ClickException(f"{place}: not what would be written: {', '.join(stale)}")
+        click.echo(f"{place}: as they would be written")
+        return
+    try:
+        click.echo(f"{len(made.write(place))} files in {place}")
+    except OSError as error:
+        raise click.UsageError(f"{place}: {error.strerror}") from error
+
+
 def _overview(console: Console, place: Path, files: list[dict[str, Any]]) -> None:
     console.print(Text(f"{place}\n"), soft_wrap=True)
     table = Table("file", "tests", "kB", "about", title="files", title_justify="left")

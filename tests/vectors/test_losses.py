@@ -1,0 +1,34 @@
+"""The vectors of the losses: as they would be written, each flag earned, and consumed by plain float64 code."""
+
+import json
+import math
+
+import pytest
+
+from conformance.vectorgen.losses import FOLDER, document
+from oracle.losses import LOSSES
+
+FILES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
+
+
+def test_each_loss_has_a_file_and_each_wrong_variant_is_caught():
+    assert set(FILES) == set(LOSSES)
+    for name, file in FILES.items():
+        caught = {flag for test in file["tests"] for flag in test["flags"]}
+        assert caught == set(file["notes"]), name
+
+
+@pytest.mark.parametrize("name", ["exo_pair", "kto", "aot"])
+def test_a_file_is_what_would_be_written(name):
+    assert FILES[name] == json.loads(json.dumps(document(LOSSES[name])))
+
+
+def test_a_consumer_without_the_suite():
+    """Plain Python's math, from the file alone."""
+    for test in FILES["sigmoid"]["tests"]:
+        pc, pr, rc, rr = ([float.fromhex(x) for x in row] for row in test["inputs"].values())
+        beta = float.fromhex(test["parameters"]["beta"]["hex"])
+        logits = [beta * ((a - c) - (b - d)) for a, b, c, d in zip(pc, pr, rc, rr, strict=True)]
+        for z, accepted in zip(logits, test["formats"]["binary64"]["losses"], strict=True):
+            loss = math.log1p(math.exp(-abs(z))) + max(-z, 0)
+            assert float.fromhex(accepted["lowest"]) <= loss <= float.fromhex(accepted["highest"])
