@@ -5,11 +5,13 @@ What the implementation prints goes to standard error, so that it cannot speak i
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, TextIO
 
 from conformance.clauses import find, for_kind
@@ -24,9 +26,12 @@ from conformance.running.trying import check, explained, opened, skipped, unansw
 from conformance.running.watch import Page, Watch, watched
 from oracle import get_format
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main() -> None:
     """Judge the job's implementation from its first step on."""
+    _end_with_its_parent()
     job = json.loads(sys.stdin.read())
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out, ExitStack() as stack:
         os.dup2(2, 1)
@@ -39,6 +44,12 @@ def main() -> None:
         except ConformanceError as error:
             _say(out, error=type(error).__name__, text=str(error))
         _say(out, done=True)
+
+
+def _end_with_its_parent() -> None:
+    """A judge that is killed ends what it judges, where Linux can see to that; elsewhere the next message finds nobody."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO) -> None:

@@ -257,6 +257,7 @@ def test_a_defect_of_ours_is_no_verdict_and_its_traceback_is_kept(monkeypatch, s
 # -- a run that is interrupted, or killed ------------------------------------------------------------------------------
 
 SLOW = """
+import os
 import time
 from pathlib import Path
 import numpy as np
@@ -269,16 +270,27 @@ def loss(pc, pr, rc, rr, beta, eps):
     global calls
     calls += 1
     if calls > 40:
-        Path("slow").touch()
+        Path("slow").write_text(str(os.getpid()))
         time.sleep(600)
     z = pc.dtype.type(beta) * ((pc - rc) - (pr - rr))
     e = pc.dtype.type(eps)
     return (1 - e) * np.logaddexp(0, -z) + e * np.logaddexp(0, z)
 """
 OFTEN = """import conformance.cli.run as run, conformance.cli.progress as progress
-run.Keeping.EVERY = progress.EVERY = 0.05
-run.Keeping.SHARE = 0
+progress.EVERY = 0.05
+run.Keeping.EVERY = run.Keeping.SHARE = 0
 """
+
+
+def ended_soon(pid):
+    """True once no such process runs, within 5 s; one that only its parent could reap does not run."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/stat")
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.fixture
@@ -313,6 +325,7 @@ def test_what_was_judged_is_kept_and_marked_incomplete_and_the_gate_refuses_it(i
     assert verdicts[0] in {"conforms", "violates"} and verdicts[-1] == "not run"
     assert "loss binary32" in said and " of " in said, "progress, as plain lines"
     assert "Traceback" not in said
+    assert ended_soon(int((tmp_path / "slow").read_text())), "nor does the implementation go on"
     if number != signal.SIGKILL:
         assert "Incomplete: interrupted at loss" in told
         assert "Kept, as incomplete: record.json, junit.xml." in said
