@@ -304,7 +304,8 @@ def interrupted(tmp_path):
         with (tmp_path / "stderr").open("wb") as stderr:
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=stderr, env=environment())
             deadline = time.monotonic() + 60
-            while not ((tmp_path / "slow").exists() and (tmp_path / "record.json").exists()):
+            kept = tmp_path / "record.json"
+            while not ((tmp_path / "slow").exists() and kept.exists() and '"conforms"' in kept.read_text()):
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(number)
