@@ -134,9 +134,8 @@ def command(
         raise failed
     if status:
         kept = ", ".join(str(path) for path in files.values() if path not in {None, STDOUT})
-        raise Ended(
-            status, f"{record.incomplete.capitalize()}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}"
-        )
+        where = record.incomplete[:1].upper() + record.incomplete[1:]
+        raise Ended(status, f"{where}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}")
     sys.exit(_status(record))
 
 
@@ -166,7 +165,7 @@ def _written(record: Record, files: Mapping[str, Path | None]) -> Ended | None:
 
 
 def _show(record: Record, console: Console, quiet: bool, clauses: bool, full: bool) -> None:
-    if quiet:
+    if quiet or not record.runs:
         for line in (*words.violated(record), words.summary(record)):
             console.print(Text(line), soft_wrap=True)
     else:

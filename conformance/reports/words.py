@@ -299,6 +299,8 @@ def summary(record: Record) -> str:
     runs = "1 run" if len(record.runs) == 1 else f"{len(record.runs)} runs"
     judged = _judged(record)
     incomplete = f"Incomplete: {visible(record.incomplete)}. " if record.incomplete else ""
+    if not record.runs:
+        return f"{incomplete}Nothing is judged. Seed {record.seed}, suite {version}."
     return f"{incomplete}{runs}: {told}{judged}. Profile {profile}, seed {record.seed}, suite {version}."
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -329,10 +330,27 @@ def test_what_was_judged_is_kept_and_marked_incomplete_and_the_gate_refuses_it(i
     assert ended_soon(int((tmp_path / "slow").read_text())), "nor does the implementation go on"
     if number != signal.SIGKILL:
         assert "Incomplete: interrupted at loss" in told
+        assert re.search(r"(?m)^Interrupted at loss binary32 [A-Z]+-\d+; not begun: numpy\. Kept", said)
         assert "Kept, as incomplete: record.json, junit.xml." in said
         assert 'type="incomplete"' in (tmp_path / "junit.xml").read_text()
     result = invoke("gate", tmp_path / "record.json", "--baseline", tmp_path / "record.json")
     assert_refused(result, "the baseline is incomplete")
+
+
+def test_a_run_that_is_interrupted_before_anything_was_judged_says_so(tmp_path):
+    (tmp_path / "mine.py").write_text("import time\nopen('slow', 'w').close()\ntime.sleep(600)\n")
+    process = subprocess.Popen(
+        [*COMMAND, "run", "mine.py:loss", "--json", "record.json"], cwd=tmp_path, stdout=subprocess.PIPE, env=environment()
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "slow").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert told.decode().startswith("Incomplete: interrupted at the start. Nothing is judged.")
+    assert read(tmp_path / "record.json").runs == ()
 
 
 def test_fail_fast_ends_at_the_first_violated_must(tmp_path):
