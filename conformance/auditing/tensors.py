@@ -42,6 +42,10 @@ class _Judged:
 def audit_tensors(path: Path, form: str, settings: Settings) -> FileReport:
     """The report of one file of tensors. Raises NotALog where they do not fit together, and OSError."""
     found = arrays(path, form)
+    if "logits" in found:
+        from conformance.auditing.logits import audit_logits  # noqa: PLC0415 - the sequences, for logits alone
+
+        return audit_logits(path, form, found, settings)
     missing = [name for name in NAMES if name not in found]
     if missing:
         raise NotALog(f"{path}: without {', '.join(missing)}; it holds {', '.join(found)}")

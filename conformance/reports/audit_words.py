@@ -39,14 +39,16 @@ def causes(file: FileReport) -> list[str]:
     return lines + [f"Or: {other.text}." for other in others]
 
 
-def sides(check: Checked | None, finding: Impossible) -> str:
+def sides(file: FileReport, check: Checked, finding: Impossible) -> str:
     """The inequality of one impossible line with its numbers."""
-    at = f"step {finding.step:g}, " if finding.step is not None else ""
-    where = f"line {finding.line:,} ({at}{finding.phase})"
+    where = f"{file.unit} {finding.line:,}"
+    if file.unit != "line":
+        return f"{where}: got {_figure(finding.left)}, exact {_figure(finding.right)}"
+    where += f" ({f'step {finding.step:g}, ' if finding.step is not None else ''}{finding.phase})"
     if math.isnan(finding.left):
         return f"{where}: the loss is not finite, and the margins are"
-    relation = check.inequality if check is not None else finding.check
-    return f"{where}: {relation} does not hold: {_figure(finding.left)} against {_figure(finding.right)}, by {finding.by:.3g}"
+    amounts = f"{_figure(finding.left)} against {_figure(finding.right)}, by {finding.by:.3g}"
+    return f"{where}: {check.inequality} does not hold: {amounts}"
 
 
 def _figure(value: float) -> str:
@@ -67,7 +69,7 @@ def examples(file: FileReport, check: Checked, most: int) -> Iterator[str]:
     """The first lines that are impossible by a check."""
     found = [finding for finding in file.findings if finding.check == check.id]
     for finding in found[:most]:
-        yield sides(check, finding)
+        yield sides(file, check, finding)
 
 
 def notices(file: FileReport) -> list[str]:

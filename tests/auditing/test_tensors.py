@@ -100,3 +100,49 @@ def test_what_cannot_be_checked_is_told(arrays, told, audited):
 def test_without_beta(audited):
     with pytest.raises(NotALog, match="--beta"):
         audited({**pairs(np.float32), "losses": np.zeros(40, np.float32)})
+
+
+def rows(dtype=np.float32):
+    rng = np.random.default_rng(3)
+    logits, labels = rng.normal(0, 3, (3, 9, 11)).astype(dtype), rng.integers(0, 11, (3, 9))
+    mask = np.array([[0, 0, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0, 0, 0, 0]], bool)
+    return {"logits": logits, "labels": labels, "mask": mask}
+
+
+def logps(saved, shift=1, average=False, mask=None):
+    z = saved["logits"].astype(np.float64)
+    scores = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    scores, labels = scores[:, : 9 - shift], saved["labels"][:, shift:]
+    mask = saved["mask"][:, shift:] if mask is None else mask
+    found = (np.take_along_axis(scores, labels[..., None], -1)[..., 0] * mask).sum(-1)
+    return (found / mask.sum(-1) if average else found).astype(np.float32)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_right_rows_by_either_convention(shift, audited):
+    saved = rows()
+    report = audited({**saved, "logps": logps(saved, shift)})
+    assert (report.impossible, report.consistent, report.unit) == (0, 3, "row")
+    assert ("inside" in report.notices[0].text) == (shift == 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        (lambda s: logps(s, average=True), "the mean over tokens, not their sum"),
+        (lambda s: logps(s, mask=s["mask"][:, :-1]), "the mask is not shifted with the labels"),
+        (lambda s: logps(s, mask=np.ones((3, 8), bool)), "every token is counted: padding and prompt too"),
+        (lambda s: logps(s, shift=2), "shifted twice"),
+        (lambda s: logps(s).astype(ml_dtypes.bfloat16).astype(np.float32), "log-softmax or its sum in bfloat16"),
+    ],
+)
+def test_what_explains_wrong_rows(wrong, cause, audited):
+    saved = rows()
+    report = audited({**saved, "logps": wrong(saved)})
+    assert report.impossible > 0
+    assert cause in [one.text for one in report.causes]
+
+
+def test_rows_without_labels(audited):
+    with pytest.raises(NotALog, match="without labels"):
+        audited({"logits": rows()["logits"], "logps": np.zeros(3, np.float32)})
