@@ -91,7 +91,9 @@ def _apart(logits: Tensor, labels: Tensor) -> Tensor:
     if others.shape[-1] == 1:
         return target * 0
     gap = torch.logsumexp(others, -1) - target
-    return torch.where(torch.isposinf(gap), -gap, -F.softplus(torch.where(torch.isposinf(gap), 0, gap)))
+    return torch.where(
+        torch.isposinf(gap), -gap, -torch.logaddexp(torch.zeros_like(gap), torch.where(torch.isposinf(gap), 0, gap))
+    )
 
 
 def _shards(count: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -206,12 +208,18 @@ HONEST: tuple[Honest, ...] = (
         accumulates=None,
         formats=("bfloat16", "binary32", "binary64"),
     ),
-    _plain("gather-native", "gather minus logsumexp in the logits' own format", _masked(scored, native=True), accumulates=None),
+    _plain(
+        "gather-native",
+        "gather minus logsumexp in the logits' own format",
+        _masked(scored, native=True),
+        accumulates=None,
+        formats=("bfloat16", "binary32", "binary64"),
+    ),
     _plain("online", "an online sum over tiles of 24", _masked(_online)),
     _plain("pairwise", "a pairwise sum", _masked(_summing(_pairwise))),
     _plain("kahan", "a compensated sum of blocks", _masked(_summing(_kahan))),
     _plain("running", "a running sum of blocks of 64, backward within each", _masked(_summing(_running))),
-    _plain("target-apart", "minus softplus of the others' logsumexp less the target", _masked(_apart)),
+    _plain("target-apart", "minus log(1 + e^gap) of the others' logsumexp less the target, with no threshold", _masked(_apart)),
     _plain("two-shards", "vocabulary-parallel in 2", _masked(_shards(2))),
     _plain("three-shards", "vocabulary-parallel in 3", _masked(_shards(3))),
     _plain("packed", "only the tokens that count, added by index", _packed),

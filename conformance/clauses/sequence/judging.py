@@ -60,7 +60,7 @@ class Truth:
             piece = logps[start : start + n]
             total[i] = float(centre(summed_tokens(piece.reshape(1, n)))[0]) if n else 0.0
             start += int(n)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             return np.asarray(total / self.counts if average else total)
 
 
@@ -146,7 +146,7 @@ class Scale:
         if self.claims.returns == "token" and got.shape == rows.aligned[2].shape:
             keep = rows.aligned[2]
             got, exact, allowed = np.where(keep, got, 0.0), np.where(keep, exact, 0.0), np.where(keep, allowed, 1.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             rho = np.abs(got - exact) / allowed
             rho = np.where(np.isinf(exact), np.where(got == exact, 0.0, np.inf), rho)
             rho = np.where(np.isnan(got) & ~np.isnan(exact), np.inf, rho)

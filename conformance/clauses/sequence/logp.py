@@ -182,7 +182,8 @@ def digits_near_zero(trial: Trial) -> Outcome:
     values = answer.values[known.places] if scale.claims.returns == "token" else answer.values
     exact = known.tokens.exact
     scale.points += len(exact)
-    rho = np.abs(values - exact) / allowed
+    with np.errstate(invalid="ignore", over="ignore"):
+        rho = np.abs(values - exact) / allowed
     scale.violations += int(np.count_nonzero(~(rho <= 1)))
     worst = int(np.argmax(np.where(np.isnan(rho), np.inf, rho)))
     scale.told = f"log-probability got {values[worst]!r}, exact {exact[worst]!r} ({rows.described()})"

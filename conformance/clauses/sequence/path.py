@@ -136,7 +136,7 @@ class Pairs:
 
     def hold(self, paths: Paths, got: Floats, exact: Floats, allowed: Floats, what: str) -> None:
         """Each number against its exact value; an exact NaN is not judged."""
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             rho = np.where(got == exact, 0.0, np.abs(got - exact) / allowed)
         rho = np.where(np.isnan(exact), 0.0, np.where(np.isnan(rho), np.inf, rho))
         self.points += rho.size
