@@ -34,9 +34,11 @@ def softplus_minus(z: Floats) -> Floats:
 
     Raises NotANumber, NotBinary64 and NotFinite.
     """
+    z = floats("z", z)
     if compiled.worth("first", z.size):
         from oracle.compiled import first  # noqa: PLC0415 - imports numba
 
+        _ends(z)
         return first.evaluate(z, False, tables())
     return _in_blocks(_softplus_minus, z)
 
@@ -46,9 +48,11 @@ def sigmoid_minus(z: Floats) -> Floats:
 
     Raises NotANumber, NotBinary64 and NotFinite.
     """
+    z = floats("z", z)
     if compiled.worth("first", z.size):
         from oracle.compiled import first  # noqa: PLC0415 - imports numba
 
+        _ends(z)
         return first.evaluate(z, True, tables())
     return _in_blocks(_sigmoid_minus, z)
 
@@ -64,7 +68,6 @@ def tables() -> tuple[Floats, Floats]:
 
 def _in_blocks(function: Callable[[Floats, float, float], Floats], z: Floats) -> Floats:
     prepare()
-    z = floats("z", z)
     with np.errstate(under="ignore"):
         if z.ndim == 1 and 0 < z.size <= BLOCK:
             return function(z, *_ends(z))

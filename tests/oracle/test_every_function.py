@@ -52,6 +52,7 @@ UNASKED = {
     "oracle.Format.all_values": "",
     "oracle.enclosure.Enclosure": "a ball's fields; `exact` makes one of numbers",
     "oracle.enclosure.Enclosure.take": "indices, as NumPy's",
+    "oracle.enclosure.Enclosure.replaced": "places, and balls",
     "oracle.enclosure.Enclosure.reshape": "a shape",
     "oracle.enclosure.Enclosure.broadcast_to": "a shape",
     "oracle.bounds.Acceptance": "balls",

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle import FORMATS, NotANumber, NotBinary64, NotRepresentable, Real, bfloat16, binary32, enclosure, first_tier
+from oracle import (
+    FORMATS,
+    NotANumber,
+    NotBinary64,
+    NotFinite,
+    NotRepresentable,
+    Real,
+    bfloat16,
+    binary32,
+    enclosure,
+    first_tier,
+)
 from oracle.ulp import ulp_error
 
 
@@ -73,6 +84,16 @@ def test_float32_arrays_are_computed_in_float64():
     z = np.linspace(-60, 60, 4001).astype(np.float32)
     got = first_tier.softplus_minus(z)
     assert got.dtype == np.float64 and (got == first_tier.softplus_minus(z.astype(np.float64))).all()
+
+
+@pytest.mark.parametrize("n", [3, 4001, 100_000])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_float64_tier_refuses_what_is_not_finite_however_many_there_are(n, bad):
+    z = np.linspace(-60, 60, n)
+    z[n // 2] = bad
+    for tier in (first_tier.softplus_minus, first_tier.sigmoid_minus):
+        with pytest.raises(NotFinite, match="finite logits"):
+            tier(z)
 
 
 def test_an_error_in_ulps_is_of_the_number_that_was_got():
