@@ -10,6 +10,7 @@ from rich.text import Text
 import oracle
 from conformance.cli.allowed import allowed
 from conformance.cli.consoles import Console
+from conformance.cli.oracle_loss import read_parameters, show_loss
 from conformance.inputs.batch import NAMES
 from oracle import FORMATS, Format, OracleError, Real, get_format
 
@@ -23,6 +24,9 @@ _CONTEXT = {"ignore_unknown_options": True}  # so that -10 is a number and not a
 @click.argument("ref_rejected_logps")
 @click.option("--beta", default="0.1", show_default=True, metavar="NUMBER")
 @click.option("--label-smoothing", default="0", show_default=True, metavar="NUMBER")
+@click.option("--loss", metavar="NAME", help="Of this loss (`list --losses`); --lengths and --parameter are for it.")
+@click.option("--lengths", type=(str, str), default=("10", "10"), show_default=True, metavar="CHOSEN REJECTED", help="Tokens.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="A parameter of --loss; repeatable.")
 @click.option("--dtype", "dtypes", multiple=True, metavar="D", help="What correct code may return in that format; repeatable.")
 @click.option("--digits", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Significant digits.")
 def command(
@@ -32,6 +36,9 @@ def command(
     ref_rejected_logps: str,
     beta: str,
     label_smoothing: str,
+    loss: str | None,
+    lengths: tuple[str, str],
+    parameters: tuple[str, ...],
     dtypes: tuple[str, ...],
     digits: int,
 ) -> None:
@@ -46,6 +53,10 @@ def command(
     logps = (policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
     console = Console(highlight=False)
     try:
+        if loss is not None:
+            given = dict(zip((*NAMES, "chosen_lengths", "rejected_lengths"), (*logps, *lengths), strict=True))
+            show_loss(console, loss, given, read_parameters(parameters), digits)
+            return
         if not dtypes:
             _show(console, logps, (beta, label_smoothing), digits)
         for fmt in dict.fromkeys(get_format(name) for name in dtypes):

@@ -63,6 +63,10 @@ def test_the_commands(tmp_path):
     assert "23.4584158971" in said.output
     said = run(main, ["losses", "--variants"])
     assert "ipo_average/sum" in said.output
+    pair = ["-10.25", "-12.5", "-11.5", "-12", "--loss"]
+    said = run(main, ["oracle", *pair, "ipo_average", "--lengths", "7", "9"])
+    assert "22.713545603426555808" in said.output
+    assert "[0, 1/2)" in run(main, ["oracle", *pair, "robust", "--parameter", "label_smoothing=0.5"]).output
     said = run(main, ["explain", "dpop"])
     assert "2402.13228" in said.output
     assert run(main, ["explain", "nonesuch"]).exit_code == 2

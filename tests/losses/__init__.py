@@ -1,0 +1,1 @@
+"""The mutants of every loss, made from its definition, and its honest spellings: `python -m tests.losses`."""
