@@ -27,12 +27,13 @@ def read_parameters(given: tuple[str, ...]) -> dict[str, str]:
 def show_loss(console: Console, name: str, inputs: Mapping[str, Any], parameters: Mapping[str, str], digits: int) -> None:
     """The loss, its derivatives in what it takes and in its parameters, and its roundings. Raises OracleError."""
     loss = losses.get_loss(name)
-    given: dict[str, Any] = {**inputs, **parameters}
+    defaults = {key: f"{x:g}" for key, x in loss.defaults.items()}  # decimal, and taken exactly, as what is typed
+    given: dict[str, Any] = {**inputs, **defaults, **parameters}
     value = cast(Value, losses.value(loss, **given))
     lines: dict[str, Any] = {"loss": value}
     lines |= {f"d/d {key}": x for key, x in losses.gradient(loss, **given).by.items()}
     lines |= {f"d/d {key}": x for key, x in losses.parameter_derivatives(loss, **given).by.items()}
-    told = ", ".join(f"{key} {parameters.get(key, f'{x:g}')}" for key, x in loss.defaults.items())
+    told = ", ".join(f"{key} {x}" for key, x in {**defaults, **parameters}.items())
     console.print(Text(f"{loss.name}: {loss.title}" + (f" ({told})" if told else ""), style="bold"), soft_wrap=True)
     for key, x in lines.items():
         console.print(Text(f"  {key:<28}{_digits(x, digits)}"), soft_wrap=True)

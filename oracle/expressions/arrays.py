@@ -42,7 +42,7 @@ class Arrays:
     def ball(self, node: Node) -> Enclosure:
         """The enclosures of a node."""
         if node not in self._known:
-            for x in walk(node):
+            for x in walk(node, first=True):
                 if x not in self._known:
                     self._known[x] = self._repaired(x, self._evaluated(x))
         return self._known[node]
@@ -52,7 +52,7 @@ class Arrays:
             return exact(np.where(self._odd, -1.0, self._inputs[node.name]))
         if not inputs_of(node):
             return self._constant(node)
-        args = [self._known[arg] for arg in node.args]
+        args = [self._known[arg] for arg in (node.args[:1] if node.op is Op.SPELLED else node.args)]
         if node.op is Op.KERNEL:
             return balls.apply(node.kernel, args[0])
         if node.op in {Op.SPELLED, Op.DETACHED}:

@@ -39,10 +39,15 @@ def values(expressions: Sequence[Node], environment: Mapping[str, Sequence[Exten
     known: dict[Node, list[_Row]] = {}
     rows = {name: [_grown(x) for x in row] for name, row in environment.items()}
     for expression in expressions:
-        for node in walk(expression):
+        for node in walk(expression, first=True):
             if node not in known:
-                known[node] = _evaluated(node, [known[arg] for arg in node.args], rows, n)
+                known[node] = _evaluated(node, [known[arg] for arg in _arguments(node)], rows, n)
     return [[_settled(x) for x in known[expression]] for expression in expressions]
+
+
+def _arguments(node: Node) -> tuple[Node, ...]:
+    """The arguments that its value is worked out of: of spellings the first."""
+    return node.args[:1] if node.op is Op.SPELLED else node.args
 
 
 def _grown(x: Extended) -> _Row:

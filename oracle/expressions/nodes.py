@@ -265,14 +265,14 @@ def unsorted(x: Node, by: Node) -> Node:
     return _make(Op.UNSORTED, x, by)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """Every node of an expression once, arguments before what they are arguments of."""
+def walk(node: Node, *, first: bool = False) -> Iterator[Node]:
+    """Every node of an expression once, arguments before what they are arguments of; first: of spellings only the first."""
     seen: set[Node] = set()
 
     def visit(x: Node) -> Iterator[Node]:
         if x not in seen:
             seen.add(x)
-            for arg in x.args:
+            for arg in x.args[:1] if first and x.op is Op.SPELLED else x.args:
                 yield from visit(arg)
             yield x
 
