@@ -14,7 +14,6 @@ from conformance.clauses.trial import Trial
 from conformance.inputs.batch import Batch
 from oracle import bounds
 from oracle.bounds import Acceptance
-from oracle.formats import Floats
 
 _MOST_PAIRS = 2**21
 """Pairs kept at the most, over all intervals: about 200 MB."""
@@ -59,12 +58,6 @@ def accepted_gradients(trial: Trial, batch: Batch) -> Acceptance:
     """`oracle.bounds.gradient` of the batch in the trial's format."""
     key = _key(b"gradient", trial, batch)
     return _INTERVALS.get(key, len(batch), lambda: bounds.gradient(as_pairs(batch), trial.fmt, flush=trial.flush))
-
-
-def accepted_kernel(trial: Trial, z: Floats, bound: Callable[..., Acceptance]) -> Acceptance:
-    """`oracle.bounds.kernel_losses` or `kernel_slopes` at those logits in the trial's format."""
-    key = _key(bound.__name__.encode(), trial, Batch.at_logits(z))
-    return _INTERVALS.get(key, len(z), lambda: bound(z, trial.fmt, flush=trial.flush))
 
 
 def judged_places(trial: Trial, batch: Batch) -> NDArray[np.intp]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
-from conformance.clauses.accepted import accepted_kernel
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -22,6 +22,7 @@ from conformance.sweep.shard import Failure, judge_shard
 from oracle import bounds, enclosure, judging
 from oracle.bounds import centre
 from oracle.formats import Floats
+from oracle.judging import Judged
 
 chapter = Chapter("KERNEL")
 
@@ -44,6 +45,8 @@ _BOUND = (
 BLOCK = 1 << 12
 
 
+SPARSE = 7
+"""The path without derivatives is asked at every seventh logit: all low bits are among them."""
 SINGLE_STRIDE = 31
 """Under the quick profile, one that takes one pair at a time is asked for every 31st pattern: all low bits are among them."""
 
@@ -100,13 +103,37 @@ def _judge_sweep(trial: Trial, quantities: slice, *, must: bool) -> Outcome:
     return tally.outcome(graded=must)
 
 
+@lru_cache(maxsize=1)
+def _judged_losses(trial: Trial) -> Judged:
+    """The losses at the chapter's logits, judged once for the MUST and the SHOULD."""
+    z, losses, _ = _answered(trial)
+    return judging.losses(z, losses, trial.fmt)
+
+
+@lru_cache(maxsize=1)
+def _judged_slopes(trial: Trial) -> tuple[tuple[Floats, Judged], ...]:
+    """Both derivatives there, NaN where one is absent, judged as `_judged_losses`."""
+    z, _, parts = _answered(trial)
+    return tuple(_slopes(trial, z, parts))
+
+
+def _slopes(trial: Trial, z: Floats, parts: tuple[Floats | None, ...]) -> Iterator[tuple[Floats, Judged]]:
+    """The derivatives in the policy's logps, with what is certain of them; that of minus a judged one is the same."""
+    before: tuple[Floats, Judged] | None = None
+    for sign, part in zip(SIGNS[:2], parts, strict=True):
+        got = np.full(len(z), np.nan) if part is None else part
+        if before is None or not np.array_equal(before[0], -got):
+            before = got, judging.derivatives(z, sign * got, trial.fmt)
+        yield got, before[1]
+
+
 def _judge_value(trial: Trial, *, must: bool) -> Outcome:
     if _sweeps(trial):
         return _judge_sweep(trial, slice(0, 1), must=must)
     tally = Tally(trial)
     z, losses, _ = _answered(trial)
-    bound = accepted_kernel(trial, z, bounds.kernel_losses) if must else None
-    tally.kernel(LOSS, Batch.at_logits(z), losses, judging.losses(z, losses, trial.fmt), bound)
+    bound = bounds.kernel_losses if must else None
+    tally.kernel(LOSS, z, Batch.at_logits(z), losses, _judged_losses(trial), bound)
     return tally.outcome(graded=must)
 
 
@@ -114,12 +141,10 @@ def _judge_gradient(trial: Trial, *, must: bool) -> Outcome:
     """Both derivatives in the policy's logps: minus and plus sigma(-z)."""
     if _sweeps(trial):
         return _judge_sweep(trial, slice(1, 3), must=must)
-    tally = Tally(trial)
-    z, _, parts = _answered(trial)
-    batch, bound = Batch.at_logits(z), accepted_kernel(trial, z, bounds.kernel_slopes) if must else None
-    for quantity, sign, part in zip(GRADIENTS[:2], SIGNS[:2], parts, strict=True):
-        got = np.full(len(batch), np.nan) if part is None else part
-        tally.kernel(quantity, batch, got, judging.derivatives(z, sign * got, trial.fmt), bound)
+    tally, z = Tally(trial), _answered(trial)[0]
+    batch, bound = Batch.at_logits(z), bounds.kernel_slopes if must else None
+    for quantity, (got, judged) in zip(GRADIENTS, _judged_slopes(trial), strict=False):
+        tally.kernel(quantity, z, batch, got, judged, bound)
     return tally.outcome(graded=must)
 
 
@@ -234,4 +259,60 @@ def gradual_underflow(trial: Trial) -> Outcome:
         size = centre(exact)
         tiny = np.flatnonzero((size < fmt.smallest_normal) & (size > fmt.smallest_subnormal))
         tally.boolean(quantity, batch.take(tiny), got[tiny], got[tiny] != 0)
+    return tally.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "value of the kernel where no derivative is asked for",
+    kills=("naive-without-derivatives", "threshold-without-derivatives"),
+    statement="The loss at an exactly representable logit z shall be within the kernel's bound, as in KERNEL-1, where no "
+    "derivative is asked for, at every seventh of its logits.",
+    derivation="KERNEL-1 feeds inputs of which derivatives are wanted. An evaluation, a reward model's or under no_grad, "
+    "takes a "
+    "path of its own in compiled and in hand-written kernels.",
+    needs=("beta", "gradient"),
+    remedy="Use one stable log-sigmoid for both paths.",
+)
+def kernel_value_alone(trial: Trial) -> Outcome:
+    """Error of the loss where nothing is differentiated."""
+    tally, z = Tally(trial), _logits(trial)[::SPARSE]
+    for start in range(0, len(z), BLOCK):
+        part = z[start : start + BLOCK]
+        batch = Batch.at_logits(part)
+        losses = trial.answer(batch).losses
+        tally.kernel(LOSS, part, batch, losses, judging.losses(part, losses, trial.fmt), bounds.kernel_losses)
+    return tally.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "the kernel with a reference",
+    kills=("naive-with-reference", "slope-of-naive-with-reference"),
+    statement="Where the reference of one response is not 0, and every difference is exact all the same, the loss and the "
+    "derivatives in the policy's log-probabilities shall be within the kernel's bound at that logit.",
+    derivation="Policy and reference of one response are numbers of the format within a factor of 2 of each other, so that "
+    "their "
+    "difference is exact (Sterbenz); the other response's are 0, so that every admitted order gives that difference, and beta "
+    "= 1. "
+    "A kernel that is fused with the margin may take another path where the reference is 0.",
+    needs=("beta",),
+    remedy="Use one stable log-sigmoid, whatever the reference is.",
+)
+def kernel_with_reference(trial: Trial) -> Outcome:
+    """Errors at logits that are log-ratios of one response."""
+    tally, fmt, rng = Tally(trial), trial.fmt, trial.rng("KERNEL-7")
+    size = fmt.round_array(2.0 ** rng.uniform(-4, 10, 8 * trial.sizes.pairs))
+    moved = fmt.round_array(size * rng.uniform(0.5, 2, len(size)))
+    for chosen in (True, False):
+        z = size - moved if chosen else moved - size
+        logps = (-moved, 0.0, -size, 0.0) if chosen else (0.0, -moved, 0.0, -size)
+        batch = Batch.of(*logps, beta=1.0)
+        answer = trial.answer(batch, gradient=trial.implementation.claims.gradient)
+        tally.kernel(LOSS, z, batch, answer.losses, judging.losses(z, answer.losses, trial.fmt), bounds.kernel_losses)
+        parts = answer.gradient[:2] if answer.gradient is not None else ()
+        for quantity, (got, judged) in zip(GRADIENTS, _slopes(trial, z, parts) if parts else (), strict=False):
+            tally.kernel(quantity, z, batch, got, judged, bounds.kernel_slopes)
     return tally.outcome()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from conformance.records.record import Level
 from oracle import bounds, enclosure
 
 chapter = Chapter("METRIC")
-SIZES = (1, 2, 7, 32, 65)
+SIZES = (1, 2, 7, 33)
 _OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3))
 """beta and label smoothing in turn; None is drawn from 0.02 to 2."""
 
@@ -48,7 +49,7 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
     derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
     "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed two "
-    "roundings in the format (docs/bounds.md). Batches of 1 to 65 pairs, each at its own beta and label smoothing.",
+    "roundings in the format (docs/bounds.md). Batches of 1 to 33 pairs, each at its own beta and label smoothing.",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
     remedy="Count the pairs whose chosen reward is strictly above the rejected one.",
@@ -134,8 +135,14 @@ def _judge_means(trial: Trial, clause: str, names: tuple[str, ...], *, with_beta
 def _judge(tally: Tally, batch: Batch, got: Mapping[str, float], allowed: Mapping[str, float]) -> None:
     """|got - exact| over what is allowed, and one float64 spacing of the exact value, which is itself rounded."""
     for name in (name for name in allowed if name in got):
-        value = float(exact_value(METRICS[name], batch))
+        value = _exact(name, batch.beta, *(values.tobytes() for values in batch.logps))
         error = abs(got[name] - value)
         with np.errstate(over="ignore"):
             rho = 0.0 if error == 0 else np.float64(error) / (allowed[name] * (1 + 2.0**-40) + np.spacing(abs(value)))
         tally.whole(METRICS[name], batch, got[name], float(rho) if np.isfinite(got[name]) else np.inf)
+
+
+@lru_cache(maxsize=1024)
+def _exact(name: str, beta: float, *logps: bytes) -> float:
+    """The metric of a batch, kept for the next implementation that is judged on it."""
+    return float(exact_value(METRICS[name], Batch.of(*(np.frombuffer(values) for values in logps), beta=beta)))

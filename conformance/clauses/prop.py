@@ -47,10 +47,10 @@ def _generated(source: _Source) -> tuple[Batch, ...]:
     return tuple(batches(source.fmt, rng, source.examples, betas=source.betas, smoothings=source.smoothings))
 
 
-def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], None]) -> Outcome:
+def _search(trial: Trial, judge: Callable[[Tally, Trial, Batch], None]) -> Outcome:
     """The smallest counterexample, or what was judged without finding one."""
     betas, smoothings = trial.offered("beta", BETAS), trial.offered("label_smoothing", SMOOTHINGS)
-    seed = int(trial.rng(clause).integers(2**32))
+    seed = int(trial.rng("PROPERTY").integers(2**32))
     overall = Tally(trial)
     for batch in _generated(_Source(trial.fmt, betas, smoothings, seed, trial.profile.examples)):
         judge(overall, trial, judged_pairs(trial, batch))
@@ -93,7 +93,7 @@ def _search(trial: Trial, clause: str, judge: Callable[[Tally, Trial, Batch], No
 )
 def value(trial: Trial) -> Outcome:
     """Losses of generated batches."""
-    return _search(trial, "PROPERTY-1", judge_losses)
+    return _search(trial, judge_losses)
 
 
 @chapter.clause(
@@ -108,4 +108,4 @@ def value(trial: Trial) -> Outcome:
 )
 def derivatives(trial: Trial) -> Outcome:
     """Derivatives of generated batches."""
-    return _search(trial, "PROPERTY-2", judge_gradients)
+    return _search(trial, judge_gradients)

@@ -17,7 +17,8 @@ from oracle import bounds
 from oracle.formats import Floats
 
 chapter = Chapter("SMOOTH")
-_BETAS = (0.1, 1.0)
+_BETAS = (0.3,)
+"""Between the usual ones: options beside each other are drawn by OPTION, BATCH and PROPERTY."""
 
 
 @chapter.clause(

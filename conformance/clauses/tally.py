@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,10 @@ BELOW = (
     "returns "
     "something else declares it with subnormals='flush'"
 )
+
+
+Bound = Callable[..., Acceptance]
+"""`oracle.bounds.kernel_losses` or `kernel_slopes`."""
 
 
 @dataclass(slots=True)
@@ -71,12 +76,12 @@ class Tally:
         self._misrounded = 0
         self._strange = 0
 
-    def kernel(self, quantity: str, batch: Batch, got: Floats, judged: Judged, bound: Acceptance | None) -> None:
-        """Errors in ulps and as rho: by the MUST's bound, or by the SHOULD's ulps where there is none.
+    def kernel(self, quantity: str, z: Floats, batch: Batch, got: Floats, judged: Judged, bound: Bound | None) -> None:
+        """Errors in ulps and as rho: by the MUST's bound at the logits z, or by the SHOULD's ulps where there is none.
 
         A zero where the exact value is below the smallest normal is accepted, and counted as flushed; an implementation that
         declares flushing is measured there in units of the smallest normal. Counts what is wrongly rounded and flushed, and
-        what went up a tier. bound: the acceptance of `got` in the sign that `judged` has of it.
+        what went up a tier. The bound is worked out where the error may exceed it, and where it is largest.
         """
         fmt, errors, limit = self._trial.fmt, judged.errors.copy(), bounds.KERNEL_SHOULD
         for i in np.flatnonzero((errors > limit) & (errors <= limit + 2.0**-15)):  # the error bound may pass it, not the error
@@ -92,9 +97,16 @@ class Tally:
         allowed = np.where(flushed, 0.0, errors)
         self._worst_ulp = max(self._worst_ulp, float(allowed.max(initial=0.0)))
         self._misrounded += int(np.count_nonzero(judged.wrong & ~flushed))
-        rho = allowed / limit if bound is None else np.where(flushed, 0.0, bound.rho(got * _sign(quantity)))
+        rho = allowed / limit if bound is None else self._bounded(z, allowed, got * _sign(quantity), bound)
         self._strange += int(np.count_nonzero((rho > 1) & judged.subnormal & (np.abs(got) <= fmt.smallest_normal)))
         self._add(quantity, batch, got, rho, allowed)
+
+    def _bounded(self, z: Floats, errors: Floats, got: Floats, bound: Bound) -> Floats:
+        """Rho where the errors are the largest, or more ulps than are allowed everywhere; 0 elsewhere."""
+        fmt, rho = self._trial.fmt, np.zeros(errors.shape)
+        at = np.flatnonzero((errors > bounds.kernel_least(fmt)) | (errors == errors.max(initial=0.0)) & (errors > 0))
+        rho[at] = bound(z[at], fmt, flush=self._trial.flush).rho(got[at])
+        return rho
 
     def sweep(self, quantity: Quantity, found: Found, *, must: bool) -> None:
         """What a sweep found, of which the MUST or the SHOULD of the kernel is allowed."""

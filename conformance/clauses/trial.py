@@ -50,7 +50,7 @@ class Trial:
         if not self.single:
             return self.profile
         fewer = {name: max(1, getattr(self.profile, name) // 8) for name in ("logits_per_binade", "around", "pairs")}
-        return replace(self.profile, **fewer)
+        return replace(self.profile, **fewer, dense=max(1, self.profile.dense // 128))
 
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
         """Those values of an option that the implementation claims to honour: all, or its default alone."""

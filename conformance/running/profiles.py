@@ -13,7 +13,8 @@ class Profile:
 
     sweep: the kernel's error is judged at every logit of binary32, too.
 
-    logits_per_binade: logits drawn in each binade of a wide format, of each sign. around: neighbours taken on each
+    logits_per_binade: logits drawn in each binade of a wide format, of each sign. dense: the same where the kernel bends,
+    one from each of so many parts of the binade: what is wrong over two of them is found. around: neighbours taken on each
     side of a threshold. pairs: pairs drawn for each end-to-end regime and each beta. examples: batches that are
     generated for each property.
     """
@@ -23,6 +24,7 @@ class Profile:
     around: int
     pairs: int
     examples: int
+    dense: int = 2_048
     sweep: bool = False
 
 
@@ -30,8 +32,8 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("quick", logits_per_binade=6, around=8, pairs=200, examples=40),
-        Profile("standard", logits_per_binade=60, around=64, pairs=1_000, examples=300),
-        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=3_000, sweep=True),
+        Profile("standard", logits_per_binade=60, around=64, pairs=1_000, examples=300, dense=32_768),
+        Profile("exhaustive", logits_per_binade=2_000, around=512, pairs=20_000, examples=3_000, dense=131_072, sweep=True),
     )
 }
 

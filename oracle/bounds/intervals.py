@@ -30,7 +30,7 @@ def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool =
     if pairs.label_smoothing != 0:
         return _smoothed_loss(z, z - down, z + up, pairs.label_smoothing, fmt, flush)
     n, floor = z.size, kernel.parts(fmt).quanta * quantum_floor(fmt, flush)
-    f, s = enclosure.kernel(joined(z, kernel.shifted(z - down, fmt, -1.0), kernel.shifted(z + up, fmt, 1.0)))
+    f, s = enclosure.kernel(kernel.with_ends(z, down, up, fmt))
     error = kernel.loss_error(f, s, fmt) + floor
     low, high = f[2 * n :] - error[2 * n :], f[n : 2 * n] + error[n : 2 * n]
     return Acceptance(f[:n], low, high, _reaches_zero(low, high, fmt), fmt)
@@ -48,22 +48,29 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     """
     n, w, delta = z.size, smoothing_weight(fmt), option_error(eps, fmt)
     change = (1 + w) * delta
-    turns = (_turning(low_z, high_z, root) for root in _roots(eps, w, change))
-    points = joined(z, low_z, high_z, *turns, kernel.shifted(low_z, fmt, -1.0), kernel.shifted(high_z, fmt, 1.0))
+    points = joined(z, low_z, high_z, *(_turning(low_z, high_z, root) for root in _roots(eps, w, change)))
     f, opposite = _both_losses(points)
     positive = where(points.head > 0, points, 0.0)
     value = f - f * eps + opposite * eps
     with np.errstate(under="ignore", invalid="ignore"):
         moved = (1 - eps) * _moved(low_z, high_z, fmt) + eps * _moved(-high_z, -low_z, fmt)
-    floor = np.tile((kernel.parts(fmt).quanta + 2) * quantum_floor(fmt, flush) + moved, 7)
+    floor = np.tile((kernel.parts(fmt).quanta + 2) * quantum_floor(fmt, flush) + moved, 5)
     error = (f + positive * eps) * (w + ROOT_ERROR) + (f + positive) * change + floor
     above, below = value + error, value - error
-    ends = [slice(i * n, (i + 1) * n) for i in range(7)]
+    ends = [slice(i * n, (i + 1) * n) for i in range(5)]
     high = largest(above[ends[1]], above[ends[2]])
-    low = -largest(*(-below[end] for end in ends[1:5]))
-    for share, term, first, last in ((1 - eps, f, 6, 5), (eps, opposite, 5, 6)):
-        low = low - _lost(centre(term[ends[first]] * share), centre(term[ends[last]] * share), fmt)
+    low = -largest(*(-below[end] for end in ends[1:]))
+    grown = {i: _growth(points[ends[i]], fmt) for i in (1, 2)}
+    for share, term, first, last in ((1 - eps, f, 2, 1), (eps, opposite, 1, 2)):
+        with np.errstate(over="ignore", under="ignore"):
+            least, most = (centre(term[ends[i]] * share) * grown[i] ** sign for i, sign in ((first, -1), (last, 1)))
+        low = low - _lost(least, most, fmt)
     return Acceptance(value[:n], low, high, _reaches_zero(low, high, fmt), fmt)
+
+
+def _growth(z: Enclosure, fmt: Format) -> Floats:
+    """E**(kappa |z|): f(z -+ d) is within a factor of e**d of f(z). Beyond e**700 a product with it is decided anyway."""
+    return np.asarray(np.exp(np.minimum(kernel.kappa(fmt) * np.abs(centre(z)), 700.0)))
 
 
 def _moved(low_z: Enclosure, high_z: Enclosure, fmt: Format) -> Floats:
@@ -151,7 +158,7 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     """
     z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
     n, eps = z.size, pairs.label_smoothing
-    points = joined(z, kernel.shifted(z - down, fmt, -1.0), kernel.shifted(z + up, fmt, 1.0))
+    points = kernel.with_ends(z, down, up, fmt)
     sigma = enclosure.sigmoid_minus(points)
     low_z, high_z = centre(points[n : 2 * n]), centre(points[2 * n :])
     error = _slope_error(points, sigma, eps, fmt, flush) + sigma * np.tile(kernel.subtracted(low_z, high_z, fmt), 3)

@@ -16,6 +16,7 @@ import numpy as np
 from oracle import enclosure
 from oracle.arguments import floats
 from oracle.ball import Enclosure, as_enclosure, joined, where
+from oracle.ball import exact as point
 from oracle.bounds.acceptance import Acceptance, centre
 from oracle.bounds.conditioning import OUT, quantum_floor
 from oracle.formats import Floats, Format
@@ -93,9 +94,11 @@ def relative(fmt: Format) -> float:
     return parts(fmt).slope * roundoff(fmt)
 
 
-def shifted(z: Enclosure, fmt: Format, way: float) -> Enclosure:
-    """Z moved up (way = 1) or down by kappa |z|: a monotone function of z."""
-    return z + abs(z) * (way * kappa(fmt))
+def with_ends(z: Enclosure, down: Floats | float, up: Floats | float, fmt: Format) -> Enclosure:
+    """Z, z - down moved down by kappa |z - down|, and z + up moved up likewise, one after the other: 3n logits."""
+    ends = joined(z - down, z + up)
+    ways = np.repeat([-kappa(fmt), kappa(fmt)], z.size)
+    return joined(z, ends + abs(ends) * ways)
 
 
 def loss_error(f: Enclosure, s: Enclosure, fmt: Format) -> Enclosure:
@@ -107,9 +110,9 @@ def loss_error(f: Enclosure, s: Enclosure, fmt: Format) -> Enclosure:
 def slope_error(s: Enclosure, fmt: Format) -> Enclosure:
     """u ((1 + d) s + (1 + l) min(s, 1 - s) + e s (1 - s)), without underflow and `subtracted`."""
     part, u = parts(fmt), roundoff(fmt)
-    other = -s + 1.0
-    smaller = where((other - s).head > 0, s, other)
-    return s * ((1 + part.division) * u) + smaller * ((1 + part.log1p) * u) + s * other * (part.exp * u)
+    other = point(np.ones(s.shape)) - s
+    smaller = where(centre(s) < 0.5, s, other)
+    return s * (other * (part.exp * u) + (1 + part.division) * u) + smaller * ((1 + part.log1p) * u)
 
 
 def subtracted(low_z: Floats, high_z: Floats, fmt: Format) -> Floats:
@@ -140,9 +143,8 @@ def losses(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
     Raises NotANumber and NotBinary64.
     """
     z = np.atleast_1d(floats("z", z))
-    exact_z = as_enclosure(z)
-    n, points = z.size, joined(exact_z, shifted(exact_z, fmt, -1.0), shifted(exact_z, fmt, 1.0))
-    f, s = enclosure.kernel(points)
+    n = z.size
+    f, s = enclosure.kernel(with_ends(as_enclosure(z), 0.0, 0.0, fmt))
     error = loss_error(f, s, fmt) + np.tile(_floor(f[:n], fmt, flush), 3)
     return _acceptance(f, f[2 * n :] - error[2 * n :], f[n : 2 * n] + error[n : 2 * n], fmt)
 
@@ -150,9 +152,8 @@ def losses(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
 def slopes(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:
     """The acceptance interval of s at logits that are fed exactly, as `losses`."""
     z = np.atleast_1d(floats("z", z))
-    exact_z = as_enclosure(z)
-    n, points = z.size, joined(exact_z, shifted(exact_z, fmt, -1.0), shifted(exact_z, fmt, 1.0))
-    s = enclosure.sigmoid_minus(points)
+    n = z.size
+    s = enclosure.sigmoid_minus(with_ends(as_enclosure(z), 0.0, 0.0, fmt))
     extra = subtracted(z, z, fmt)
     error = slope_error(s, fmt) + s * np.tile(extra, 3) + np.tile(_floor(s[:n], fmt, flush), 3)
     return _acceptance(s, s[2 * n :] - error[2 * n :], s[n : 2 * n] + error[n : 2 * n], fmt)

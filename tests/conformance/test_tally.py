@@ -36,8 +36,8 @@ ALLOWED = 2.6495
 def kernel(trial, z, got, must=True):
     tally = Tally(trial)
     logits, returned = np.atleast_1d(z).astype(float), np.atleast_1d(got).astype(float)
-    bound = kernel_losses(logits, trial.fmt, flush=trial.flush) if must else None
-    tally.kernel(LOSS, Batch.at_logits(z), returned, judged_losses(logits, returned, trial.fmt), bound)
+    judged = judged_losses(logits, returned, trial.fmt)
+    tally.kernel(LOSS, logits, Batch.at_logits(z), returned, judged, kernel_losses if must else None)
     return tally.outcome(graded=True)
 
 
@@ -221,7 +221,7 @@ def added(tally, judging, kind, chosen):
         batch = Batch.of(np.copysign(0.0, got), -np.abs(z), np.copysign(0.0, rho - 0.7), -1.0)
     match kind:
         case "kernel":
-            tally.kernel(LOSS, batch, got, judged_losses(z, got, bfloat16), kernel_losses(z, bfloat16))
+            tally.kernel(LOSS, z, batch, got, judged_losses(z, got, bfloat16), kernel_losses)
         case "interval":
             tally.interval(LOSS, batch, got, accepted_losses(judging, batch))
         case "boolean":

@@ -83,6 +83,32 @@ def _exp_of_difference(x: Array) -> Array:
     return result
 
 
+def _exp2(x: Array) -> Array:
+    """e**-|x| as a compiler lowers it: the product with log2 e rounded."""
+    result: Array = np.exp2(-np.abs(x) * arrays.number(x, 1 / np.log(2)))
+    return result
+
+
+def _exp2_softplus(x: Array) -> Array:
+    result: Array = np.maximum(x, arrays.number(x, 0)) + np.log1p(_exp2(x))
+    return result
+
+
+def _exp2_sigmoid(x: Array) -> Array:
+    one, y = arrays.number(x, 1), _exp2(x)
+    result: Array = np.where(x >= 0, one, y) / (one + y)
+    return result
+
+
+def _running(losses: Array) -> Array:
+    """The mean as a running one: m + (x - m) / i."""
+    mean = arrays.number(losses, 0)
+    for i, loss in enumerate(losses, 1):
+        mean = mean + (loss - mean) / arrays.number(losses, i)
+    result: Array = mean
+    return result
+
+
 def _half_plus_half_tanh(x: Array) -> Array:
     """(1 + tanh(x/2)) / 2 for x > 0, exp(x) / (1 + exp(x)) below."""
     half = arrays.number(x, 0.5)
@@ -178,10 +204,10 @@ HONEST: tuple[Honest, ...] = (
     _pair("numpy-arctanh", "log1p(y) as 2 artanh(y / (2 + y))", softplus=_arctanh_tail),
     _pair(
         "numpy-exp-of-difference",
-        "gradient exp(-z - softplus(-z)); at z = -32 in binary64 that is 32 ulp off, so not there",
+        "gradient exp(-z - softplus(-z)), which errs by the rounding of the loss: 32 ulp at z = -32 in binary64",
         sigmoid=_exp_of_difference,
-        formats=(*NARROW, "binary32"),
     ),
+    _pair("numpy-exp2", "exp by exp2 of z log2 e, rounded", softplus=_exp2_softplus, sigmoid=_exp2_sigmoid),
     _pair("numpy-tanh", "gradient by tanh for lost pairs", sigmoid=_half_plus_half_tanh),
     _pair("numpy-masked", "two branches written by masks", softplus=_masked),
     numpy_honest("numpy-loop", "a Python loop, pair by pair", _one_by_one, gradient=arrays.gradient),
@@ -192,6 +218,14 @@ HONEST: tuple[Honest, ...] = (
         _mean_of(_one_after_the_other),
         gradient=_mean_gradient,
         reduction="mean",
+    ),
+    numpy_honest(
+        "numpy-mean-running",
+        "a running mean, NaN where a loss is infinite",
+        _mean_of(_running),
+        gradient=_mean_gradient,
+        reduction="mean",
+        formats=WIDE,
     ),
     numpy_honest(
         "numpy-mean-pairwise",

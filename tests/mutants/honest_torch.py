@@ -79,6 +79,11 @@ def _shifted(z: Tensor, eps: float) -> Tensor:
     return chosen if eps == 0 else chosen + eps * z
 
 
+def _interpolated(z: Tensor, eps: float) -> Tensor:
+    chosen = tensors.softplus(-z)
+    return chosen if eps == 0 else torch.lerp(chosen, tensors.softplus(z), eps)
+
+
 def _of_labels(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
     """Both sides stacked into one call, as a batched kernel would."""
     z = beta * tensors.margin(pc, pr, rc, rr)
@@ -178,6 +183,12 @@ HONEST: tuple[Honest, ...] = (
     ),
     torch_honest("torch-logaddexp", "torch.logaddexp(0, -z)", of_softplus(lambda x: torch.logaddexp(x, torch.zeros_like(x)))),
     torch_honest("torch-shifted-smoothing", "softplus(-z) + eps z instead of a mixture", tensors.of_logit(_shifted)),
+    torch_honest(
+        "torch-lerp",
+        "label smoothing by torch.lerp, NaN at an infinite logit",
+        tensors.of_logit(_interpolated),
+        formats=("binary32", "binary64"),
+    ),
     torch_honest("torch-stacked", "both sides of the smoothing in one call", _of_labels),
     torch_honest("torch-concatenated", "chosen and rejected rows in one tensor", _of_concatenation),
     torch_honest("torch-mean", "the mean by tensor.mean()", _mean, reduction="mean"),

@@ -188,9 +188,9 @@ class Page:
         apart = (1 - eps) * self.apart(low_z, high_z) + eps * self.apart(-high_z, -low_z)
         high = max(self.G(z) + self.E(z) for z in ends) + apart
         low = min(self.G(z) - self.E(z) for z in (*ends, *self.turns())) - apart
-        low_z, high_z = self.moved(low_z, -1), self.moved(high_z, 1)
-        low -= self.lost((1 - eps) * f(high_z), (1 - eps) * f(low_z))
-        low -= self.lost(eps * f(-low_z), eps * f(-high_z))
+        a, b = (mp.exp(self.kappa * abs(z)) for z in ends)
+        low -= self.lost((1 - eps) * f(high_z) / b, (1 - eps) * f(low_z) * a)
+        low -= self.lost(eps * f(-low_z) / a, eps * f(-high_z) * b)
         return low, self.G(self.z), high
 
     # -- the derivative --------------------------------------------------------------------------------------------
