@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from conformance.clauses import CLAUSES, option
+from conformance.clauses import CLAUSES, find, option
 from conformance.clauses.trial import Trial
 from conformance.implementations import numpy_implementation
 from conformance.inputs import generated, logits, pairs
@@ -244,7 +244,7 @@ def test_shrinking_ends_where_everything_fails():
 # -- blind spots -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("clause", [c for c in CLAUSES if c.chapter == "OPTION"], ids=lambda clause: clause.id)
+@pytest.mark.parametrize("clause", [find(f"OPTION-{n}") for n in (1, 2, 3, 4)], ids=lambda clause: clause.id)
 @formats
 def test_no_batch_of_an_option_clause_hides_smoothing_in_its_mean(softplus, clause, fmt):
     seen = []
