@@ -49,7 +49,7 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     return Diagnosis(
         tuple(first[:MOST]),
         tuple(group[0] for group in others),
-        smallest(probe, losses, derivatives, missing),
+        smallest(probe, losses, derivatives, missing, kernel=first[0].kind is Kind.KERNEL),
         missing,
         copies(trial, violated),
     )

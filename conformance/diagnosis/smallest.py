@@ -20,8 +20,11 @@ TRIED = 6
 """Wrong pairs of the probe that are asked alone."""
 
 
-def smallest(probe: Probe, losses: Points, derivatives: Points, missing: tuple[str, ...]) -> Shown | None:
-    """The smallest input that was seen to show what is wrong: of losses where they are wrong, else of derivatives."""
+def smallest(probe: Probe, losses: Points, derivatives: Points, missing: tuple[str, ...], *, kernel: bool) -> Shown | None:
+    """The smallest input that was seen to show what is wrong: of losses where they are wrong, else of derivatives.
+
+    kernel: the log-sigmoid is to blame, so that a logit that is fed exactly shows it best.
+    """
     trial = probe.trial
     if missing and trial.implementation.claims.gradient:
         call = probe.of("options")[0]
@@ -29,13 +32,16 @@ def smallest(probe: Probe, losses: Points, derivatives: Points, missing: tuple[s
         return _shown(one, 0, GRADIENTS[NAMES.index(missing[0])], alone=True, none=True)
     for part, asked in (("loss", losses), ("derivatives", derivatives)):
         if asked.wrong.any():
-            return _of_pairs(trial, asked, part)
+            return _of_pairs(trial, asked, part, kernel)
     return _of_means(probe)
 
 
-def _of_pairs(trial: Trial, asked: Points, part: str) -> Shown | None:
+def _of_pairs(trial: Trial, asked: Points, part: str, kernel: bool) -> Shown | None:
     rows = np.flatnonzero(asked.wrong)
-    rows = rows[np.lexsort((np.abs(np.abs(asked.z[rows]) - 1), asked.n[rows] > 16))][:TRIED]
+    fed = np.count_nonzero(asked.logps[:, rows], axis=0) <= 1
+    got = (asked.got() if part == "loss" else asked.slopes())[rows]
+    mild = np.isfinite(got) & (got != 0)  # a 0 or an infinity shows a kernel's fault better than some ulps do
+    rows = rows[np.lexsort((np.abs(np.abs(asked.z[rows]) - 1), asked.n[rows] > 16, kernel & mild, kernel & ~fed))][:TRIED]
     starts = np.cumsum([0, *(len(call.batch) for call in asked.calls)])
     located = [(asked.calls[at := int(np.searchsorted(starts, row, side="right")) - 1], int(row - starts[at])) for row in rows]
     for call, place in located:
