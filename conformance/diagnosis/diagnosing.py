@@ -34,7 +34,7 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         return None
     refused = conduct.cause(violated)
     if refused is not None and violated[0].clause == "CALL-1":
-        return Diagnosis((refused,))
+        return Diagnosis((replace(refused, cure=refused.cure or find("CALL-1").remedy),))
     probe = probed(trial)
     missing = absent(probe)
     losses, derivatives = points(probe, "loss"), points(probe, "derivatives")

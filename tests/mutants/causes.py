@@ -1,0 +1,155 @@
+"""The true cause of every mutant that is a formula, as the diagnosis names it; and how many of them it tells.
+
+python -m tests.mutants.causes [NAME ...]     each mutant's stated cause, in the formats of FORMATS merged
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from conformance.clauses import find
+from conformance.clauses.trial import Trial
+from conformance.diagnosis import diagnosed
+from conformance.records.record import Record, Run, Verdict
+from conformance.reports.causes import told
+from conformance.running.profiles import get_profile
+from conformance.running.trying import check
+from oracle import get_format
+
+from .registry import FAMILIES, mutant
+
+FORMATS = ("bfloat16", "binary64")
+"""The coarsest and the finest: what is told of both is told of all."""
+KILLS: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("kills.json").read_text(encoding="utf-8"))
+
+TRUE = {
+    # formula
+    "log-of-sigmoid": "log of sigmoid",
+    "log-of-sigmoid-plus-1e-8": r"log\(sigmoid \+ 1e-8\)",
+    "log-of-sigmoid-clamped": "log of clamped sigmoid, 1e-07",
+    "log-of-sigmoid-numpy": "log of sigmoid",
+    "softplus-of-plus-z": "loss of -z",
+    "sign-of-loss": "negated",
+    "hinge": "another loss: hinge",
+    "exponential": "another loss: exponential",
+    "ipo": "another loss: ipo",
+    "squared-error": "another loss: squared error",
+    "probability-of-loss": "another loss: probability",
+    "loss-in-bits": "in bits",
+    "zero-at-reference": "less ln 2",
+    "probabilities-for-logs": "probabilities for logarithms",
+    "log1p-sign": "another loss: max minus log1p",
+    "taylor-near-zero": "series near 0",
+    "halved": "halved",
+    "regression-on-margin": "another loss: regression",
+    # options
+    "beta-ignored": "beta is always 1",
+    "beta-always-0.1": "beta is always 0.1",
+    "beta-twice": "beta applied twice",
+    "beta-inverse": "1 / beta",
+    "beta-outside": "beta outside",
+    "beta-on-chosen-only": "beta on the chosen alone",
+    "beta-on-policy-only": "beta on the policy alone",
+    "beta-negated": "loss of -z",
+    "beta-root": "square root of beta",
+    "beta-at-most-one": "another beta",
+    "beta-zero-is-default": "another beta",
+    "beta-two-decimals": "another beta",
+    "beta-on-a-grid": "another beta",
+    "label-smoothing-on-a-grid": "another label_smoothing",
+    "beta-of-first-call": "beta is always 0.1",
+    "label-smoothing-of-first-call": "label_smoothing ignored",
+    "label-smoothing-ignored": "label_smoothing ignored",
+    "label-smoothing-ignored-numpy": "label_smoothing ignored",
+    "label-smoothing-always-0.1": "label_smoothing is always 0.1",
+    "options-swapped": "options exchanged",
+    # reference
+    "reference-ignored": "no reference",
+    "reference-ignored-numpy": "no reference",
+    "reference-rejected-ignored": "no rejected reference",
+    "reference-chosen-ignored": "no chosen reference",
+    "reference-swapped": "reference crossed",
+    "reference-added": "reference crossed",
+    "reference-is-policy": "always ln 2",
+    "reference-is-detached-policy": "always ln 2",
+    "reference-halved": "half of the reference",
+    "reference-averaged": "reference averaged",
+    "reference-free-when-smoothed": "no reference",
+    "reference-from-probability": "NaN .*log-probabilities",
+    "reference-of-first-batch": "keeps .*reference",
+    # pair
+    "pair-swapped": "loss of -z",
+    "pair-swapped-numpy": "loss of -z",
+    "policy-pair-swapped": "policy crossed",
+    "chosen-only": "chosen alone",
+    "rejected-only": "rejected alone",
+    "log-ratios-added": "log-ratios added",
+    "absolute-margin": r"\|margin\|",
+    "margin-not-negative": "margin not negative",
+    "rows-interleaved": "rows interleaved",
+    "policy-rows-interleaved": "policy rows halved",
+    "rejected-of-next-pair": "rejected of the next pair",
+    "log-ratios-sorted": "log-ratios sorted",
+    "length-normalised": "length-normalised",
+    # smoothing
+    "robust-for-conservative": "robust for conservative",
+    "label-smoothing-halved": "label_smoothing halved",
+    "label-smoothing-not-taken-off": "1 - eps missing",
+    "rejected-term-missing": "second term missing",
+    "label-smoothing-swapped": "1 - label_smoothing|loss of -z",
+    "label-smoothing-sign": "shift negated",
+    "label-smoothing-of-margin": "label_smoothing of the margin",
+    "label-smoothing-towards-ln2": "label_smoothing towards ln 2",
+    "label-smoothing-of-probability": "label_smoothing of the probability",
+    "label-smoothing-at-most-0.1": "label_smoothing at most 0.1|another label_smoothing",
+    "label-smoothing-below-half": r"(NaN|infinity) at label_smoothing 0\.5",
+    "label-smoothing-never-zero": "another label_smoothing",
+    "label-smoothing-of-mean-logit": "label_smoothing of the mean logit",
+    "label-smoothing-off-at-infinity": "SPECIAL-9|SPECIAL-5",
+    "label-smoothing-of-lost-pairs": "label_smoothing of lost pairs",
+}
+"""By mutant, what the key of the first cause has to be."""
+
+
+def formulas() -> list[str]:
+    """The mutants that are formulas, and whose true cause is stated here."""
+    families = ("formula", "options", "reference", "pair", "smoothing")
+    return [each.name for name in families for each in FAMILIES[name] if each.name in TRUE]
+
+
+def stated(name: str, formats: Sequence[str] = FORMATS) -> str:
+    """The key of the first cause that reports state of a mutant, judged by the clauses that are known to reject it."""
+    return told(Record({"version": ""}, {}, 0, tuple(_runs(name, formats))))[0].cause.key
+
+
+def _runs(name: str, formats: Sequence[str]) -> Iterator[Run]:
+    for each in formats:
+        if each in KILLS[name]:
+            fmt = get_format(each)
+            trial = Trial(mutant(name).build(), fmt, get_profile("quick"), 0)
+            findings = tuple(check(find(identity), trial) for identity in KILLS[name][each])
+            yield Run(name, "", each, "quick", Verdict.VIOLATES, findings=findings, diagnosis=diagnosed(trial, findings))
+
+
+def right(name: str, key: str) -> bool:
+    """Whether the stated cause is the true one."""
+    return re.fullmatch(TRUE[name], key) is not None
+
+
+def main(names: Sequence[str]) -> None:
+    """Print each mutant's stated cause, and the share of the true ones."""
+    told_truly = 0
+    names = list(names) or formulas()
+    for name in names:
+        key = stated(name)
+        told_truly += right(name, key)
+        print(f"{'' if right(name, key) else 'WRONG '}{name}: {key}", flush=True)
+    print(f"{told_truly} of {len(names)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
