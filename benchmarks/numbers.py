@@ -9,6 +9,8 @@ from benchmarks.timing import Row, Timed, chosen, installed
 from oracle import bfloat16, binary16, binary32, binary64, enclosure, judging
 
 COUNT = 1 << 20
+BLOCK, BLOCKS = 1 << 15, "in blocks of 2¹⁵"
+"""As a sweep judges: what is returned stays in the cache."""
 FEW = 4000
 """Elements for the contenders that take microseconds each."""
 BITS = 120
@@ -34,6 +36,12 @@ def judged(rounds: int) -> tuple[str, list[Row]]:
                 timed.add(f"this project, {way}: a {fmt.name} derivative judged", judge, COUNT)
         kernel = chosen(use, lambda: enclosure.kernel(exact))
         timed.add(f"this project, {way}: 2⁻⁷¹ enclosures of loss and derivative", kernel, COUNT)
+    part = binary32.round_array(z[:BLOCK])
+    answer = binary32.round_array(np.log1p(np.exp(-part)))
+    timed.add(f"{PLAIN}, {BLOCKS}", lambda: [np.log1p(np.exp(-part)) for _ in range(COUNT // BLOCK)], COUNT)
+    for use, way in WAYS:
+        judge = chosen(use, lambda: [judging.losses(part, answer, binary32) for _ in range(COUNT // BLOCK)])
+        timed.add(f"in blocks, {way}: a binary32 loss judged, {BLOCKS}", judge, COUNT)
     few = z[:FEW].tolist()
     _scalar(timed, few)
     _arrays(timed, z[:FEW])

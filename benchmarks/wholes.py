@@ -96,7 +96,7 @@ COMMANDS = ("--help", "run torch", "run numpy torch", "run torch --profile stand
 
 def commands(rounds: int) -> tuple[str, list[Row]]:
     """Whole commands, process start included, with as many threads as the machine has, beside the same at the commit before."""
-    timed = Timed(max(1, rounds // 2))
+    timed = Timed(max(1, rounds // 2), time.perf_counter)
     with older() as before:
         for words in COMMANDS:
             timed.add(f"now: {words}", lambda w=words: run(f"dpo-conformance {w}"), 1)
