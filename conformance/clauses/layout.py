@@ -31,12 +31,14 @@ MANY = 65_537
 
 
 def _laid_out(trial: Trial) -> Iterator[Batch]:
-    """Exact pairs whose reference is one for all, and whose policy_chosen is: what can be expanded."""
+    """Exact pairs whose reference is one for all, and smoothed ones whose policy_chosen is: what can be expanded."""
     for smoothing in trial.offered("label_smoothing", SMOOTHINGS):
         pairs = exact_pairs(trial, smoothing)
         pc, pr, rc, rr = pairs.logps
-        yield Batch.of(pc, pr, rc[0], rr[0], beta=pairs.beta, label_smoothing=smoothing)
-        yield Batch.of(pc[0], pr, rc, rr, beta=pairs.beta, label_smoothing=smoothing)
+        if smoothing:
+            yield Batch.of(pc[0], pr, rc, rr, beta=pairs.beta, label_smoothing=smoothing)
+        else:
+            yield Batch.of(pc, pr, rc[0], rr[0], beta=pairs.beta)
 
 
 @chapter.clause(

@@ -86,7 +86,7 @@ class JaxImplementation:
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is transformed so, and the derivatives of their weighted sum."""
         with _wide(fmt):
-            besides = tuple(self._call(other, fmt) for other in others(batch, self.claims))
+            besides = tuple(self._call(other, fmt) for other in others(way, batch, self.claims))
             losses, parts = called(WAYS[way], replace(self._call(batch, fmt, weights), others=besides))
             values, dtype = _read("losses", losses, self._shape(batch), fmt)
             return Answer(values, _read_each(parts, len(batch), fmt) if gradient else None, dtype)

@@ -109,7 +109,7 @@ class NumpyImplementation:
             arrays = laid_out(arrays, way)
         raw = self._called(arrays, batch, gradient=gradient)
         if way is Way.HELD:
-            for other in others(batch, self.claims):
+            for other in others(way, batch, self.claims):
                 self._called(_arrays(other, fmt), other, gradient=gradient)
         return self._read(*raw, batch, fmt)
 

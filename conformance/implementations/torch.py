@@ -118,7 +118,7 @@ class TorchImplementation:
         asked = self._call(batch, fmt, gradient, weights)
         if way in LAYOUTS:
             asked = replace(asked, logps=laid_out(asked.logps, way))
-        besides = tuple(self._call(other, fmt, gradient) for other in others(batch, self.claims))
+        besides = tuple(self._call(other, fmt, gradient) for other in others(way, batch, self.claims))
         losses, parts = called(WAYS[way], replace(asked, others=besides))
         values, dtype = self._read("losses", losses, self._shape(batch), fmt)
         return Answer(values, self._read_each(parts, len(batch), fmt) if gradient else None, dtype)

@@ -103,8 +103,10 @@ def another(batch: Batch, claims: Claims) -> Batch:
     return Batch(pr, pc, rr, rc, beta, smoothing)
 
 
-def others(batch: Batch, claims: Claims) -> list[Batch]:
-    """What is answered while an answer is held: four of the same size, one pair, and more pairs."""
+def others(way: Way, batch: Batch, claims: Claims) -> list[Batch]:
+    """What is answered besides: another batch; and while an answer is held four of the same size, one pair, and more pairs."""
     other = another(batch, claims)
+    if way is not Way.HELD:
+        return [other]
     more = other.take(np.arange(2 * len(batch) + 1) % len(batch))
     return [other, other, other, other, other.take([0]), more]
