@@ -190,7 +190,7 @@ def options_at_any_size(trial: Trial) -> Outcome:
 
 STRIDED = (9, 65)
 """Sizes of strided batches: less and more than a vector, and its remainder."""
-DIFFERENTIATED = (1, 2, 3, 7, 9, 16, 33, 64, 65, 1000, *BLOCKS)
+DIFFERENTIATED = (1, 2, 3, 7, 9, 33, 65, *BLOCKS)
 """Sizes of batches whose derivatives are judged: fewer, since a framework may compile for each."""
 
 
@@ -209,7 +209,7 @@ def _optioned(trial: Trial, smoothing: float) -> Batch:
         "unsmoothed-where-differentiated",
     ),
     statement="The derivatives, and the losses that come with them, at beta = 0.5 and label smoothing 0 and 0.1 shall lie in "
-    f"their acceptance intervals in batches of 1, 2, 3, 7, 9, 16, 33, 64, 65 and 1,000 pairs, of {TOLD}, and for inputs that "
+    f"their acceptance intervals in batches of 1, 2, 3, 7, 9, 33 and 65 pairs, of {TOLD}, and for inputs that "
     "are strided views.",
     derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own.",
     needs=("none", "gradient"),
