@@ -25,8 +25,8 @@ COMMANDS = {
     "gap": "Where log-of-sigmoid parts from log-sigmoid: predicted and measured.",
     "vectors": "Test vectors for any language: check, write or list the files.",
     "identify": "Which loss, variant and convention a function computes.",
-    "losses": "Every loss on one set of pairs, to 12 digits, beside its known wrong variants.",
-    "explain": "A clause, a chapter of them, or a loss: statement or definition, derivation, links.",
+    "losses": "Every loss on one set of pairs, exact, to 12 digits.",
+    "explain": "A clause, a chapter, or a loss: what it says, why, links.",
 }
 
 

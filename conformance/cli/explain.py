@@ -31,7 +31,7 @@ def command(clause: str) -> None:
     try:
         found = select([clause])
     except ConformanceError as error:
-        speaking = _speaking_of(clause)
+        speaking = [] if re.fullmatch(r"[A-Za-z]+-\d+", clause) else _speaking_of(clause)
         if not speaking:
             raise click.UsageError(str(error)) from error
         for each in speaking:
