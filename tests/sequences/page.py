@@ -23,7 +23,7 @@ NAMES = (
     "of_torch:COMPILED",
     "of_jax:LOG_SOFTMAX",
     "of_jax:LOGSUMEXP",
-    "of_jax:OPTAX",
+    "of_optax:LOGPS",
     "of_scipy:LOG_SOFTMAX",
     "of_scipy:LOGSUMEXP",
     "of_torchtune:SUM",

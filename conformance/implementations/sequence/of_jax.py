@@ -1,8 +1,8 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["jax>=0.5", "optax==0.2.8"]
+# dependencies = ["jax>=0.5"]
 # ///
-"""JAX's own ways to a token's log-probability, and optax's."""
+"""JAX's own ways to a token's log-probability."""
 
 from __future__ import annotations
 
@@ -22,13 +22,5 @@ def _logsumexp(logits: jax.Array, labels: jax.Array, mask: jax.Array) -> jax.Arr
     return jnp.take_along_axis(logits, safe[..., None], -1)[..., 0] - jax.nn.logsumexp(logits, -1)
 
 
-def _optax(logits: jax.Array, labels: jax.Array, mask: jax.Array) -> jax.Array:
-    import optax  # noqa: PLC0415 - JAX's own need no optax
-
-    losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.where(mask, labels, 0))
-    return -losses
-
-
 LOG_SOFTMAX = jax_sequence(_log_softmax, name="jax log_softmax", returns="token", library="jax", subnormals="flush")
 LOGSUMEXP = jax_sequence(_logsumexp, name="jax gather - logsumexp", returns="token", library="jax", subnormals="flush")
-OPTAX = jax_sequence(_optax, name="optax cross entropy", returns="token", library="optax", subnormals="flush")
