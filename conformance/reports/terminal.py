@@ -30,7 +30,7 @@ def render(record: Record, console: Console, *, every_clause: bool = False, full
 
     With `every_clause` also the largest rho of each clause, of what conforms too. With `full` each violated MUST in full.
     """
-    console.print(matrix(record.runs))
+    console.print(matrix(record.runs, console.width))
     if every_clause:
         for name, source in dict.fromkeys((run.implementation, run.source) for run in record.runs):
             console.print(Text(f"{words.visible(name)}: the largest ρ of each clause", style="italic"), soft_wrap=True)
@@ -105,14 +105,19 @@ def _evidence(record: Record) -> list[tuple[Level, str]]:
     return sorted(lines, key=lambda line: line[0] is not Level.MUST)
 
 
-def matrix(runs: Iterable[Run]) -> Table:
-    """One row for each implementation in each format: verdict, worst errors, and the worst input."""
+NARROW = 76
+"""Columns below which the errors of the kernel give way to the worst input."""
+
+
+def matrix(runs: Iterable[Run], width: int = 100) -> Table:
+    """One row for each implementation in each format: verdict, worst errors where there is room, and the worst input."""
     table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False)
     table.add_column("implementation", overflow="fold", max_width=24)
     table.add_column("format", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("value\nulp", justify="right", no_wrap=True)
-    table.add_column("gradient\nulp", justify="right", no_wrap=True)
+    if width >= NARROW:
+        table.add_column("value\nulp", justify="right", no_wrap=True)
+        table.add_column("gradient\nulp", justify="right", no_wrap=True)
     table.add_column("ρ", justify="right", no_wrap=True)
     table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
     previous: tuple[str, str] | None = None
@@ -128,7 +133,7 @@ def matrix(runs: Iterable[Run]) -> Table:
         label = words.visible(named) if this != previous else ""
         previous = this
         verdict = Text(str(run.verdict), style=STYLES[run.verdict])
-        ulps = words.kernel_ulp(run, "loss"), words.kernel_ulp(run, "d loss")
+        ulps = [words.kernel_ulp(run, quantity) for quantity in ("loss", "d loss") if width >= NARROW]
         table.add_row(Text(label), run.format, verdict, *ulps, words.worst_rho(run), Text(words.worst_input(run)))
     return table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from conformance.clauses import find
@@ -24,6 +24,7 @@ from .registry import FAMILIES, mutant
 
 FORMATS = ("bfloat16", "binary64")
 """The coarsest and the finest: what is told of both is told of all."""
+STATED = Path(__file__).with_name("causes.json")
 KILLS: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("kills.json").read_text(encoding="utf-8"))
 
 TRUE = {
@@ -142,13 +143,19 @@ def right(name: str, key: str) -> bool:
 
 def main(names: Sequence[str]) -> None:
     """Print each mutant's stated cause, and the share of the true ones."""
-    told_truly = 0
-    names = list(names) or formulas()
-    for name in names:
-        key = stated(name)
-        told_truly += right(name, key)
-        print(f"{'' if right(name, key) else 'WRONG '}{name}: {key}", flush=True)
-    print(f"{told_truly} of {len(names)}")
+    found = {}
+    for name in names or formulas():
+        found[name] = stated(name)
+        print(f"{'' if right(name, found[name]) else 'WRONG '}{name}: {found[name]}", flush=True)
+    print(share(found))
+    if not names:
+        STATED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def share(found: Mapping[str, str]) -> str:
+    """How many of the formulas are told by their true cause, in words."""
+    told_truly = sum(right(name, key) for name, key in found.items() if name in TRUE)
+    return f"{told_truly} of {len(found)} formula mutants, {100 * told_truly / max(len(found), 1):.1f} %"
 
 
 if __name__ == "__main__":
