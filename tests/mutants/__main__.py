@@ -25,7 +25,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from tests.mutants.causes import STATED
+from tests.mutants.causes import STATED, section
 from tests.mutants.power import Figures, Result, Trial, judged, kills, page, report
 from tests.mutants.registry import HONEST, MUTANTS, Honest
 
@@ -88,7 +88,7 @@ def _write(options: str, figures: Figures, killed: Mapping[str, Any] | None) -> 
     if killed is not None:
         KILLS.write_text(json.dumps(killed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     stated = json.loads(STATED.read_text(encoding="utf-8")) if STATED.is_file() else {}
-    text = page(json.loads(KILLS.read_text(encoding="utf-8")), campaigns, stated)
+    text = page(json.loads(KILLS.read_text(encoding="utf-8")), campaigns, section(stated))
     (HERE.parents[1] / "docs" / "power.md").write_text(text, encoding="utf-8")
 
 

@@ -17,7 +17,6 @@ from conformance.running.runner import run
 from conformance.running.trying import check
 from oracle import Format, get_format
 
-from . import causes
 from .registry import FAMILIES, HONEST, MUTANTS, honest, mutant
 
 COST = {"CALL": 0, "OPTION": 1, "SPECIAL": 2, "DEF": 3, "METRIC": 4, "REDUCE": 5, "LOSS": 6, "GRAD": 7}
@@ -163,9 +162,11 @@ def kills(results: Iterable[Result]) -> dict[str, dict[str, list[str]]]:
 
 
 def page(
-    kills: Mapping[str, Mapping[str, Sequence[str]]], campaigns: Mapping[str, Mapping[str, float]], stated: Mapping[str, str]
+    kills: Mapping[str, Mapping[str, Sequence[str]]], campaigns: Mapping[str, Mapping[str, float]], causes: Sequence[str] = ()
 ) -> str:
-    """The page of the documentation: the figures of the campaigns, what each clause kills, what rejects each mutant."""
+    """The page of the documentation: the figures of the campaigns, what each clause kills, what rejects each mutant, and the
+    lines of the causes that are told.
+    """
     rejecting = {
         name: [c.id for c in CLAUSES if any(c.id in clauses for clauses in formats.values())] for name, formats in kills.items()
     }
@@ -200,18 +201,7 @@ def page(
     for family, members in FAMILIES.items():
         for member in members:
             lines.append(f"| {family} | {member.name} | {member.wrong} | {', '.join(rejecting.get(member.name, []))} |")
-    if stated:
-        lines += [
-            "",
-            "## The cause that is told",
-            "",
-            f"Of {causes.share(stated)}, the first cause that reports state is the true one.",
-        ]
-        lines += ["", "| mutant | stated cause | true |", "|---|---|---|"]
-        lines += [
-            f"| {name} | {key.replace('|', '&#124;')} | {'yes' if causes.right(name, key) else 'no'} |"
-            for name, key in stated.items()
-        ]
+    lines += causes
     lines += ["", "## Equivalent in a format", "", "| mutant | format | why it is not wrong there |", "|---|---|---|"]
     for member in MUTANTS:
         for name, reason in member.equivalent.items():
