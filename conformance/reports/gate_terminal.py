@@ -10,7 +10,9 @@ from conformance.reports import gate_words, words
 
 
 def render(decision: Decision, console: Console) -> None:
-    """What fails in full, what follows from a violated kernel in short, the rest a line each; the verdict last."""
+    """The verdict; what fails in full, what follows from a violated kernel in short, the rest a line each; and it again."""
+    verdict = Text(gate_words.verdict(decision), style="bold green" if decision.passes else "bold red")
+    console.print(verdict, soft_wrap=True)
     for section in gate_words.regressions(decision):
         console.print(Text(section.title, style="bold red"), soft_wrap=True)
         for line in section.lines:
@@ -27,5 +29,4 @@ def render(decision: Decision, console: Console) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
         console.print()
     console.print(Text(words.summary(decision.record)), soft_wrap=True)
-    style = "bold green" if decision.passes else "bold red"
-    console.print(Text(gate_words.verdict(decision), style=style), soft_wrap=True)
+    console.print(verdict, soft_wrap=True)
