@@ -144,7 +144,7 @@ def test_the_test_of_the_page_fails_where_the_loss_is_wrong(pytester):
     pytester.makepyfile(mine=MINE, test_loss=fence.content)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    assert "AssertionError: 1 run: 1 violates." in result.stdout.str()
+    assert "AssertionError: 1 run: 1 violates, by " in result.stdout.str()
     assert "KERNEL-1 MUST value of the kernel: loss in bfloat16 violates it at 16,183 of " in result.stdout.str()
     assert "conformance/testing/" not in result.stdout.str()
 
