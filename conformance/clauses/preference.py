@@ -11,7 +11,7 @@ from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
-from conformance.inputs.losses import LossBatch, common, mirrored, spread, steep
+from conformance.inputs.losses import LossBatch, common, mirrored, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
@@ -36,9 +36,9 @@ _APART = (
     remedy="Compare with the definition on the loss's page; `dpo-conformance identify` says which loss it computes instead.",
 )
 def answers(trial: Trial) -> Outcome:
-    """The six pairs that tell every loss from every other, at parameters that show."""
+    """The six pairs that tell every loss from every other, mirrored and stretched, at parameters that show."""
     judge = Judge(trial)
-    for batch in (common(), mirrored(common())):
+    for batch in (common(), mirrored(common()), stretched(common()), stretched(mirrored(common()))):
         judge.values(judge.telling(batch))
     return judge.outcome()
 
@@ -90,8 +90,7 @@ def derivatives(trial: Trial) -> Outcome:
 def parameters(trial: Trial) -> Outcome:
     """One parameter after the other at three values, and the lengths exchanged and multiplied."""
     judge = Judge(trial)
-    base = judge.telling(common())
-    changed = list(_changed(judge, base))
+    changed = [batch_ for rows in (common(), stretched(mirrored(common()))) for batch_ in _changed(judge, judge.telling(rows))]
     if not changed:
         return Outcome(0, 0, note="the loss has no parameters and takes no lengths", not_claimed=True)
     for batch in changed:
