@@ -90,7 +90,8 @@ def derivatives(trial: Trial) -> Outcome:
 def parameters(trial: Trial) -> Outcome:
     """One parameter after the other at three values, and the lengths exchanged and multiplied."""
     judge = Judge(trial)
-    changed = [batch_ for rows in (common(), stretched(mirrored(common()))) for batch_ in _changed(judge, judge.telling(rows))]
+    six = (common(), stretched(common()), stretched(mirrored(common())))
+    changed = [batch_ for rows in six for batch_ in _changed(judge, judge.telling(rows))]
     if not changed:
         return Outcome(0, 0, note="the loss has no parameters and takes no lengths", not_claimed=True)
     for batch in changed:
