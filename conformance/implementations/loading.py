@@ -202,7 +202,8 @@ def requirements(name: str) -> Requirements | None:
     imported. Raises UnknownImplementation, BadRequirements, and CannotLoad for a file that is not there.
     """
     module, _ = _place(name)
-    path = Path(module) if module.endswith(".py") else Path(__file__).with_name(f"{module.rpartition('.')[2]}.py")
+    ours = Path(__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py")
+    path = Path(module) if module.endswith(".py") else ours
     if name not in SHIPPED and not module.endswith(".py"):
         return None
     if not path.is_file():

@@ -224,7 +224,9 @@ def test_a_file_too_large_leaves_the_old_one(saved, tmp_path):
     (tmp_path / "out.html").write_text("old")
     command = [*COMMAND, "report", saved, "--form", "html", "--output", "out.html"]
     limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "-", *command]
-    without = environment(PYTHONDONTWRITEBYTECODE="1")  # Python would cut its own files short, and read them again
+    # Python would cut its own files short, and read them again; what measures coverage would cut its own
+    written = {name: value for name, value in environment().items() if not name.startswith("COV")}
+    without = written | {"PYTHONDONTWRITEBYTECODE": "1"}
     done, told = ended(limited, cwd=tmp_path, stdout=subprocess.PIPE, env=without)
     assert done.returncode == CANNOT_WRITE
     assert "out.html: File too large" in told
@@ -294,6 +296,11 @@ def ended_soon(pid):
     return False
 
 
+def heeding():
+    """A shell's background job ignores SIGINT, and so do its children: here it counts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def interrupted(tmp_path):
     """interrupted(signal): the run of an implementation that hangs at last, ended by that signal; and its standard error."""
@@ -303,7 +310,14 @@ def interrupted(tmp_path):
         arguments = ["run", "mine.py:loss", "numpy", "--json", "record.json", "--junit", "junit.xml"]
         command = [*COMMAND[:2], OFTEN + COMMAND[2], *arguments]
         with (tmp_path / "stderr").open("wb") as stderr:
-            process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=stderr, env=environment())
+            process = subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment(),
+                preexec_fn=heeding,  # noqa: PLW1509 - no thread holds a lock that the child takes
+            )
             deadline = time.monotonic() + 60
             kept = tmp_path / "record.json"
             while not ((tmp_path / "slow").exists() and kept.exists() and '"conforms"' in kept.read_text()):

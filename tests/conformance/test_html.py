@@ -246,7 +246,7 @@ def test_records_side_by_side():
 
 
 def test_a_record_without_runs_is_a_page_too():
-    assert "0 runs" in said(rendered(replace(record(), runs=())).root)
+    assert "Nothing is judged" in said(rendered(replace(record(), runs=())).root)
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from conformance.clauses import CLAUSES
 from conformance.errors import BadRequest, CannotLoad
 from conformance.implementations import load, numpy_implementation
 from conformance.implementations.plugged import GROUP
-from conformance.reports import words
+from conformance.reports import causes, words
 from conformance.running.runner import judge
 from conformance.testing import assert_conforms
 
@@ -278,10 +278,11 @@ def test_what_does_not_conform_fails_with_the_text_of_the_command_line(linear):
     record = judge(linear, dtypes=["bfloat16", "float32"], clauses=[c for c in CLAUSES if c.chapter == "DEF"])
     told = str(caught.value).split("\n\n")
     violations = [(run, finding) for run in record.runs for finding in run.violated]
-    assert told[0] == words.summary(record)
     assert len(violations) > 5
-    assert told[1:6] == [words.violation(run, finding) for run, finding in violations[:5]]
-    assert told[6:] == [words.headline(run, finding) for run, finding in violations[5:]]
+    assert told[0] == words.summary(record)
+    assert told[1:-1] == ["\n".join(causes.lines(cause)) for cause in causes.told(record)]
+    assert told[1].startswith("linear: its losses are, at all ")
+    assert told[-1] == "\n".join(words.headline(run, finding) for run, finding in violations)
 
 
 def test_what_was_judged_in_no_format_is_no_pass(softplus):

@@ -337,6 +337,6 @@ def test_a_clause_that_the_suite_does_not_have_is_reported_too():
 
 def test_reports_of_a_record_without_runs():
     empty = replace(record(), runs=())
-    assert "0 runs" in markdown.render(empty)
+    assert "Nothing is judged" in markdown.render(empty)
     assert len(valid(junit.render(empty))) == 0
     assert github.render(empty) == ""

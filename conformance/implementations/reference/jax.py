@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["jax>=0.5"]
+# ///
 """JAX: `reference-jax`, oracle.reference.jax as it is shipped. XLA flushes subnormal results on the CPU; so it declares."""
 
 from __future__ import annotations

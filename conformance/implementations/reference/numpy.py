@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.26"]
+# ///
 """NumPy: `reference-numpy`, oracle.reference.numpy as it is shipped."""
 
 from __future__ import annotations

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.4"]
+# ///
 """PyTorch: `reference-torch`, oracle.reference.torch as it is shipped, eager, compiled, and reduced to the mean."""
 
 from __future__ import annotations
