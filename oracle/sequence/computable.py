@@ -97,7 +97,12 @@ class Computable:
     # -- asking --------------------------------------------------------------------------------------------------
 
     def enclose(self, precision: int) -> Ends:
-        """Rational ends around x, at most 2**-precision * |x| apart. Raises BadArgument where special, and Undecided."""
+        """Rational ends around x, at most 2**-precision * |x| apart.
+
+        Raises BadArgument for a precision below 1 and where x is NaN or infinite, and Undecided.
+        """
+        if precision < 1:
+            raise BadArgument("precision", precision, "a number of bits, 1 or more")
         bits = precision + 8
         while True:
             low, high = self.ends(bits)
@@ -119,6 +124,11 @@ class Computable:
             if below == above and math.copysign(1, below) == math.copysign(1, above):
                 return below
             bits = self._more(bits)
+
+    def bits(self, fmt: Format | str) -> int:
+        """The bit pattern of the correctly rounded value. Raises Undecided."""
+        known = get_format(fmt)
+        return int(known.encode(self.round(known)))
 
     def digits(self, n: int) -> str:
         """x in decimal, correctly rounded to n significant digits. Raises BadArgument for n below 1, and Undecided."""

@@ -4,7 +4,10 @@ import json
 import math
 
 import pytest
+from click.testing import CliRunner
 
+from conformance.cli import main
+from conformance.vectorgen import losses as made
 from conformance.vectorgen.losses import FOLDER, document
 from oracle.losses import LOSSES
 
@@ -32,3 +35,27 @@ def test_a_consumer_without_the_suite():
         for z, accepted in zip(logits, test["formats"]["binary64"]["losses"], strict=True):
             loss = math.log1p(math.exp(-abs(z))) + max(-z, 0)
             assert float.fromhex(accepted["lowest"]) <= loss <= float.fromhex(accepted["highest"])
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two of the losses, as if there were no others."""
+    few = {name: LOSSES[name] for name in ("hinge", "ipo_sum")}
+    monkeypatch.setattr(made, "LOSSES", few)
+    return few
+
+
+def test_the_command_writes_checks_and_removes(two, tmp_path):
+    folder = tmp_path / "losses"
+    result = CliRunner().invoke(main, ["vectors", "losses", str(folder)])
+    assert (result.exit_code, result.output) == (0, f"2 files in {folder}\n")
+    for name in two:
+        assert (folder / f"{name}.json").read_bytes() == (FOLDER / f"{name}.json").read_bytes()
+    assert CliRunner().invoke(main, ["vectors", "losses", "--check", str(folder)]).exit_code == 0
+    (folder / "hinge.json").write_text("{}")
+    (folder / "gone.json").write_text("{}")
+    stale = CliRunner().invoke(main, ["vectors", "losses", "--check", str(folder)])
+    assert stale.exit_code != 0
+    assert "not what would be written: hinge" in stale.output
+    CliRunner().invoke(main, ["vectors", "losses", str(folder)])
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(two)
