@@ -250,9 +250,26 @@ def test_the_same_inputs_twice_are_an_error():
 
 
 def test_write_removes_the_file_of_a_chapter_that_is_no_more(place):
-    (place / "stale.json").write_text("{}")
-    assert folder.write(place, SMALL) == ["stale.json"]
-    assert not (place / "stale.json").exists()
+    edited(place, "small.json", lambda data: data.update(chapter="stale"))
+    (place / "small.json").rename(place / "stale.json")
+    assert folder.write(place, SMALL) == ["small.json", "stale.json"]
+    assert sorted(path.name for path in place.iterdir()) == ["batch.json", IDS, "small.json"]
+
+
+FOREIGN = {
+    "an object": b"{}",
+    "another schema": b'{"$schema": "https://json-schema.org/draft/2020-12/schema", "tests": []}',
+    "an array": b"[]",
+    "no JSON": b"{",
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_write_leaves_the_file_of_somebody_else(place, what):
+    (place / "mine.json").write_bytes(FOREIGN[what])
+    assert folder.write(place, SMALL) == []
+    assert (place / "mine.json").read_bytes() == FOREIGN[what]
 
 
 def test_write_replaces_nothing_unless_everything_could_be_written(place, monkeypatch):
