@@ -176,7 +176,7 @@ def _side(z: Enclosure, label_smoothing: Floats) -> Enclosure:
 
 def _paired(function: Callable[..., Enclosure], *operands: Floats) -> Enclosure:
     """`_loss` or `_gradient` of pairs, by compiled loops where they pay: those leave what is out of the ordinary."""
-    size = max(operand.size for operand in operands)
+    (size,) = np.broadcast_shapes(*(operand.shape for operand in operands))
     if not compiled.worth("second", size):
         return function(*operands)
     from oracle.compiled import pairs  # noqa: PLC0415 - imports numba

@@ -81,7 +81,7 @@ def _in_blocks(function: Callable[[Floats, float, float], Floats], z: Floats) ->
 
 def _ends(z: Floats) -> tuple[float, float]:
     """The least and the largest. Raises NotFinite for a NaN or an infinity, whose result would look like a number."""
-    least, largest = float(z.min()), float(z.max())
+    least, largest = float(z.min(initial=np.inf)), float(z.max(initial=-np.inf))
     if not (-np.inf < least and largest < np.inf):
         raise NotFinite("z", z[~np.isfinite(z)][0], "finite logits")
     return least, largest

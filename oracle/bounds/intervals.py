@@ -70,7 +70,8 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
 
 def _growth(z: Enclosure, fmt: Format) -> Floats:
     """E**(kappa |z|): f(z -+ d) is within a factor of e**d of f(z). Beyond e**700 a product with it is decided anyway."""
-    return np.asarray(np.exp(np.minimum(kernel.kappa(fmt) * np.abs(centre(z)), 700.0)))
+    with np.errstate(under="ignore"):
+        return np.asarray(np.exp(np.minimum(kernel.kappa(fmt) * np.abs(centre(z)), 700.0)))
 
 
 def _moved(low_z: Enclosure, high_z: Enclosure, fmt: Format) -> Floats:

@@ -63,6 +63,22 @@ def test_where_one_path_of_numpy_s_ends() -> None:
     assert [tally.escapes for tally in tallies] == [0] * len(tallies), [tally.examples for tally in tallies]
 
 
+def test_nothing_and_what_is_broadcast_keep_their_shapes() -> None:
+    nothing = np.empty(0)
+    with compiled.choice(True):
+        for tier in (first_tier.softplus_minus, first_tier.sigmoid_minus):
+            assert [tier(np.zeros(shape)).shape for shape in ((), (0,), (2, 0, 3), (3, 4))] == [(), (0,), (2, 0, 3), (3, 4)]
+        for of_pairs in (enclosure.loss, enclosure.gradient):
+            assert of_pairs(nothing, 0.0, 0.0, 0.0).shape == of_pairs(0.0, nothing, nothing, 0.0, 0.1, nothing).shape == (0,)
+            assert of_pairs(np.empty((0, 1)), 0.0, 0.0, np.zeros(3)).shape == (0, 3)
+            assert of_pairs(np.zeros((2, 1)), 0.0, np.zeros(3), 0.0).shape == (2, 3)
+        assert enclosure.kernel(nothing)[0].shape == (0,)
+        for fmt in (binary32, binary64):
+            assert (
+                judging.losses(nothing, nothing, fmt).errors.size == judging.derivatives(nothing, nothing, fmt).wrong.size == 0
+            )
+
+
 def test_a_single_bit_is_seen(monkeypatch) -> None:
     tables = first_tier.tables()
     changed = tables[0].copy()

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 import oracle
@@ -58,6 +59,7 @@ def test_the_command_prints_the_figures_and_the_same_ones_with_two_workers() -> 
     assert CliRunner().invoke(main, ["--points", "many"]).exit_code == 2
 
 
+@pytest.mark.usefixtures("by_numpy")
 def test_a_kernel_radius_that_is_too_small_is_seen(monkeypatch) -> None:
     monkeypatch.setattr(enclosure, "RELATIVE_ERROR", 2.0**-77)
     found = escapes(kernel.confront(rng(), 3000))
@@ -65,6 +67,7 @@ def test_a_kernel_radius_that_is_too_small_is_seen(monkeypatch) -> None:
     assert min(escapes(pairs.confront(rng(), 3000)).values()) > 0
 
 
+@pytest.mark.usefixtures("by_numpy")
 def test_a_margin_of_rounded_differences_is_seen(monkeypatch) -> None:
     monkeypatch.setattr(enclosure, "_margin", lambda pc, pr, rc, rr: (enclosure.exact((pc - pr) - (rc - rr)),))
     assert min(escapes(pairs.confront(rng(), 3000)).values()) > 0
@@ -87,6 +90,7 @@ def test_a_quantum_of_the_wrong_binade_is_seen(monkeypatch) -> None:
     assert escapes(decisions.confront(rng(), 100))["ulp error, low and high"] > 0
 
 
+@pytest.mark.usefixtures("by_numpy")
 def test_a_pattern_outside_its_ball_is_seen(monkeypatch) -> None:
     assert max(escapes(patterns.confront(binary16.name, 5)).values()) == 0
     monkeypatch.setattr(enclosure, "RELATIVE_ERROR", 2.0**-79)

@@ -128,6 +128,7 @@ def test_the_kernel_errs_by_no_more_than_is_proved() -> None:
             assert abs(got / true - 1) <= arb(2) ** -arb(bits), t[i]
 
 
+@pytest.mark.usefixtures("by_numpy")
 @pytest.mark.parametrize("constant", ["RELATIVE_ERROR"])
 def test_the_confrontation_sees_a_radius_that_is_too_small(monkeypatch, constant) -> None:
     z = logits(2000)
@@ -138,6 +139,7 @@ def test_the_confrontation_sees_a_radius_that_is_too_small(monkeypatch, constant
     assert escapes(s, true_s) > 0
 
 
+@pytest.mark.usefixtures("by_numpy")
 def test_the_confrontation_sees_a_wrong_table_entry(monkeypatch) -> None:
     z, table = logits(2000), tables()
     wrong = table.log_tail.copy()

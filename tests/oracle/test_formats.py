@@ -69,7 +69,11 @@ def test_overflow_threshold_is_half_an_ulp_above_the_largest(fmt: Format) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "fmt"), [("float16", binary16), ("half", binary16), ("float32", binary32), ("float64", binary64)]
+    ("name", "fmt"),
+    [(name, binary16) for name in ("float16", "fp16", "half")]
+    + [("bf16", bfloat16)]
+    + [(name, binary32) for name in ("float32", "fp32", "single")]
+    + [(name, binary64) for name in ("float64", "fp64", "double")],
 )
 def test_aliases(name: str, fmt: Format) -> None:
     assert get(name) is fmt
@@ -81,7 +85,8 @@ def test_names_and_formats_name_themselves(fmt: Format) -> None:
     assert str(fmt) == fmt.name
 
 
-KNOWN = ["binary16", "bfloat16", "binary32", "binary64", "float16", "half", "float32", "single", "float64", "double"]
+NARROW_ALIASES, WIDE_ALIASES = ["float16", "fp16", "half", "bf16"], ["float32", "fp32", "single", "float64", "fp64", "double"]
+KNOWN = ["binary16", "bfloat16", "binary32", "binary64", *NARROW_ALIASES, *WIDE_ALIASES]
 
 
 def test_unknown_format_says_what_is_known() -> None:

@@ -109,6 +109,7 @@ def test_what_the_float64_tier_leaves_open_goes_up(name: str, monkeypatch: pytes
     assert (blunt.wrong == sharp.wrong).all()
 
 
+@pytest.mark.usefixtures("by_numpy")
 @both
 def test_where_the_quantum_is_in_doubt_the_number_goes_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The neighbourhood of the powers of two widened from 2**-49 to 2**-8, so that some values lie in it."""
@@ -306,6 +307,7 @@ def test_what_is_subnormal_is_asked_again_within_2_to_the_minus_48_of_the_smalle
     assert len(found) == 4
 
 
+@pytest.mark.usefixtures("by_numpy")
 @both
 @pytest.mark.parametrize("far", [1, 2**12])
 def test_what_double_double_knows_less_well_than_stated_goes_to_real(
@@ -335,6 +337,7 @@ def test_what_double_double_knows_less_well_than_stated_goes_to_real(
             assert judged.wrong[0] and not judged.subnormal[0]
 
 
+@pytest.mark.usefixtures("by_numpy")
 @both
 def test_real_tells_what_is_subnormal_where_double_double_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     judge, _, truth = FUNCTIONS[name]
