@@ -226,6 +226,7 @@ def any_smoothing(trial: Trial) -> Outcome:
     """Losses and derivatives at eps near 0, above 1/2 and at 1."""
     drawn = [*_drawn(trial, "OPTION-7 small", 1e-7, 1e-3)[:2], *_drawn(trial, "OPTION-7 large", 0.5, 1)[:2]]
     (beta,) = trial.offered("beta", (0.5,))
+    # beta * 5e-4 is above the smallest normal number of binary16, below which a derivative of 0 is right
     far = ([-1.0, -300.0], [-300.0, -1.0], [-1.0] * 2, [-1.0] * 2)  # a small eps counts: eps z beside a vanished loss
     pairs = Batch.of(*(np.concatenate(both) for both in zip(telling().logps, far, strict=True)), beta=beta)
-    return _judge_unless_refused(trial, (pairs.at(label_smoothing=eps) for eps in (1e-6, 1e-4, 0.75, 1.0, *drawn)))
+    return _judge_unless_refused(trial, (pairs.at(label_smoothing=eps) for eps in (1e-6, 5e-4, 0.75, 1.0, *drawn)))

@@ -46,11 +46,17 @@ class Range:
     high: float
 
     def excess(self, got: float) -> float:
-        """The error of an answer over what is allowed on its side; infinite for NaN instead of a number, or reversed."""
+        """The error of an answer over what is allowed on its side.
+
+        Infinite for NaN instead of a number, or reversed, and for a 0 where none is allowed: what is allowed is a factor of
+        the exact value, and of 0 nothing is left.
+        """
         if got == self.exact or (math.isnan(got) and math.isnan(self.exact)):
             return 0.0
         if not (math.isfinite(got) and math.isfinite(self.exact)):
             return 0.0 if got in (self.low, self.high) else math.inf
+        if got == 0 and not self.low <= 0 <= self.high:
+            return math.inf
         allowed = self.high - self.exact if got > self.exact else self.exact - self.low
         return abs(got - self.exact) / allowed if allowed > 0 else math.inf
 
@@ -160,6 +166,9 @@ def _slope(batch: Batch, index: int, fmt: Format) -> Range:
 
 
 def _betas(batch: Batch, fmt: Format) -> tuple[float, float]:
+    """The factors that a product with beta may come to; with 1 it is exact."""
+    if batch.beta == 1:
+        return 1.0, 1.0
     away = 4 * fmt.unit_roundoff * abs(batch.beta) + fmt.smallest_subnormal
     return batch.beta - away, batch.beta + away
 
