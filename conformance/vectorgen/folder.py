@@ -13,7 +13,7 @@ from typing import Any
 from conformance.vectorgen.chapters import CHAPTERS
 from conformance.vectorgen.difference import differences
 from conformance.vectorgen.document import document, text
-from conformance.vectorgen.identity import IDS, unpublished
+from conformance.vectorgen.identity import IDS, retired, unpublished
 from conformance.vectorgen.model import Chapter
 from conformance.vectorgen.problems import BadVectors, Problem
 from conformance.vectorgen.prose import lint
@@ -85,7 +85,7 @@ def check(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progre
     problems += [Problem(name, "", "", "no chapter has this name") for name in unknown]
     if not (folder / IDS).is_file():
         return [*problems, Problem(IDS, "", "", "is missing")]
-    return problems + unpublished(_ids(files), published(folder))
+    return problems + unpublished(_ids(files), published(folder), retired(chapters))
 
 
 def write(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progress = lambda *_: None) -> list[str]:
@@ -96,8 +96,8 @@ def write(folder: Path, chapters: Sequence[Chapter] = CHAPTERS, progress: Progre
     """
     files = generate(chapters, progress)
     ids = _ids(files)
-    ever = {*published(folder), *ids} if (folder / IDS).is_file() else ids
-    problems = unpublished(ids, ever)
+    ever = {*published(folder), *ids} if (folder / IDS).is_file() else ids | retired(chapters)
+    problems = unpublished(ids, ever, retired(chapters))
     if problems:
         raise BadVectors(problems)
     files[IDS] = "".join(f"{name}\n" for name in sorted(ever))

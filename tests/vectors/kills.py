@@ -110,7 +110,6 @@ KILLS: dict[str, tuple[str, ...]] = {
     ),
     "InfinityMinusInfinity": ("nan-loss-to-zero",),
     "InfiniteGradient": ("not-finite-to-zero", "gradient-by-finite-difference", "subtracts-maximum"),
-    "SmoothedInfinity": ("label-smoothing-off-at-infinity",),
     "SignOfZero": ("sign-bit-of-zero",),
     "SumForMean": ("sum-for-mean", "gradient-of-sum-for-mean"),
     "WrongDivisor": ("mean-over-n-minus-1", "mean-over-2n"),

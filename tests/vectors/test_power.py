@@ -12,13 +12,58 @@ from .kills import KILLS
 FILES = read()
 FORMATS = ("binary16", "bfloat16", "binary32", "binary64")
 HONEST = [(entry, fmt) for entry in registry.HONEST if not entry.slow for fmt in entry.formats]
-BEYOND = {
-    "large-batch-wrong": "it is wrong from the 513th pair on; the files ask for fewer at once",
-    "label-smoothing-on-a-grid": "the label smoothings of the files lie on its grid",
+REASONS = {
+    "it is wrong in batches that are larger than any in the files": (
+        "large-batch-wrong",
+        "mean-zero-of-many",
+        "mean-negative-of-many",
+        "mean-twentyfold-of-many",
+        "mean-tenth-of-many",
+        "mean-summed-from-many",
+        "mean-of-means-of-64",
+        "mean-without-last-chunk",
+        "mean-of-first-128",
+        "gradient-mean-of-many-summed",
+        "gradient-mean-of-many-zero",
+    ),
+    "beta and label smoothing lie on its grid in the files' batches": (
+        "label-smoothing-on-a-grid",
+        "mean-beta-on-a-grid",
+        "mean-smoothing-on-a-grid",
+    ),
+    "the files ask for no beta below 0 or above 1,000, and for no label smoothing below 0.001 or above 1/2": (
+        "beta-absolute",
+        "beta-not-negative",
+        "beta-at-most-1000",
+        "label-smoothing-at-most-half",
+        "label-smoothing-mirrored",
+        "label-smoothing-below-1e-3-ignored",
+    ),
+    "it is wrong where no derivative is asked for, and who reads the files here asks for all": (
+        "naive-without-derivatives",
+        "threshold-without-derivatives",
+    ),
+    "its entry lies between the logits of the files": ("wrong-entry-of-256",),
+    "a number has no strides": ("mean-of-strided", "gradient-mean-of-strided"),
+    "the files ask for derivatives of the mean, not of a multiple": (
+        "mean-backward-without-upstream",
+        "mean-backward-of-absolute-upstream",
+        "mean-backward-of-clamped-upstream",
+    ),
+    "the files have no tie under label smoothing": ("tie-unsmoothed",),
+    "the files say nothing of metrics": ("rewards-contracted", "wins-half-of-ties"),
+    "an infinite loss under label smoothing is left out of the files: right code gives NaN there too": (
+        "label-smoothing-off-at-infinity",
+    ),
 }
+BEYOND = {name: reason for reason, names in REASONS.items() for name in names}
 """Mutants that no vector rejects, with the reason; besides those of the families that the files do not see."""
-UNSEEN = {"metrics", "calling"}
-"""The files say nothing of metrics, and not how a function is called: strided, weighted, in batches of thousands."""
+BEYOND_IN = {("wrong-entry-of-64", "binary16")}
+"""Mutants beyond the vectors in one format alone: its entry lies between the logits there."""
+UNSEEN = {"metrics", "calling", "upstream", "answers", "passes", "asking", "layout", "sizes", "transformed"}
+"""The files say nothing of metrics, and not how a function is called: strided, weighted, in batches of thousands, again before
+its first answer is read or differentiated, under a framework's transformations.
+"""
 
 
 def label(value):
@@ -81,10 +126,12 @@ def test_every_mutant_is_rejected_by_some_vector(family):
                 continue
             if not seen:
                 survivors.append((mutant.name, fmt.name))
-    assert survivors == []
+    assert set(survivors) <= BEYOND_IN
 
 
 def test_a_mutant_beyond_the_vectors_is_beyond_them():
     for name in BEYOND:
         mutant = registry.mutant(name)
         assert not any(any(rejected(mutant.build(), fmt.name, FILES)) for fmt in mutant.wrong_in)
+    for name, fmt in BEYOND_IN:
+        assert not any(rejected(registry.mutant(name).build(), fmt, FILES))

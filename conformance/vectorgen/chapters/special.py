@@ -30,13 +30,6 @@ def _infinite() -> list[Vector]:
     return made
 
 
-def _smoothed() -> list[Vector]:
-    return [
-        pair(f"{NAMES[place]} is -inf, eps {eps:g}", "SmoothedInfinity", logps=_put(row, -_INF, place), eps=eps)
-        for (row, eps), place in itertools.product(zip(_ROWS, (0.1, 0.5), strict=True), _REJECTED)
-    ]
-
-
 def _nan() -> list[Vector]:
     made = [
         pair(f"{NAMES[place]} is NaN, pair {n}", "NanBecomesNumber", logps=_put(row, _NAN, place))
@@ -92,11 +85,6 @@ NOTES = {
         "pytorch/pytorch/issues/20972",
         "mst272/LLM-Dojo/issues/23",
     ),
-    "SmoothedInfinity": note(
-        "special value",
-        "Under label smoothing, z = +inf gives a finite loss.",
-        "The pull back from certainty, which is what smoothing is for, is missing where it is strongest.",
-    ),
     "SignOfZero": note(
         "special value",
         "A branch goes by the sign bit, so that -0 is taken for a negative number.",
@@ -107,10 +95,9 @@ NOTES = {
 CHAPTER = Chapter(
     "special",
     "Infinite and NaN log-probabilities: the loss is the limit, or NaN where there is none. Code that refuses such inputs by "
-    "an error gives no wrong answer. Left out is z = -inf under smoothing, where right formulas differ.",
+    "an error gives no wrong answer. Left out is an infinite logit under smoothing, where right formulas differ.",
     (
         *_infinite(),
-        *_smoothed(),
         *_nan(),
         *_undefined(),
         pair("all four are -0", logps=(-0.0, -0.0, -0.0, -0.0), beta=1.0),
