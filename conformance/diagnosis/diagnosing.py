@@ -10,7 +10,7 @@ import numpy as np
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import conduct, kernels
-from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS, RIGHT
+from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.inference import inferred
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Part, Points, holds, points
@@ -24,7 +24,7 @@ from conformance.records.record import Finding, Level, Verdict
 
 MOST = 12
 """Causes that fit alike and are told."""
-_BATCH_KEYS = frozenset(variant.key for variant in (*BATCHES, *REDUCTIONS[1:]))
+_BATCH_KEYS = frozenset(variant.key for variant in (*BATCHES, *REDUCTIONS))
 
 
 def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
@@ -154,8 +154,6 @@ def _tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained],
     everywhere: list[Explained] = []
     somewhere: list[Explained] = []
     for variant in variants:
-        if variant.key == RIGHT.key:
-            continue
         explained = asked.explained(variant)
         if explained is None:
             continue
@@ -242,8 +240,8 @@ def _means(probe: Probe) -> list[Cause]:
     place = "" if single else "in batches of two pairs or more"
     return [
         Cause(variant.key, Kind.BATCH, part, variant.says, place, variant.cure, len(calls), wrong)
-        for variant in (*REDUCTIONS[1:], *(() if single else LOSSES if part == "loss" else (*GRADIENTS, *LOSSES)))
-        if variant.key != RIGHT.key and all(holds(variant, call, probe, part).all() for call in several)
+        for variant in (*REDUCTIONS, *(() if single else LOSSES if part == "loss" else (*GRADIENTS, *LOSSES)))
+        if all(holds(variant, call, probe, part).all() for call in several)
     ]
 
 

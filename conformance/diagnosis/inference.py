@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from conformance.diagnosis.forms import SMOOTHED, Form
-from conformance.diagnosis.hypotheses import BETA, FACTOR, FORMULA, SMOOTHING
+from conformance.diagnosis.hypotheses.cures import BETA, FACTOR, FORMULA, SMOOTHING
 from conformance.diagnosis.points import Points
 from conformance.diagnosis.variants import Variant, predicted
 from oracle.bounds import Mask

@@ -1,0 +1,61 @@
+"""A stage that is rounded into a narrower format than was asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.diagnosis.hypotheses.cures import BETA, SMOOTHING, WIDER
+from conformance.diagnosis.hypotheses.margins import margin_of, net
+from conformance.diagnosis.variants import Logps, Variant
+from oracle import Format, bfloat16, binary16, binary32
+
+
+def _through(fmt: Format, which: slice) -> Variant:
+    """Log-probabilities stored in a narrower format."""
+    what = "the reference log-probabilities" if which.start else "the log-probabilities"
+
+    def before(x: Logps) -> Logps:
+        pc, pr, rc, rr = (fmt.round_array(v) if i in range(4)[which] else v for i, v in enumerate(x))
+        return pc, pr, rc, rr
+
+    cure = f"Keep {what} in the dtype they come in."
+    return Variant(f"{what} in {fmt.name}", f"the loss with {what} rounded to {fmt.name}", cure, before=before, slopes=True)
+
+
+def _rounded(fmt: Format) -> tuple[Variant, ...]:
+    """What becomes of a stage that is rounded into a narrower format."""
+    name = fmt.name
+    return (
+        Variant(f"result in {name}", f"the loss, rounded to {name} at the end", WIDER, after=fmt.round_array),
+        _through(fmt, slice(2, 4)),
+        _through(fmt, slice(0, 4)),
+        Variant(
+            f"log-ratios in {name}",
+            f"the loss with the log-ratios rounded to {name}",
+            WIDER,
+            before=lambda x: (fmt.round_array(x[0] - x[2]), fmt.round_array(x[1] - x[3]), 0 * x[2], 0 * x[3]),
+            slopes=False,
+        ),
+        Variant(
+            f"margin in {name}",
+            f"the loss with the margin rounded to {name}",
+            WIDER,
+            before=lambda x: net(fmt.round_array(margin_of(x))),
+        ),
+        Variant(
+            f"beta in {name}",
+            f"the loss with beta rounded to {name}",
+            BETA,
+            options=lambda b, e: (float(fmt.round_array(b)), e),
+        ),
+        Variant(
+            f"label_smoothing in {name}",
+            f"the loss with label_smoothing rounded to {name}",
+            SMOOTHING,
+            options=lambda b, e: (b, float(fmt.round_array(e))),
+        ),
+        Variant(f"inside in {name}", f"the loss computed in {name}, whatever is asked for", WIDER, inside=fmt),
+    )
+
+
+PRECISIONS = tuple(replace(variant, rounds=fmt) for fmt in (binary32, binary16, bfloat16) for variant in _rounded(fmt))
