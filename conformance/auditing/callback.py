@@ -16,8 +16,8 @@ class ImpossibleLog(UserWarning):
 def audit_callback(**settings: Any) -> Any:
     """A `transformers.TrainerCallback` that audits each line as it is logged, with the settings of `conformance.audit`.
 
-    It warns ImpossibleLog once per check, with the first line's numbers, and changes nothing. Needs transformers. Raises
-    BadRequest for settings that are none.
+    It warns ImpossibleLog once per check, with the first line's numbers, and changes nothing. What is not told of `ranks` the
+    trainer tells. Needs transformers. Raises BadRequest for settings that are none.
 
         trainer.add_callback(audit_callback(beta=0.1, label_smoothing=0.1))
     """
@@ -29,11 +29,12 @@ def audit_callback(**settings: Any) -> Any:
     class AuditCallback(TrainerCallback):  # type: ignore[misc]
         """Audits the newest line."""
 
-        def on_log(self, _arguments: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        def on_log(self, arguments: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             """The line that was just logged; its digits are those of its numbers."""
             if logs is None or not getattr(state, "is_world_process_zero", True):
                 return
-            (file,) = audit([{"step": state.global_step, **logs}], **settings).files
+            processes = getattr(arguments, "world_size", None)
+            (file,) = audit([{"step": state.global_step, **logs}], **{"ranks": processes, **settings}).files
             for finding in file.findings:
                 if finding.check not in told:
                     told.add(finding.check)

@@ -10,10 +10,11 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.auditing import names
-from conformance.auditing.lines import CHECKS, Lines, Span, least_mean
+from conformance.auditing.lines import CHECKS, Lines, least_mean
 from conformance.auditing.report import Cause
 from conformance.auditing.settings import Settings
 from conformance.auditing.shapes import LOSSES, Shape
+from conformance.auditing.spans import Span
 from conformance.errors import BadRequest
 from oracle import Format
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from conformance.auditing import names
 from conformance.auditing.settings import Settings
 from conformance.auditing.shapes import Curve, Shape, tilted
+from conformance.auditing.spans import Mask, Span
 from oracle import Format, binary32
 from oracle.formats import Floats
 
-Mask = NDArray[np.bool_]
 MOST_PAIRS = 2_000
 """A line averages fewer pairs than this, unless pairs_per_line says otherwise: a printed 1.000 is then every one of them."""
 MOST_LOGP = 1e5
@@ -36,27 +35,12 @@ OUTWARD = 2.0**-40
 """Covers the float64 arithmetic of a check itself, relative to 1 and to the quantity."""
 
 
-class Span(NamedTuple):
-    """The least and the largest that each of n numbers may be; NaN where a line does not have it."""
-
-    low: Floats
-    high: Floats
-
-    @property
-    def known(self) -> Mask:
-        """Where the line has the quantity, as a finite number or an infinity."""
-        return ~np.isnan(self.low)
-
-    def wider(self, by: Floats | float) -> Span:
-        """The same with room on either side."""
-        return Span(self.low - by, self.high + by)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """n lines: their numbers in the file, their steps, which are of training, and a span for every quantity.
 
-    bad: where the loss was printed as NaN or an infinity.
+    bad: where the loss was printed as NaN or an infinity. unmoved: where every reward was printed as 0. rooms: by how much
+    the mean of a quantity over all processes may differ from the figure, which may be that of one of them.
     """
 
     numbers: NDArray[np.int64]
@@ -64,6 +48,8 @@ class Lines:
     train: Mask
     spans: Mapping[str, Span]
     bad: Mask
+    unmoved: Mask
+    rooms: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -72,6 +58,11 @@ class Lines:
         """The quantity's span; unknown everywhere where no line has it."""
         nothing = np.full(len(self), math.nan)
         return self.spans.get(name, Span(nothing, nothing))
+
+    def room(self, name: str, settings: Settings) -> Floats:
+        """What a figure that may be of one process is short of that of all: 0 where one trains, and where none has moved."""
+        nothing = np.zeros(len(self))
+        return nothing if settings.ranks == 1 else np.where(self.unmoved, 0.0, self.rooms.get(name, nothing))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,16 +184,23 @@ def _most(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) ->
 
 
 def comparable(lines: Lines, settings: Settings) -> Mask:
-    """Where loss and rewards are means of the same pairs with the same weights: in training, and of one process.
+    """Where loss and rewards are means of the same pairs with the same weights, but for `Lines.room`.
 
     An evaluation may weigh its last, smaller batch in one of the two and not in the other; of several ranks, some
-    trainers log the loss of all and the rewards of the first.
+    trainers log the loss of all and the rewards of the first, which says nothing of the others' unless none has moved.
     """
-    return lines.train & (settings.ranks in {None, 1})
+    return lines.train & ((settings.ranks in {None, 1}) | lines.unmoved)
+
+
+def _logits(lines: Lines, settings: Settings, fmt: Format) -> tuple[Span, Span]:
+    """The mean logit and the share of positive ones, of the pairs that the loss is of."""
+    m, a = _margin(lines, settings, fmt), _accuracy(lines, settings)
+    wider = a.wider(lines.room(names.ACCURACY, settings))
+    return m.wider(lines.room(names.MARGIN, settings)), Span(np.maximum(wider.low, 0.0), np.minimum(wider.high, 1.0))
 
 
 def _jensen(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) -> Outcome:
-    loss, m, a = _loss(lines, shape, settings, fmt), _margin(lines, settings, fmt), _accuracy(lines, settings)
+    loss, (m, a) = _loss(lines, shape, settings, fmt), _logits(lines, settings, fmt)
     with_m = m.known | lines.span(names.ACCURACY).known
     asked = loss.known & ~lines.bad & with_m & comparable(lines, settings)
     if shape is None or not shape.curves:
@@ -230,13 +228,14 @@ def least_mean(curve: Curve, m: Span, a: Span) -> Floats:
 
 
 def _capped(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) -> Outcome:
-    loss, m, a = _loss(lines, shape, settings, fmt), _margin(lines, settings, fmt), _accuracy(lines, settings)
-    one_sided = (a.low >= 1) | (a.high <= 0)
+    loss, (m, a) = _loss(lines, shape, settings, fmt), _logits(lines, settings, fmt)
+    logged = _accuracy(lines, settings)
+    one_sided = (logged.low >= 1) | (logged.high <= 0)
     asked = loss.known & ~lines.bad & one_sided & lines.span(names.ACCURACY).known & comparable(lines, settings)
     if shape is None or not shape.curves:
         return _outcome(asked & False, loss.low, loss.low, "<=")
     right = np.maximum.reduce([most_mean(curve, m, a) for curve in shape.curves])
-    asked &= np.isfinite(right)
+    asked &= np.isfinite(right) | (lines.room(names.ACCURACY, settings) > 0)
     return _outcome(asked, loss.low, right, "<=")
 
 
@@ -313,7 +312,7 @@ def _odds(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) ->
     ratio, odds = lines.span(names.ODDS_RATIO), lines.span(names.ODDS)
     ratio, odds = ratio.wider(_mean_error(ratio, fmt)), odds.wider(_mean_error(odds, fmt))
     everything = Span(np.zeros(len(lines)), np.ones(len(lines)))
-    asked = ratio.known & odds.known & comparable(lines, settings)
+    asked = ratio.known & odds.known & lines.train
     return _outcome(asked, -ratio.low, least_mean(tilted(Fraction(0)), odds, everything), ">=")
 
 

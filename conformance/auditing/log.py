@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -15,11 +15,13 @@ from conformance.auditing import names
 from conformance.auditing.causes import explained
 from conformance.auditing.evidence import Evidence
 from conformance.auditing.figures import Rounding, read, value
-from conformance.auditing.lines import CHECKS, Check, Lines, Outcome, Span
+from conformance.auditing.lines import CHECKS, Check, Lines, Outcome
 from conformance.auditing.notices import Watch
+from conformance.auditing.ranks import WATCHED, Spread, unmoved
 from conformance.auditing.reading import Cut, Entry
 from conformance.auditing.report import SHOWN, Cause, Checked, FileReport, Impossible, Point
 from conformance.auditing.settings import Settings
+from conformance.auditing.spans import Span
 from oracle import Format, bfloat16, binary32
 from oracle.formats import Floats
 
@@ -37,9 +39,10 @@ KEPT = 512
 
 @dataclass(slots=True)
 class _Tally:
-    """What one format's arithmetic allows: verdicts and findings, if the run was computed in it."""
+    """What one format's arithmetic allows, and a number of processes: verdicts and findings, if the run was such."""
 
     fmt: Format
+    settings: Settings
     impossible: int = 0
     consistent: int = 0
     asked: Counter[str] = field(default_factory=Counter)
@@ -47,9 +50,9 @@ class _Tally:
     findings: list[Impossible] = field(default_factory=list)
     kept: list[Lines] = field(default_factory=list)
 
-    def add(self, lines: Lines, settings: Settings) -> NDArray[np.bool_]:
+    def add(self, lines: Lines) -> NDArray[np.bool_]:
         """Check a block; says which of its lines are impossible."""
-        shape = settings.shape()
+        settings, shape = self.settings, self.settings.shape()
         wrong, judged = np.zeros(len(lines), bool), np.zeros(len(lines), bool)
         for check in CHECKS:
             with np.errstate(all="ignore"):  # figures may be infinite
@@ -83,11 +86,14 @@ class _Tally:
 def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str = "", form: str = "") -> FileReport:
     """The report of a log's lines: each consistent, impossible, or not decided by any check.
 
-    Where the format of the run is neither told nor shown, a line is impossible only if it is so in bfloat16 too.
+    Where the format of the run is neither told nor shown, a line is impossible only if it is so in bfloat16 too; where the
+    number of processes is not told, only if it is so whether the rewards are those of all or of one.
     """
     roundings: dict[tuple[str, str], Rounding] = {}
-    tallies = [_Tally(fmt) for fmt in ((settings.dtype,) if settings.dtype is not None else (binary32, bfloat16))]
-    watch, evidence = Watch(settings), Evidence()
+    formats = (settings.dtype,) if settings.dtype is not None else (binary32, bfloat16)
+    told = (replace(settings, ranks=1), settings) if settings.ranks is None else (settings,)
+    tallies = [_Tally(fmt, each) for fmt in formats for each in told]
+    watch, evidence, spread = Watch(settings), Evidence(), Spread()
     cuts: list[tuple[int, str]] = []
     count, cut, points, columns = 0, 0, _Points(), set[str]()
     for block in _blocks(entries):
@@ -98,52 +104,58 @@ def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str =
         if not found:
             continue
         count += len(found)
-        lines, watched = _lines(found, roundings)
+        lines, watched = _lines(found, roundings, spread)
         columns.update(lines.spans)
         watch.see(watched)
         evidence.add(read(raw) for entry in _some(found) for name in LOGPS if (raw := entry.figures.get(name)) is not None)
-        wrong = [tally.add(lines, settings) for tally in tallies]
+        wrong = [tally.add(lines) for tally in tallies]
         points.add(lines, wrong)
     shown = evidence.format
-    doubtful = settings.dtype is None and shown is None
-    strict, loose = tallies[0], tallies[-1]
-    chosen = loose if doubtful or (settings.dtype is None and shown == bfloat16) else strict
+    # the coarser of the formats that it may be, and of the processes what is told
+    judge = len(tallies) - 1 if settings.dtype is not None or shown in {None, bfloat16} else len(told) - 1
+    chosen, alone = tallies[judge], tallies[judge - len(told) + 1]
+    strict = tallies[0] if shown is None else alone
+    doubtful = strict.impossible - chosen.impossible
     return FileReport(
         file=file,
         form=form,
         settings=_told(settings),
         lines=count,
-        consistent=chosen.consistent - (strict.impossible - chosen.impossible if doubtful else 0),
+        consistent=chosen.consistent - doubtful,
         impossible=chosen.impossible,
-        undecided=count - chosen.consistent - chosen.impossible + (strict.impossible - chosen.impossible if doubtful else 0),
+        undecided=count - chosen.consistent - chosen.impossible + doubtful,
         cut=cut,
         cuts=tuple(cuts),
-        checks=_checked(chosen, strict if doubtful else chosen, settings, columns),
+        checks=_checked(chosen, alone, strict, settings, columns),
         findings=tuple(chosen.findings),
-        causes=_causes(chosen, settings),
+        causes=_causes(chosen),
         notices=watch.notices(settings.dtype is None and shown == bfloat16),
-        points=points.all(tallies.index(chosen)),
+        points=points.all(judge),
         columns=tuple(sorted(columns)),
         format=chosen.fmt.name,
     )
 
 
-def _causes(tally: _Tally, settings: Settings) -> tuple[Cause, ...]:
+def _causes(tally: _Tally) -> tuple[Cause, ...]:
     if not tally.impossible or not tally.kept:
         return ()
-    return explained(_joined(tally.kept), settings, tally.fmt)
+    return explained(_joined(tally.kept), tally.settings, tally.fmt)
 
 
-def _checked(chosen: _Tally, strict: _Tally, settings: Settings, columns: set[str]) -> tuple[Checked, ...]:
+def _checked(chosen: _Tally, alone: _Tally, strict: _Tally, settings: Settings, columns: set[str]) -> tuple[Checked, ...]:
+    """alone: as chosen, if one process trained; strict: and in the finest format that it may be."""
     found = []
     for check in CHECKS:
         needs = _needs(check, settings, columns)
-        undecided = strict.broken[check.id] - chosen.broken[check.id]
-        if undecided:
-            needs = f"--dtype: impossible in {strict.fmt.name}, possible in {chosen.fmt.name}"
+        broken, by_one, finest = (tally.broken[check.id] for tally in (chosen, alone, strict))
+        missing = [f"--dtype: impossible in {strict.fmt.name}, possible in {chosen.fmt.name}"] if finest > by_one else []
+        if by_one > broken:
+            missing.append("--ranks: impossible if 1 process trained, possible if the rewards are those of one of several")
         inequality = f"{check.left} {check.relation} {check.right}"
-        asked, broken = chosen.asked[check.id], chosen.broken[check.id]
-        found.append(Checked(check.id, check.statement, inequality, asked, broken, check.premise, undecided, needs))
+        told = "; ".join(missing) or needs
+        found.append(
+            Checked(check.id, check.statement, inequality, chosen.asked[check.id], broken, check.premise, finest - broken, told)
+        )
     return tuple(found)
 
 
@@ -173,7 +185,7 @@ def _needs(check: Check, settings: Settings, columns: set[str]) -> str:
         return settings.missing
     if check.id == "counted" and settings.pairs_per_line is None:
         return "--pairs-per-line"
-    if check.id in {"mean", "one-sided", "finite", "odds"} and settings.ranks not in {None, 1}:
+    if check.id in {"mean", "one-sided", "finite"} and settings.ranks not in {None, 1}:
         return "rewards of all ranks: with --ranks above 1 the rewards may be those of one rank"
     return ""
 
@@ -195,7 +207,7 @@ def _blocks(entries: Iterable[Entry | Cut]) -> Iterator[list[Entry | Cut]]:
         yield block
 
 
-def _lines(entries: Sequence[Entry], roundings: dict[tuple[str, str], Rounding]) -> tuple[Lines, Watched]:
+def _lines(entries: Sequence[Entry], roundings: dict[tuple[str, str], Rounding], spread: Spread) -> tuple[Lines, Watched]:
     """The block as arrays, and the training figures as they stand; what shows of a column's rounding is learnt first."""
     present = sorted({name for entry in entries for name in entry.figures} - {names.STEP})
     train = np.array([entry.phase == "train" for entry in entries])
@@ -211,12 +223,21 @@ def _lines(entries: Sequence[Entry], roundings: dict[tuple[str, str], Rounding])
             low[mask], high[mask] = rounding.interval(column[mask])
         spans[name] = Span(low, high)
     steps = np.array([value(entry.figures.get(names.STEP)) for entry in entries])
+    nothing = np.full(len(entries), math.nan)
     loss = values.get(names.LOSS, np.zeros(len(entries)))
     bad = ~np.isfinite(loss) & np.array([names.LOSS in entry.figures for entry in entries])
     numbers = np.array([entry.number for entry in entries], dtype=np.int64)
     there = {name: train & np.array([name in entry.figures for entry in entries]) for name in present}
     watched = {name: (numbers[there[name]], column[there[name]]) for name, column in values.items()}
-    return Lines(numbers, steps, train, spans, bad), watched
+    rewards = names.CHOSEN, names.REJECTED, names.MARGIN
+    chosen, rejected, margin = (values.get(name, nothing) for name in rewards)
+    margins = np.where(np.isnan(margin), chosen - rejected, margin)
+    spread.see(names.MARGIN, margins[train])
+    spread.see(names.ACCURACY, values.get(names.ACCURACY, nothing)[train])
+    rooms = {name: np.full(len(entries), spread.room(name)) for name in WATCHED}
+    return Lines(
+        numbers, steps, train, spans, bad, unmoved(*(spans.get(name, Span(nothing, nothing)) for name in rewards)), rooms
+    ), watched
 
 
 def _some(entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -233,7 +254,9 @@ def _writer(name: str) -> str:
 def taken(lines: Lines, places: NDArray[np.intp]) -> Lines:
     """The lines at those places."""
     spans = {name: Span(span.low[places], span.high[places]) for name, span in lines.spans.items()}
-    return Lines(lines.numbers[places], lines.steps[places], lines.train[places], spans, lines.bad[places])
+    rooms = {name: room[places] for name, room in lines.rooms.items()}
+    bad, still = lines.bad[places], lines.unmoved[places]
+    return Lines(lines.numbers[places], lines.steps[places], lines.train[places], spans, bad, still, rooms)
 
 
 def _joined(blocks: Sequence[Lines]) -> Lines:
@@ -243,8 +266,9 @@ def _joined(blocks: Sequence[Lines]) -> Lines:
         for name in present
     }
     numbers, steps = (np.concatenate([getattr(block, part) for block in blocks]) for part in ("numbers", "steps"))
-    train, bad = (np.concatenate([getattr(block, part) for block in blocks]) for part in ("train", "bad"))
-    return Lines(numbers, steps, train, spans, bad)
+    train, bad, still = (np.concatenate([getattr(block, part) for block in blocks]) for part in ("train", "bad", "unmoved"))
+    rooms = {name: np.concatenate([block.rooms[name] for block in blocks]) for name in WATCHED}
+    return Lines(numbers, steps, train, spans, bad, still, rooms)
 
 
 class _Points:

@@ -12,16 +12,15 @@ ODDS, ODDS_RATIO, KL = "log odds", "log odds ratio", "kl"
 STEP, NORM = "step", "gradient norm"
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    LOSS: ("loss", "train_loss_step", "dpo_loss", "preference_loss", "policy_loss", "loss_mean"),
+    LOSS: ("loss", "train_loss_step", "dpo_loss", "preference_loss", "policy_loss"),
     MARGIN: ("rewards/margins", "reward_margin", "reward_margins", "rewards_margins", "margins", "rewards/margin", "margin"),
-    CHOSEN: ("rewards/chosen", "chosen_reward", "chosen_rewards", "rewards_chosen", "reward_chosen", "rewards_chosen_mean"),
+    CHOSEN: ("rewards/chosen", "chosen_reward", "chosen_rewards", "rewards_chosen", "reward_chosen"),
     REJECTED: (
         "rewards/rejected", "rejected_reward", "rejected_rewards", "rewards_rejected", "reward_rejected", "reject_reward",
-        "rewards_rejected_mean",
     ),
     ACCURACY: (
         "rewards/accuracies", "rewards/accuracy", "accuracy", "accuracies", "acc", "reward_accuracy", "reward_accuracies",
-        "rewards_accuracies", "preference_accuracy", "acc_mean",
+        "rewards_accuracies", "preference_accuracy",
     ),
     LOGPS_CHOSEN: ("logps/chosen", "chosen_logps", "policy_chosen_logps", "logps_chosen", "chosen_logp", "log_probs/chosen"),
     LOGPS_REJECTED: (
@@ -34,7 +33,11 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     STEP: ("step", "global_step", "current_steps", "_step", "iteration", "steps", "iter"),
     NORM: ("grad_norm", "gradient_norm"),
 }  # fmt: skip
-"""Our word for a quantity, and the names that logs give it, without the words for training and evaluation."""
+"""Our word for a quantity, and the names that logs give it, without the words for training and evaluation.
+
+What is no mean of the line's pairs is left out: loss_mean and acc_mean are running averages that begin at 0 (OpenRLHF), and
+rewards_chosen_mean is without beta (NeMo RL).
+"""
 
 _WORDS = {alias: word for word, aliases in ALIASES.items() for alias in aliases}
 _SPLIT = re.compile(r"^(?:[\w ]*/)?(train|training|eval|evaluation|val|valid|validation|test)[/_. ](.+)$")

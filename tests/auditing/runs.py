@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Run:
     fmt: Format
     writer: str
     seed: int
+    processes: int = 1
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -58,16 +59,22 @@ def drawn(seed: int) -> Run:
         fmt=bfloat16 if rng.random() < 0.25 else binary32,
         writer=str(rng.choice(list(WRITERS))),
         seed=seed,
+        processes=int(rng.choice([1, 1, 1, 2, 4, 8])),
     )
+
+
+def alone(seed: int) -> Run:
+    """The same, of one process."""
+    return replace(drawn(seed), processes=1)
 
 
 Fault = Callable[[Run, dict[str, Floats]], dict[str, Floats]]
 
 
 def lines(run: Run, count: int, fault: Fault | None = None) -> list[dict[str, float]]:
-    """The means that the trainer would log at each of `count` steps."""
+    """The means that the trainer would log at each of `count` steps: the loss of all processes, the rest of the first."""
     rng = np.random.default_rng([run.seed, 1])
-    fmt, shape = run.fmt, (count, run.micro, run.pairs)
+    fmt, shape = run.fmt, (count, run.processes * run.micro, run.pairs)
     rounded = fmt.round_array
     time = np.arange(count)[:, None, None] / max(count - 1, 1)
     reach = float(rng.choice([0.5, 3.0, 12.0])) / run.beta
@@ -96,7 +103,9 @@ def lines(run: Run, count: int, fault: Fault | None = None) -> list[dict[str, fl
         parts = fault(run, parts)
     del parts["z"]
     named = {
-        (f"rewards/{name}" if name in {"chosen", "rejected", "margins", "accuracies"} else name): _mean(values, fmt)
+        (f"rewards/{name}" if name in {"chosen", "rejected", "margins", "accuracies"} else name): _mean(
+            values if name == "loss" else values[:, : run.micro], fmt
+        )
         for name, values in parts.items()
     }
     return [{"step": step + 1, **{name: float(column[step]) for name, column in named.items()}} for step in range(count)]

@@ -8,8 +8,10 @@ import pytest
 
 from conformance import audit
 from conformance.auditing.figures import Rounding, read
-from conformance.auditing.lines import Span, least_mean, most_mean
+from conformance.auditing.lines import least_mean, most_mean
+from conformance.auditing.ranks import Spread
 from conformance.auditing.shapes import LOSSES
+from conformance.auditing.spans import Span
 from conformance.errors import BadRequest
 
 LN2 = math.log(2)
@@ -172,3 +174,24 @@ def test_settings_that_are_none(settings, told):
 def test_a_record_that_is_none():
     with pytest.raises(BadRequest, match="record 2 is a int"):
         audit([{"loss": 1.0}, 3])
+
+
+def test_running_averages_and_rewards_without_beta_are_not_read():
+    """OpenRLHF's loss_mean begins at 0; NeMo RL's rewards_chosen_mean is a log-ratio."""
+    line = {"loss_mean": 0.0693, "acc_mean": 0.05, "rewards_chosen_mean": -9.0, "rewards_rejected_mean": 1.0}
+    (file,) = audit([{"loss": 0.7, **line}], beta=0.1, label_smoothing=0, dtype="float32").files
+    assert (file.impossible, file.columns) == (0, ("loss",))
+
+
+def test_a_spread_is_that_about_the_trend_and_the_largest_of_any_window():
+    spread = Spread()
+    spread.see("margin", np.arange(7.0) ** 2)
+    assert spread.room("margin") == 0, "too few lines"
+    spread.see("margin", np.arange(100.0))
+    assert spread.room("margin") == 0, "a trend"
+    noise = np.random.default_rng(0).normal(0, 0.25, 4000)
+    spread.see("margin", np.concatenate([np.zeros(4000), noise]))
+    assert 6 * 0.25 < spread.room("margin") < 6 * 0.6
+    before = spread.room("margin")
+    spread.see("margin", np.zeros(4000))
+    assert spread.room("margin") == before

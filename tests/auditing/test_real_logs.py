@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import audit
 from conformance.auditing import Settings, audit_file
 from conformance.auditing.callback import ImpossibleLog, audit_callback
 
@@ -38,6 +39,26 @@ def test_a_right_run_has_no_impossible_line(name, settings):
     found = report(name, **settings)
     assert found.impossible == found.cut == 0
     assert found.consistent >= 10
+
+
+def test_the_rewards_of_one_of_two_processes_beside_the_loss_of_both():
+    """TRL 0.11.4 logs the first process's; a run is right though its loss is below that of its logged margin."""
+    name = "trl-0.11.4-two-processes.json"
+    found = report(name, label_smoothing=0)
+    assert (found.impossible, found.consistent, found.undecided) == (0, 13, 12)
+    (asked,) = [check for check in found.checks if check.undecided]
+    assert asked.needs == "--ranks: impossible if 1 process trained, possible if the rewards are those of one of several"
+    assert report(name, label_smoothing=0, ranks=2).undecided == 0
+    assert report(name, label_smoothing=0, ranks=1).impossible == 12
+
+
+def test_a_loss_counted_twice_shows_at_the_start_of_several_processes():
+    name = "trl-0.11.4-two-processes.json"
+    history = json.loads((LOGS / name).read_text())["log_history"]
+    doubled = [{**entry, "loss": 2 * entry["loss"]} for entry in history if "loss" in entry]
+    for ranks in (None, 2):
+        (file,) = audit(doubled, beta=0.1, label_smoothing=0, ranks=ranks).files
+        assert (file.findings[0].check, file.findings[0].line) == ("one-sided", 1)
 
 
 def test_five_steps_to_a_line_and_another_beta():
@@ -81,3 +102,15 @@ def test_the_callback_warns_once_a_kind(monkeypatch):
             callback.on_log(None, state, None, logs=dict(entry))
     assert [warning.category for warning in caught] == [ImpossibleLog] * 2
     assert "step 6" in str(caught[1].message)
+
+
+def test_the_callback_knows_how_many_processes_train(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", types.SimpleNamespace(TrainerCallback=object))
+    callback = audit_callback(beta=0.1, label_smoothing=0)
+    below = {"loss": 0.4, "rewards/margins": 0.5}
+    state = types.SimpleNamespace(global_step=7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        callback.on_log(types.SimpleNamespace(world_size=2), state, None, logs=below)
+    with pytest.warns(ImpossibleLog, match="step 7"):
+        callback.on_log(types.SimpleNamespace(world_size=1), state, None, logs=below)

@@ -4,7 +4,7 @@ import pytest
 
 from .__main__ import audited
 from .faults import FAULTS
-from .runs import LOSSES, WRITERS, drawn
+from .runs import LOSSES, WRITERS, alone, drawn
 
 RIGHT = range(60)
 
@@ -20,10 +20,11 @@ def test_the_right_runs_are_of_every_loss_and_writer():
     runs = [drawn(seed) for seed in RIGHT]
     assert {run.loss for run in runs} == set(LOSSES)
     assert {run.writer for run in runs} == set(WRITERS)
+    assert {run.processes for run in runs} == {1, 2, 4, 8}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_shows_in_some_run(name, tmp_path):
     fault, has = FAULTS[name]
-    runs = (run for seed in range(1000, 1400) if has(run := drawn(seed)))
-    assert any(audited(run, tmp_path, fault).impossible for run, _ in zip(runs, range(40), strict=False))
+    runs = (run for seed in range(1000, 1400) if has(run := alone(seed)))
+    assert any(audited(run, tmp_path, fault, ranks=1).impossible for run, _ in zip(runs, range(40), strict=False))
