@@ -19,8 +19,9 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.errors import BadRequest
-from oracle import Real
+from oracle import Real, losses
 from oracle.formats import Floats
+from oracle.losses import Loss
 
 Exact = Callable[[Fraction], Real]
 Vector = Callable[[Floats], Floats]
@@ -156,7 +157,13 @@ def _kto(_beta: object, _eps: object, parameters: Mapping[str, Fraction]) -> Sha
     return Shape("kto", "w (1 - sigma(...))", (), (0.0, float(max(weights)) if told else math.inf), told=told)
 
 
-LOSSES: Mapping[str, Known] = {
+def _any(loss: Loss) -> Known:
+    """Any other loss: its pairs can be checked, and of its means nothing is known."""
+    needs = tuple(name for name in loss.defaults if name not in {"beta", "label_smoothing"})
+    return Known(needs, lambda *_: Shape(loss.name, loss.title, (), (-math.inf, math.inf)))
+
+
+BOUNDED: Mapping[str, Known] = {
     "sigmoid": Known((), _sigmoid),
     "cdpo": Known(("label_smoothing",), _sigmoid),
     "robust": Known(("label_smoothing",), _robust),
@@ -172,4 +179,6 @@ LOSSES: Mapping[str, Known] = {
     "nca_pair": _between("nca_pair", "3/2 f(r_w) + r_w / 2 + f(-r_l) / 2", 1.5 * math.log(1.5) + 0.5 * math.log(2.0), math.inf),
     "sppo_hard": _between("sppo_hard", "(a - 1/(2 beta))^2 + (b + 1/(2 beta))^2", 0.0, math.inf),
 }
-"""The losses whose logs can be audited, by the names of oracle.losses."""
+"""The losses of whose means something is known, by the names of oracle.losses."""
+LOSSES: Mapping[str, Known] = {**BOUNDED, **{name: _any(loss) for name, loss in losses.LOSSES.items() if name not in BOUNDED}}
+"""The losses whose logs or tensors can be audited."""

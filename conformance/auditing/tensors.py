@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,17 @@ from conformance.auditing.reading.arrays import Stored, arrays
 from conformance.auditing.reading.entry import NotALog
 from conformance.auditing.report import SHOWN, Cause, Checked, FileReport, Impossible
 from conformance.auditing.settings import Settings
-from conformance.clauses.mistakes import MISTAKES
+from conformance.auditing.tensor_causes import Wrong, explained
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format, bounds, enclosure
 from oracle.bounds import Acceptance
 from oracle.bounds.conditioning import OUT
+from oracle.bounds.expression import running
+from oracle.expressions.nodes import mean
 from oracle.formats import Floats
+from oracle.losses import get_loss
 
-SIGMOID = ("sigmoid", "cdpo", "robust")
-"""The losses whose tensors can be checked pair by pair."""
+LENGTHS = ("chosen_lengths", "rejected_lengths")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +58,20 @@ def audit_tensors(path: Path, form: str, settings: Settings) -> FileReport:
     if settings.beta is None:
         raise NotALog(f"{path}: tensors are checked at one beta: --beta")
     fmt = _format(path, found, results, settings)
-    judged = [one for name in results if (one := _judge(path, name, found[name], batch, fmt, settings)) is not None]
-    return _report(path, form, settings, batch, fmt, judged)
+    rows = _rows(path, found, batch)
+    judged = [one for name in results if (one := _judge(path, name, found[name], rows, batch, fmt, settings)) is not None]
+    return _report(path, form, settings, rows, batch, fmt, judged)
+
+
+def _rows(path: Path, found: Mapping[str, Stored], batch: Batch) -> dict[str, Floats]:
+    """The columns that a loss may take: the log-probabilities, and the lengths where they are there."""
+    rows = dict(zip(NAMES, batch.logps, strict=True))
+    for name in LENGTHS:
+        if name in found:
+            rows[name] = np.atleast_1d(found[name].values).ravel().astype(np.float64)
+            if len(rows[name]) != len(batch):
+                raise NotALog(f"{path}: {found[name].name} has {len(rows[name]):,} numbers for {len(batch):,} pairs")
+    return rows
 
 
 def _batch(path: Path, found: Mapping[str, Stored], settings: Settings) -> Batch:
@@ -89,27 +103,50 @@ def _format(path: Path, found: Mapping[str, Stored], results: Sequence[str], set
     return fmt
 
 
-def _judge(path: Path, name: str, stored: Stored, batch: Batch, fmt: Format, settings: Settings) -> _Judged | None:
-    """The acceptance of one array; None where the loss is not one whose pairs are checked."""
+def _judge(
+    path: Path, name: str, stored: Stored, rows: Mapping[str, Floats], batch: Batch, fmt: Format, settings: Settings
+) -> _Judged | None:
+    """The acceptance of one array; None where the loss takes what is not there."""
     got = np.atleast_1d(stored.values).ravel().astype(np.float64)
     if name == "loss" and got.size != 1:
         name = "losses"
     if name != "loss" and got.size != len(batch):
         raise NotALog(f"{path}: {stored.name} has {got.size:,} numbers for {len(batch):,} pairs")
     if name in {"losses", "loss"}:
-        if settings.loss not in SIGMOID[:2]:
+        whole = name == "loss"
+        acceptance = _accepted(rows, batch, fmt, settings, whole=whole)
+        if acceptance is None:
             return None
-        each = bounds.loss(_pairs(batch), fmt)
-        if name == "losses":
-            return _Judged("losses", "Each loss lies in its acceptance interval.", got, each)
-        return _Judged("mean loss", "The mean loss lies in its acceptance interval.", got, bounds.mean(each))
+        what = "The mean loss" if whole else "Each loss"
+        return _Judged("mean loss" if whole else "losses", f"{what} lies in its acceptance interval.", got, acceptance)
     side = 0 if name == "chosen_rewards" else 1
     statement = "Each reward is beta times its log-ratio, within three roundings."
     return _Judged(name.replace("_", " "), statement, got, reward(batch, side, fmt))
 
 
-def _pairs(batch: Batch) -> bounds.Pairs:
-    return bounds.Pairs(*batch.logps, batch.beta, batch.label_smoothing)
+def _accepted(rows: Mapping[str, Floats], batch: Batch, fmt: Format, settings: Settings, *, whole: bool) -> Acceptance | None:
+    """The intervals of the configured loss, or of its mean; None where it takes what is not there (lengths, a parameter)."""
+    if settings.loss in {"sigmoid", "cdpo"}:
+        each = bounds.loss(bounds.Pairs(*batch.logps, batch.beta, batch.label_smoothing), fmt)
+        return bounds.mean(each) if whole else each
+    loss = get_loss(settings.loss)
+    if _wanted(rows, settings):
+        return None
+    given: dict[str, Fraction | None] = {"beta": settings.beta, "label_smoothing": settings.label_smoothing}
+    known = {name: x for name in loss.defaults if (x := given.get(name, settings.parameters.get(name))) is not None}
+    found = running({name: rows[name] for name in loss.inputs}, known, fmt).acceptance(
+        mean(loss.definition) if whole else loss.definition
+    )
+    return found[np.zeros(1, np.intp)] if whole else found
+
+
+def _wanted(rows: Mapping[str, Floats], settings: Settings) -> list[str]:
+    """What the configured loss takes that neither the file has nor an option tells."""
+    if settings.loss in {"sigmoid", "cdpo"}:
+        return []
+    loss, told = get_loss(settings.loss), {"beta": settings.beta, "label_smoothing": settings.label_smoothing}
+    options = [name for name in loss.defaults if told.get(name, settings.parameters.get(name)) is None]
+    return [name for name in loss.inputs if name not in rows] + options
 
 
 def reward(batch: Batch, side: int, fmt: Format) -> Acceptance:
@@ -126,7 +163,15 @@ def reward(batch: Batch, side: int, fmt: Format) -> Acceptance:
     return Acceptance(exact, exact - room, exact + room, zero, fmt)
 
 
-def _report(path: Path, form: str, settings: Settings, batch: Batch, fmt: Format, judged: list[_Judged]) -> FileReport:
+def _report(
+    path: Path,
+    form: str,
+    settings: Settings,
+    rows: Mapping[str, Floats],
+    batch: Batch,
+    fmt: Format,
+    judged: list[_Judged],
+) -> FileReport:
     n = len(batch)
     wrong, asked = np.zeros(n, bool), np.zeros(n, bool)
     checks: list[Checked] = []
@@ -141,10 +186,10 @@ def _report(path: Path, form: str, settings: Settings, batch: Batch, fmt: Format
             Impossible(one.check, int(i) + 1, "train", None, float(one.got[i]), float(exact[i]))
             for i in np.flatnonzero(bad)[: max(0, SHOWN - len(findings))]
         ]
-    if not judged:
-        checks.append(
-            Checked("losses", "Each loss lies in its acceptance interval.", "", 0, 0, needs=f"pairs of {settings.loss}")
-        )
+    if wanted := _wanted(rows, settings):
+        needs = f"{settings.loss} takes {', '.join(wanted)}"
+        checks.append(Checked("losses", "Each loss lies in its acceptance interval.", "", 0, 0, needs=needs))
+    wrongs = {one.check: Wrong(one.got, one.wrong) for one in judged if "loss" in one.check and one.wrong.any()}
     return FileReport(
         file=str(path),
         form=form,
@@ -157,62 +202,8 @@ def _report(path: Path, form: str, settings: Settings, batch: Batch, fmt: Format
         cuts=(),
         checks=tuple(checks),
         findings=tuple(findings),
-        causes=tuple(Cause(text, n) for text in _causes(batch, fmt, judged)),
+        causes=tuple(Cause(text, n) for text in explained(wrongs, rows, batch, fmt, settings)),
         notices=(),
         format=fmt.name,
         unit="pair",
     )
-
-
-# -- causes ------------------------------------------------------------------------------------------------------------
-
-
-def _causes(batch: Batch, fmt: Format, judged: list[_Judged]) -> list[str]:
-    """What every loss, or the mean, is the right answer to instead."""
-    wrong = [one for one in judged if one.check in {"losses", "mean loss"} and one.wrong.any()]
-    if not wrong:
-        return []
-    found = []
-    for text, mistake in MISTAKES.items():
-        try:
-            each = bounds.loss(_pairs(mistake(batch)), fmt)
-        except (ValueError, ZeroDivisionError):
-            continue
-        if all(_fits(one, each) for one in wrong):
-            found.append(text)
-    return found + _scaled(batch, fmt, wrong)
-
-
-def _fits(one: _Judged, each: Acceptance) -> bool:
-    acceptance = each if one.check == "losses" else bounds.mean(each)
-    return bool((acceptance.rho(one.got) <= 1).all())
-
-
-def _scaled(batch: Batch, fmt: Format, wrong: list[_Judged]) -> list[str]:
-    """A constant factor: the sum for the mean, the mean for each, in bits, halved, doubled, negated."""
-    factors = {
-        "the sum of the losses, not their mean": float(len(batch)),
-        "the loss in bits, not in nats": 1 / math.log(2),
-        "half the loss": 0.5,
-        "twice the loss": 2.0,
-        "the loss with its sign flipped": -1.0,
-    }
-    each = bounds.loss(_pairs(batch), fmt)
-    found = []
-    for text, factor in factors.items():
-        near = all(_near(one, each if one.check == "losses" else bounds.mean(each), factor, fmt) for one in wrong)
-        if near:
-            found.append(text)
-    if len(batch) > 1 and all(one.check == "losses" for one in wrong):
-        same = bounds.mean(each)[np.zeros(len(batch), np.intp)]
-        if all((same.rho(one.got) <= 1).all() for one in wrong):
-            found.append("the mean of the losses, for every pair")
-    return found
-
-
-def _near(one: _Judged, acceptance: Acceptance, factor: float, fmt: Format) -> bool:
-    with np.errstate(all="ignore"):
-        undone = one.got / factor
-    slack = acceptance.exact * 0 + abs(acceptance.exact) * (4 * fmt.unit_roundoff)
-    wider = Acceptance(acceptance.exact, acceptance.low - slack, acceptance.high + slack, acceptance.zero, fmt)
-    return bool((wider.rho(undone) <= 1).all())

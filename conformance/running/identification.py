@@ -78,9 +78,14 @@ def identify(implementation: Implementation | PreferenceLoss, fmt: Format) -> li
     """
     if fmt not in implementation.claims.formats:
         raise BadRequest(f"{implementation.name} does not claim {fmt.name}")
-    seen = [_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)]
+    return identified([_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)], fmt)
+
+
+def identified(seen: Sequence[Seen], fmt: Format) -> list[Match]:
+    """The candidates that take no more than the batches hold, those that fit everything first, as `identify` sorts them."""
     analyses: dict[_Key, Running] = {}
-    matches = [_match(candidate, seen, fmt, analyses) for candidate in _candidates(seen)]
+    held = set(seen[0].batch.rows)
+    matches = [_match(one, seen, fmt, analyses) for one in _candidates(seen) if held.issuperset(one.loss.inputs)]
     return sorted(matches, key=lambda m: (not m.complete, -m.agreed / m.numbers, m.candidate.wrong, m.candidate.loss.name))
 
 

@@ -51,18 +51,30 @@ def test_safetensors(audited):
     logps = pairs(np.float32)
     arrays = {**logps, "losses": losses(logps, 0.1, 0, np.float32)}
     assert audited(arrays, "safetensors", beta=0.1).impossible == 0
-    assert audited(arrays, "safetensors", beta=0.2).causes[0].text == "beta = 0.1 whatever was asked"
+    assert (
+        audited(arrays, "safetensors", beta=0.2).causes[0].text
+        == "beta is always 0.1: the loss at beta 0.1, whatever beta is asked"
+    )
 
 
 @pytest.mark.parametrize(
     ("wrong", "cause"),
     [
-        (lambda p: {"losses": losses(p, 0.5, 0, np.float32)}, "label_smoothing ignored"),
-        (lambda p: {"losses": losses(p, 0.25, 0.25, np.float32)}, "beta applied twice"),
-        (lambda p: {"loss": losses(p, 0.5, 0.25, np.float32).sum()}, "the sum of the losses, not their mean"),
-        (lambda p: {"losses": np.full(40, losses(p, 0.5, 0.25, np.float32).mean())}, "the mean of the losses, for every pair"),
-        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(2)}, "half the loss"),
-        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(np.log(2))}, "the loss in bits, not in nats"),
+        (
+            lambda p: {"losses": losses(p, 0.5, 0, np.float32)},
+            "label_smoothing ignored: the loss at label_smoothing 0, whatever is asked",
+        ),
+        (lambda p: {"losses": losses(p, 0.25, 0.25, np.float32)}, "beta applied twice: the loss at beta^2"),
+        (lambda p: {"loss": losses(p, 0.5, 0.25, np.float32).sum()}, "the sum: the sum over the pairs, not the mean"),
+        (
+            lambda p: {"losses": np.full(40, losses(p, 0.5, 0.25, np.float32).mean())},
+            "the mean for each: the batch's mean loss at every place",
+        ),
+        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(2)}, "halved: half of the loss"),
+        (
+            lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(np.log(2))},
+            "in bits: the loss in bits, log2, where nats are asked for",
+        ),
     ],
 )
 def test_what_explains_wrong_pairs(wrong, cause, audited):
@@ -70,6 +82,57 @@ def test_what_explains_wrong_pairs(wrong, cause, audited):
     report = audited({**logps, **wrong(logps)}, beta=0.5, label_smoothing=0.25)
     assert report.impossible > 0
     assert cause in [one.text for one in report.causes]
+
+
+def lengthened(dtype=np.float32, n=40):
+    logps = pairs(dtype, n)
+    rng = np.random.default_rng(5)
+    return {**logps, "chosen_lengths": rng.integers(3, 30, n), "rejected_lengths": rng.integers(3, 30, n)}
+
+
+def average_squares(arrays, beta=0.5):
+    pc, pr, rc, rr, lw, ll = (np.asarray(values, np.float64) for values in arrays.values())
+    return (((pc - rc) / lw - (pr - rr) / ll - 1 / (2 * beta)) ** 2).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda z: np.maximum(1 - z, 0), "hinge"),
+        (lambda z: np.roll(np.logaddexp(0, -z), 1), "shifted by one"),
+        (lambda z: 0.7 * np.logaddexp(0, -z), "0.7 times sigmoid"),
+        (lambda z: np.float16(np.logaddexp(0, -z)), "result in binary16"),
+        (lambda z: np.logaddexp(0, -np.minimum(z, 2)), "right wherever the logit is not above"),
+        (lambda z: np.where(z < -2, np.nan, np.logaddexp(0, -z)), "no finite loss at"),
+        (lambda z: -np.log(1 / (1 + np.exp(-np.float32(z), dtype=np.float32))), "log(sigmoid"),
+    ],
+)
+def test_what_explains_wrong_losses_of_pairs(change, cause, audited):
+    logps = pairs(np.float32)
+    pc, pr, rc, rr = (values.astype(np.float64) for values in logps.values())
+    with np.errstate(over="ignore"):
+        wrong = change(0.5 * ((pc - rc) - (pr - rr))).astype(np.float32)
+    report = audited({**logps, "losses": wrong}, beta=0.5)
+    assert report.impossible > 0
+    assert cause in report.causes[0].text
+
+
+def test_any_loss_is_checked_pair_by_pair(audited):
+    arrays = lengthened()
+    right = average_squares(arrays)
+    assert audited({**arrays, "losses": right}, loss="ipo_average", beta=0.5).consistent == 40
+    report = audited({**arrays, "losses": right}, loss="sigmoid_norm", beta=0.5)
+    assert (report.impossible, report.causes[0].text) == (40, "another loss: ipo_average: IPO, of averages over the tokens")
+    (mean,) = audited(
+        {**arrays, "loss": right.astype(np.float64).mean()[None]}, loss="ipo_average", beta=0.5, dtype="float32"
+    ).checks
+    assert (mean.id, mean.asked, mean.impossible) == ("mean loss", 1, 0)
+
+
+def test_what_a_loss_takes_and_nobody_told_is_asked_for(audited):
+    logps = pairs(np.float32)
+    report = audited({**logps, "losses": np.zeros(40, np.float32)}, loss="simpo", beta=0.5)
+    assert (report.undecided, report.checks[0].needs) == (40, "simpo takes chosen_lengths, rejected_lengths, gamma")
 
 
 def test_a_reward_without_beta(audited):

@@ -33,6 +33,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "loss": ("loss", "meanloss"),
     "chosen_rewards": ("chosenrewards", "rewardschosen", "chosenreward"),
     "rejected_rewards": ("rejectedrewards", "rewardsrejected", "rejectedreward"),
+    "chosen_lengths": ("chosenlengths", "chosenlength", "chosentokens", "lengthschosen"),
+    "rejected_lengths": ("rejectedlengths", "rejectedlength", "rejectedtokens", "lengthsrejected"),
     "logits": ("logits",),
     "labels": ("labels", "targets", "inputids"),
     "mask": ("mask", "lossmask", "completionmask"),
