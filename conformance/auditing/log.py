@@ -185,6 +185,8 @@ def _needs(check: Check, settings: Settings, columns: set[str]) -> str:
         return settings.missing
     if check.id == "counted" and settings.pairs_per_line is None:
         return "--pairs-per-line"
+    if check.id == "one-sided" and settings.pairs_per_line is None:
+        return "--pairs-per-line: an accuracy of 0 or 1 is one of every pair only where it is printed finely enough"
     if check.id in {"mean", "one-sided", "finite"} and settings.ranks not in {None, 1}:
         return "rewards of all ranks: with --ranks above 1 the rewards may be those of one rank"
     return ""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conformance.auditing.settings import Settings
 from conformance.diagnosis.hypotheses import LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.kernels import WAYS, score
-from conformance.diagnosis.variants import Variant, predicted
+from conformance.diagnosis.variants import Range, Variant, predicted
 from conformance.inputs.batch import Batch
 from conformance.inputs.losses import LossBatch
 from conformance.running.identification import Seen, identified
@@ -53,24 +53,37 @@ def explained(
 
 
 def _variants(wrong: Mapping[str, Floats], batch: Batch, fmt: Format) -> Iterator[Variant]:
+    """The variants that fit; of those that are one at these options the first."""
     candidates = (*LOSSES, *(one for one in PRECISIONS if one.rounds is None or one.rounds.precision < fmt.precision))
+    known = set()
     for variant in (*(REDUCTIONS if "losses" not in wrong else ()), *candidates):
-        if len(batch) <= variant.most and all(_gives(variant, check, got, batch, fmt) for check, got in wrong.items()):
-            yield variant
+        if len(batch) > variant.most:
+            continue
+        given = {check: _given(variant, check, batch, fmt) for check in wrong}
+        if all(_fits(variant, check, given[check], got, batch, fmt) for check, got in wrong.items()):
+            key = b"".join(one.low.tobytes() for one in given.values())
+            if key not in known:
+                yield variant
+            known.add(key)
 
 
-def _gives(variant: Variant, check: str, got: Floats, batch: Batch, fmt: Format) -> bool:
+def _given(variant: Variant, check: str, batch: Batch, fmt: Format) -> Range:
+    with np.errstate(all="ignore"):
+        return predicted(variant, batch, fmt, mean=check == "mean loss").losses
+
+
+def _fits(variant: Variant, check: str, given: Range, got: Floats, batch: Batch, fmt: Format) -> bool:
     if check == "losses" and variant.rounds is not None:
         finite = got[np.isfinite(got)]
         if not np.array_equal(variant.rounds.round_array(finite), finite):
             return False
-    whole = check == "mean loss"
-    with np.errstate(all="ignore"):
-        given, right = (predicted(one, batch, fmt, mean=whole).losses for one in (variant, RIGHT))
     if given.low.shape != got.shape or not given.holds(got).all():
         return False
+    if variant.rounds is not None:
+        return True
     # at these options some variants are no other than the right loss, with a wider interval than the judge's
-    return variant.rounds is not None or not given.holds((right.low + right.high) / 2).all()
+    right = _given(RIGHT, check, batch, fmt)
+    return not given.holds((right.low + right.high) / 2).all()
 
 
 def _ways(wrong: Mapping[str, Wrong], batch: Batch, fmt: Format) -> list[str]:

@@ -195,3 +195,12 @@ def test_a_spread_is_that_about_the_trend_and_the_largest_of_any_window():
     before = spread.room("margin")
     spread.see("margin", np.zeros(4000))
     assert spread.room("margin") == before
+
+
+def test_an_accuracy_printed_coarsely_may_be_less_than_1():
+    line = {"loss": 0.8, "rewards/accuracies": 1.0}
+    (file,) = audit([line], beta=0.1, label_smoothing=0).files
+    (check,) = [check for check in file.checks if check.id == "one-sided"]
+    assert (file.impossible, check.asked) == (0, 0)
+    assert check.needs.startswith("--pairs-per-line")
+    assert broken(line, pairs_per_line=8) == {"one-sided"}
