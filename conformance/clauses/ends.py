@@ -76,9 +76,11 @@ def tally_gradients(
             first, rho = slopes, acceptance.rho(slopes)
             own = rho
         else:
-            own = rho.copy()
+            own = rho
             unlike = np.flatnonzero(slopes != first)
-            own[unlike] = acceptance[unlike].rho(slopes[unlike])
+            if unlike.size:
+                own = rho.copy()
+                own[unlike] = acceptance[unlike].rho(slopes[unlike])
         tally.ratio(quantity, batch, each, own)
 
 

@@ -45,11 +45,15 @@ class _Candidate:
     size: float = 0.0
 
     @property
+    def rank(self) -> tuple[bool, float]:
+        """The key's beginning, which decides but for ties."""
+        return self.rho > 1, self.rho if self.rho > 1 else self.size
+
+    @property
     def key(self) -> tuple[bool, float, tuple[float, ...], str, tuple[float, ...]]:
         """Larger is worse; ties are broken by inputs, then by results, so that the order of the points does not matter."""
         inputs = np.concatenate([*self.batch.logps, [self.batch.beta, self.batch.label_smoothing]])
-        rank = self.rho if self.rho > 1 else self.size
-        return self.rho > 1, rank, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())
+        return *self.rank, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())
 
 
 def _sign(quantity: str) -> float:
@@ -181,12 +185,15 @@ class Tally:
             return
         ranks = rho if sizes is None or (rho > 1).any() else sizes
         worst = np.flatnonzero(ranks == ranks.max())
-        rows = np.concatenate([_total(values[worst]) for values in (*batch.logps, got)])
-        i = int(worst[np.lexsort(rows[::-1])[-1]])
+        i = int(worst[0])
+        if len(worst) > 1:
+            rows = np.concatenate([_total(values[worst]) for values in (*batch.logps, got)])
+            i = int(worst[np.lexsort(rows[::-1])[-1]])
         self._consider(_Candidate(quantity, batch.take([i]), float(got[i]), float(rho[i]), float(ranks[i])))
 
     def _consider(self, candidate: _Candidate) -> None:
-        if self._worst is None or candidate.key > self._worst.key:
+        known = self._worst
+        if known is None or candidate.rank > known.rank or (candidate.rank == known.rank and candidate.key > known.key):
             self._worst = candidate
 
     def outcome(self, *, graded: bool = False, note: str = "") -> Outcome:

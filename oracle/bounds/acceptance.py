@@ -49,6 +49,8 @@ class Acceptance:
         """
         assert_ieee()
         got = np.atleast_1d(floats("got", got))
+        if not got.size:
+            return np.zeros(0)
         ratio, decided = self._quickly(got)
         doubt = np.flatnonzero(~decided)
         if doubt.size:
@@ -56,8 +58,12 @@ class Acceptance:
         return ratio
 
     def __getitem__(self, index: NDArray[np.intp]) -> Acceptance:
-        """The intervals at those places."""
-        return Acceptance(self.exact[index], self.low[index], self.high[index], self.zero[index], self.fmt)
+        """The intervals at those places, with what has been worked out of them."""
+        part = Acceptance(self.exact[index], self.low[index], self.high[index], self.zero[index], self.fmt)
+        head, tail, radius, above, below, usable = self._in_floats
+        ends = ((above[0][index], above[1][index]), (below[0][index], below[1][index]))
+        part.__dict__["_in_floats"] = head[index], tail[index], radius[index], *ends, usable[index]
+        return part
 
     def _quickly(self, got: Floats) -> tuple[Floats, Mask]:
         """(rho, decided): in plain floats, decided where error and allowance are surely apart.
