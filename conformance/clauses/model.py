@@ -21,10 +21,12 @@ NEEDS = frozenset(
         "infinities",
         "temperature",
         "chunk",
+        "incoming",
+        "head",
     }
 )
 """What a clause may need an implementation to claim: an option, gradients, metrics, a reduction; or, from logits, one number
-a sequence or a token, logits of -inf, a temperature, a chunk size."""
+a sequence or a token, logits of -inf, a temperature, a chunk size, derivatives with incoming ones, a fused head."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from conformance.inputs.batch import Batch
-from conformance.inputs.sequences import Rows, drawn
-from oracle.formats import Format
+from conformance.inputs.sequences import Rows, drawn, full
+from oracle.formats import Floats, Format
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,25 @@ def drawn_pairs(rng: np.random.Generator, fmt: Format, pairs: int, length: int, 
     policy = drawn(rng, fmt, 2 * pairs, length, columns, name="a policy beside its reference")
     drifted = fmt.round_array(policy.logits + rng.normal(0, drift, policy.logits.shape))
     return Paths(policy, replace(policy, logits=drifted))
+
+
+def full_pairs(policy: Floats, reference: Floats, labels: Sequence[int], name: str = "one token a response") -> Paths:
+    """Pairs of one token a response: logits (2n, V) of policy and reference, and a label each."""
+    return Paths(full(policy, labels, name), full(reference, labels, name))
+
+
+def distant_pairs(fmt: Format) -> Paths:
+    """Log-ratios of 30 to 8,000 nats, of the chosen response or of the rejected one, on four tokens of three columns."""
+    leads = np.array([30.0, 120.0, 300.0, 1200.0, 8000.0])
+    n = 2 * len(leads)
+    near, far = np.zeros((2 * n, 5, 3)), np.zeros((2 * n, 5, 3))
+    for i, lead in enumerate(leads):
+        far[i, :, 1] = far[n + len(leads) + i, :, 2] = lead / 4  # the reference of the chosen, then of the rejected response
+    mask = np.ones((2 * n, 5), dtype=bool)
+    mask[:, 0] = False
+    labels = np.zeros((2 * n, 5), dtype=np.int64)
+    policy, reference = (Rows("far from the reference", fmt.round_array(x), labels, mask) for x in (near, far))
+    return Paths(policy, reference)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,11 +16,12 @@ from oracle import get_format
 from .honest import HONEST
 from .kinds import Honest, Mutant
 from .logps import MUTANTS as LOGPS
+from .outside import OUTSIDE
 from .paths import PATHS, STEPS
 from .slopes import MUTANTS as SLOPES
 
 Entry = TypeVar("Entry", Mutant, Honest)
-MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS)
+MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS, *OUTSIDE)
 
 
 def judged(entry: Mutant | Honest, fmt: str, seed: int = 0, profile: str = "quick") -> Run:

@@ -23,7 +23,7 @@ from conformance.implementations import (
 )
 
 from .kinds import ALL, METRICS, Honest, cleaned, scored, summed, tokens, wide
-from .paths import right, stepped
+from .paths import losses, right, stepped
 
 WIDE = ("binary32", "binary64")
 
@@ -148,6 +148,23 @@ def _average(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     return summed(logits, labels, mask) / mask.sum(-1).clamp(min=1)
 
 
+def _narrow_average(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    return tokens(logits, labels, mask).to(logits.dtype).sum(-1) / mask.sum(-1).clamp(min=1)
+
+
+def _exp2(logits: Tensor, labels: Tensor) -> Tensor:
+    scaled = logits * 1.4426950408889634
+    top = scaled.detach().amax(-1, keepdim=True)
+    return (_pick(scaled - top, labels) - (scaled - top).exp2().sum(-1).log2()) * 0.6931471805599453
+
+
+def _fused(*given: Any) -> Tensor:
+    """A fused loss with a backward of its own hidden states, weight and bias by autograd."""
+    hidden, weight, bias, ref_hidden, ref_weight, ref_bias, labels, mask, beta, eps = given
+    policy = _head(hidden, weight, bias, labels, mask)
+    return losses(policy, _head(ref_hidden, ref_weight, ref_bias, labels, mask), beta, eps)
+
+
 def _head(hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, mask: Tensor) -> Tensor:
     clean = torch.where(mask[..., None], wide(hidden), 0)
     logits = clean @ wide(weight).T
@@ -228,6 +245,8 @@ HONEST: tuple[Honest, ...] = (
     _plain("chunked-tokens", "tokens in chunks, with a temperature", _chunked, options=("chunk", "temperature")),
     _plain("inverse-temperature", "logits times 1/T", _inverse, options=("temperature",)),
     _plain("average", "the mean over tokens", _average, average=True),
+    _plain("average-in-narrow", "tokens in float32, their mean in the logits' format", _narrow_average, average=True),
+    _plain("exp2", "powers of two, the logits times log2 e", _masked(_exp2)),
     _plain("per-token", "a number a token", _single, returns="token", ignore_index=-100, infinities=True),
     Honest("head", "a fused head", lambda: torch_head(_head, name="head", accumulates="float32")),
     Honest(
@@ -251,6 +270,7 @@ HONEST: tuple[Honest, ...] = (
         slow=True,
     ),
     Honest("numpy", "float64 whatever the logits", lambda: numpy_sequence(_numpy, name="numpy", accumulates="float64")),
+    Honest("fused", "a fused loss", lambda: torch_path(_fused, name="fused", accumulates="float32", head=True)),
     Honest("path", "the whole path", lambda: torch_path(right, name="path", accumulates="float32")),
     Honest(
         "path-mean",

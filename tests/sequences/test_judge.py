@@ -23,6 +23,7 @@ CHEAP = (
     "shifts-itself",
     "per-token",
     "head",
+    "fused",
     "path",
     "steps",
     "array-steps",

@@ -204,3 +204,23 @@ def many(trial: Trial) -> Outcome:
     size = np.abs(exact) * fmt.unit_roundoff * (bounds.should(tokens) + 8)
     scale.hold(rows, answer.values, exact, size + bounds.stored(exact, trial.fmt))
     return scale.outcome()
+
+
+@chapter.clause(
+    8,
+    Level.MUST,
+    "tokens far on",
+    statement="A token shall count wherever it stands: in the first of 2,100 places, in the last, and between.",
+    derivation=f"{SUMMED} Few tokens count, so that the bound is narrow in every format.",
+    remedy="Cut nothing to a maximal length here, and let no chunk of the sequence be left out.",
+    needs=("sequence",),
+    kills=("cuts-at-512", "cuts-last-chunk"),
+)
+def distant(trial: Trial) -> Outcome:
+    """2,101 places of three columns, of which some count."""
+    scale = Scale(trial)
+    rows = drawn(trial.rng("ADDED-8"), trial.fmt, 1, 2101, 3, name="few tokens, far apart")
+    mask = np.zeros(rows.mask.shape, dtype=bool)
+    mask[0, [1, 2, 63, 64, 65, 128, 257, 513, 1000, 1025, 1537, 2049, 2099, 2100]] = True
+    scale.values(replace(rows, mask=mask))
+    return scale.outcome()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
@@ -12,7 +12,7 @@ import numpy as np
 from conformance.clauses.model import Outcome
 from conformance.clauses.sequence.instead import recognised
 from conformance.clauses.trial import Trial
-from conformance.implementations.sequence.protocol import SequenceAnswer, SequenceImplementation
+from conformance.implementations.sequence.protocol import Inner, SequenceAnswer, SequenceImplementation
 from conformance.inputs.sequences import Mask, Rows
 from oracle import Format
 from oracle.bounds.acceptance import centre
@@ -106,9 +106,11 @@ class Scale:
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    def answer(self, rows: Rows, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+    def answer(
+        self, rows: Rows, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
         """What the implementation returns. Raises Misbehaviour."""
-        return self.implementation.evaluate(rows, self.fmt, gradient=gradient, strided=strided)
+        return self.implementation.evaluate(rows, self.fmt, gradient=gradient, strided=strided, incoming=incoming)
 
     def arithmetic(self, answer: SequenceAnswer) -> Format:
         """The format whose unit roundoff bounds it."""
@@ -201,7 +203,9 @@ class Scale:
     def gradient_allowed(self, rows: Rows, answer: SequenceAnswer, constant: Constant) -> tuple[Floats, Floats]:
         """Exact derivatives of the sum of what is returned, and what each may be off by; 0 where the mask is false."""
         flush = self.claims.subnormals == "flush"
-        return sequence_gradient(rows, self.arithmetic(answer), self.fmt, constant, average=self.claims.average, flush=flush)
+        fmt = self.arithmetic(answer)
+        exact, allowed = sequence_gradient(rows, fmt, self.fmt, constant, average=self.claims.average, flush=flush)
+        return exact, allowed + dividing(exact, _format(answer.dtype), fmt, average=self.claims.average)
 
     def outcome(self, note: str = "") -> Outcome:
         """The finding's content; what is told of the worst place where it violates, else how close it came."""
@@ -236,6 +240,32 @@ def sequence_gradient(
     room = off * scale + bounds.stored(inner * scale, result) + 8 * u * np.abs(inner * scale)
     exact[mask], allowed[mask] = inner * scale, room + (result.smallest_normal if flush else 0.0)
     return exact, allowed
+
+
+def dividing(exact: Floats, result: Format, fmt: Format, *, average: bool) -> Floats:
+    """What the derivatives of a mean are off by besides, where the count divides what was rounded to a narrower format."""
+    narrower = average and result.precision < fmt.precision
+    return np.asarray(2 * result.unit_roundoff * np.abs(exact) if narrower else np.zeros(exact.shape))
+
+
+def head_slopes(
+    inner: Inner, logits: tuple[Floats, Floats], formats: tuple[Format, Format]
+) -> Iterator[tuple[str, Floats, Floats, Floats]]:
+    """What a head's derivatives in its hidden states and bias are, what is exact, and what bounds it.
+
+    logits: the exact derivatives in the logits and what bounds them. formats: of the arithmetic, and of the result.
+    """
+    exact, allowed = logits
+    fmt, result = formats
+    columns, places = exact.shape[-1], exact.shape[0] * exact.shape[1]
+    if inner.hidden is not None:
+        size = np.abs(exact) @ np.abs(inner.weight)
+        room = allowed @ np.abs(inner.weight) + bounds.must(columns) * fmt.unit_roundoff * size
+        yield "hidden states", inner.hidden, exact @ inner.weight, room + bounds.stored(size, result)
+    if inner.bias is not None:
+        size = np.abs(exact).sum(axis=(0, 1))
+        room = allowed.sum(axis=(0, 1)) + places * max(fmt.unit_roundoff, result.unit_roundoff) * size
+        yield "bias", inner.bias, exact.sum(axis=(0, 1)), room + bounds.stored(size, result)
 
 
 def _all_columns(logits: Floats, temperature: float) -> Floats:

@@ -2,223 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
 
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.sequence.judging import Truth, truth
+from conformance.clauses.sequence.pairs import Pairs
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.implementations.sequence.path import PathAnswer, PathImplementation
-from conformance.inputs.paths import Paths, drawn_pairs
-from conformance.inputs.sequences import Rows, drawn
+from conformance.inputs.paths import Paths, distant_pairs, drawn_pairs, full_pairs
+from conformance.inputs.sequences import drawn
 from conformance.records.record import Level
-from oracle import Format, enclosure, get_format
-from oracle.bounds.acceptance import centre
+from oracle import get_format
 from oracle.formats import Floats
-from oracle.sequence import bounds
 
 chapter = Chapter("PATH", "path")
-KERNEL = 32.0
-"""Relative error of a loss's kernel and of its derivative, in units of u: 16 ulp."""
 BOUND = (
     "δ_z = |β| (the four sequences' bounds and 4u of their sizes) + 4u|z|; the loss lies between f(z + δ_z)(1 − 32u) and "
     "f(z − δ_z)(1 + 32u) "
     "(docs/bounds.md), the mixture's terms likewise."
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """Of n pairs: the exact logit, what it may be off by, and the exact loss and slope with theirs; float64."""
-
-    z: Floats
-    error: Floats
-    loss: Floats
-    loss_error: Floats
-    slope: Floats
-    slope_error: Floats
-
-    @classmethod
-    def of(cls, paths: Paths, fmt: Format, result: Format, *, average: bool) -> Known:
-        """Everything from the four sequences' sums. fmt: in which it adds up; result: that of the losses."""
-        chosen, rejected = slice(0, len(paths)), slice(len(paths), None)
-        sums, room = [], []
-        for rows in (paths.policy, paths.reference):
-            known = truth(rows)
-            sums.append(known.sequences(average=average))
-            room.append(_room(known, fmt, result, average=average))
-        policy, reference = sums
-        u, beta, eps = max(fmt.unit_roundoff, result.unit_roundoff), paths.beta, paths.label_smoothing
-        z = beta * ((policy - reference)[chosen] - (policy - reference)[rejected])
-        sizes = np.abs(policy) + np.abs(reference)
-        error = abs(beta) * (room[0] + room[1] + 4 * u * sizes)
-        error = (error[chosen] + error[rejected]) + 4 * u * np.abs(z) + 2.0**-1000
-        f, low, high = (_f(z + side * error) for side in (0, 1, -1))
-        mirrored, below, above = (_f(-(z + side * error)) for side in (0, -1, 1))
-        loss = (1 - eps) * f + (eps * mirrored if eps else 0.0)
-        with np.errstate(invalid="ignore"):
-            off = (1 - eps) * np.maximum(high - f, f - low)
-            off = off + (eps * np.maximum(above - mirrored, mirrored - below) if eps else 0.0)
-            off = off + KERNEL * u * ((1 - eps) * high + (eps * above if eps else 0.0)) + 4 * result.smallest_normal
-        s, least, most = (_s(z + side * error) for side in (0, 1, -1))
-        slope = beta * (eps - s)
-        slope_error = abs(beta) * (np.maximum(most - s, s - least) + KERNEL * u * (most + eps)) + 4 * result.smallest_subnormal
-        return cls(z, error, loss, off, slope, slope_error)
-
-
-def _room(known: Truth, fmt: Format, result: Format, *, average: bool) -> Floats:
-    """What each sequence's sum may be off by."""
-    errors, tokens = known.spread(known.tokens.error(fmt, bounds.must(known.rows.shape[2]))), known.spread(known.tokens.exact)
-    narrow = result if result.precision < fmt.precision else fmt
-    room = np.array([bounds.total(e[m], t[m], narrow) for e, t, m in zip(errors, tokens, known.places, strict=True)])
-    exact = known.sequences(average=average)
-    return np.asarray((room / np.maximum(known.counts, 1) if average else room) + bounds.stored(np.nan_to_num(exact), narrow))
-
-
-def _f(z: Floats) -> Floats:
-    return np.asarray(centre(enclosure.softplus_minus(z)))
-
-
-def _s(z: Floats) -> Floats:
-    return np.asarray(centre(enclosure.sigmoid_minus(z)))
-
-
-class Pairs:
-    """Adds up what a check judges, and keeps the worst place in words."""
-
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-        self.implementation = cast("PathImplementation", trial.implementation)
-        self.claims = self.implementation.claims
-        self.points = self.violations = 0
-        self.worst, self.told = -1.0, ""
-
-    def options(self, beta: float, eps: float) -> dict[str, float]:
-        """The options that it honours, the others at their defaults."""
-        known = self.claims.options
-        return {"beta": beta if "beta" in known else 0.1, "label_smoothing": eps if "label_smoothing" in known else 0.0}
-
-    def known(self, paths: Paths, answer: PathAnswer) -> Known:
-        """The truth, with the bounds of its arithmetic."""
-        fmt = self.claims.arithmetic(self.trial.fmt, answer.dtype)
-        return Known.of(paths, fmt, get_format(answer.dtype), average=self.claims.average)
-
-    def losses(self, paths: Paths) -> None:
-        """The losses, or their mean, within their bounds."""
-        answer = self.implementation.evaluate(paths, self.trial.fmt)
-        known = self.known(paths, answer)
-        if self.claims.reduction == "none":
-            self.hold(paths, answer.losses, known.loss, known.loss_error, "loss")
-            return
-        u = get_format(answer.dtype).unit_roundoff
-        room = known.loss_error.mean() + (len(paths) + 2) * u * np.abs(known.loss).mean()
-        self.hold(paths, answer.losses.reshape(1), known.loss.mean(keepdims=True), np.array([room]), "mean loss")
-
-    def gradient(self, paths: Paths) -> None:
-        """The derivatives in the policy's logits: the slope of the loss times those of the log-probabilities."""
-        answer = self.implementation.evaluate(paths, self.trial.fmt, gradient=True)
-        rows, known = paths.policy, self.known(paths, answer)
-        fmt = self.claims.arithmetic(self.trial.fmt, answer.dtype)
-        got = answer.gradient
-        if got is None:
-            got = np.full((rows.shape[0], rows.shape[1] - (not self.claims.shift), rows.shape[2]), np.nan)
-        got = got[:, :-1] if self.claims.shift else got
-        share = 1.0 if self.claims.reduction == "none" else 1.0 / len(paths)
-        exact, allowed = _logit_slopes(rows, fmt, self.trial.fmt, average=self.claims.average)
-        slope = share * np.concatenate([known.slope, -known.slope])[:, None, None]
-        off = share * np.concatenate([known.slope_error, known.slope_error])[:, None, None]
-        room = np.abs(slope) * allowed + off * (np.abs(exact) + allowed) + bounds.stored(exact * slope, self.trial.fmt)
-        self.hold(paths, got, exact * slope, room * (1 + 2.0**-10), "d loss / d logits")
-
-    def hold(self, paths: Paths, got: Floats, exact: Floats, allowed: Floats, what: str) -> None:
-        """Each number against its exact value; an exact NaN is not judged."""
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            rho = np.where(got == exact, 0.0, np.abs(got - exact) / allowed)
-        rho = np.where(np.isnan(exact), 0.0, np.where(np.isnan(rho), np.inf, rho))
-        self.points += rho.size
-        self.violations += int(np.count_nonzero(rho > 1))
-        if rho.size and float(rho.max()) > self.worst:
-            place = np.unravel_index(int(rho.argmax()), rho.shape)
-            self.worst = float(rho[place])
-            told = f"{what} [{', '.join(map(str, map(int, place)))}] got {float(got[place])!r}, exact {float(exact[place])!r}"
-            self.told = f"{told}, {self.worst:.3g} times what the bound allows ({paths.described()})"
-            instead = "" if self.worst <= 1 or what == "d loss / d logits" else self.recognised(paths, got)
-            self.told += f"; the numbers are {instead}" if instead else ""
-
-    def recognised(self, paths: Paths, got: Floats) -> str:
-        """Which of the usual mistakes gives these numbers."""
-        if not all(np.isfinite(rows.logits).all() for rows in (paths.policy, paths.reference)):
-            return ""
-        for told, values in _mistakes(paths, average=self.claims.average):
-            seen = np.array([values.mean()]) if self.claims.reduction == "mean" else values
-            if seen.shape == got.shape and bool((np.abs(got - seen) <= 2.0**-6 * np.abs(seen) + 1e-6).all()):
-                return told  # "" where it is right but for the arithmetic
-        return ""
-
-    def wrong(self, paths: Paths, right: bool, told: str) -> None:
-        """Right or wrong, with nothing between."""
-        self.points += 1
-        if not right:
-            self.violations += 1
-            self.worst, self.told = np.inf, f"{told} ({paths.described()})"
-
-    def outcome(self) -> Outcome:
-        """The finding's content."""
-        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
-        return Outcome(self.points, self.violations, note=self.told if self.violations else close)
-
-
-def _logit_slopes(rows: Rows, fmt: Format, result: Format, *, average: bool) -> tuple[Floats, Floats]:
-    """d logp / d logits and its bound, by what judges sequences."""
-    from conformance.clauses.sequence.judging import sequence_gradient  # noqa: PLC0415
-
-    return sequence_gradient(rows, fmt, result, bounds.must, average=average)
-
-
-def _mistakes(paths: Paths, *, average: bool) -> Iterator[tuple[str, Floats]]:
-    n, beta, eps = len(paths), paths.beta, paths.label_smoothing
-
-    def of(policy: Floats, reference: Floats, b: float = beta, e: float = eps) -> Floats:
-        ratio = policy - reference
-        z = b * (ratio[:n] - ratio[n:])
-        return (1 - e) * _f(z) + (e * _f(-z) if e else 0.0)
-
-    policy, reference = (truth(rows).sequences(average=average) for rows in (paths.policy, paths.reference))
-    yield "", of(policy, reference)
-    yield "minus the loss: a fused form that subtracts it", -of(policy, reference)
-    swapped = np.concatenate([policy[n:], policy[:n]]), np.concatenate([reference[n:], reference[:n]])
-    yield "those of chosen and rejected exchanged", of(*swapped)
-    yield "those of policy and reference exchanged", of(reference, policy)
-    yield "those without a reference", of(policy, np.zeros_like(policy))
-    yield "ln 2 throughout: the reference's log-probabilities are the policy's own", of(policy, policy)
-    other = [truth(rows).sequences(average=not average) for rows in (paths.policy, paths.reference)]
-    yield "those of sums over tokens, not means" if average else "those of means over tokens, not sums", of(other[0], other[1])
-    yield "those of label_smoothing 0: it is ignored", of(policy, reference, e=0.0)
-    yield "those of β = 0.1, whatever β is", of(policy, reference, 0.1)
-    yield "those of β squared: it is applied twice", of(policy, reference, beta * beta)
-    yield "those of 1/β", of(policy, reference, 1 / beta)
-    if n > 1:
-        inside = (policy - reference)[:n].mean() - (policy - reference)[n:].mean()
-        yield "the loss of the mean logit, where the mean of the losses is asked for", np.full(n, _f(np.array([beta * inside])))
-    interleaved = np.arange(2 * n).reshape(n, 2).T.ravel()
-    yield "those of pairs that lie side by side, where the chosen come first", of(policy[interleaved], reference[interleaved])
-    yield "those of a reference that is exchanged between pairs", of(policy, np.roll(reference, 1))
-    every = [
-        replace(rows, mask=_all(rows), labels=rows.labels.clip(0, rows.shape[2] - 1))
-        for rows in (paths.policy, paths.reference)
-    ]
-    unmasked = [truth(rows).sequences(average=average) for rows in every]
-    yield "those of all places: the mask is not used", of(unmasked[0], unmasked[1])
-
-
-def _all(rows: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    every = np.ones(rows.mask.shape, dtype=bool)
-    every[:, 0] = False
-    return every
 
 
 @chapter.clause(
@@ -255,13 +58,21 @@ def answers(trial: Trial) -> Outcome:
     ),
     remedy="The finding names the mistake where it is a usual one: mean for sum, chosen and rejected, policy and "
     "reference, the sign.",
-    kills=("path-negated", "path-no-reference", "path-own-reference", "path-token-mean", "path-exchanged", "path-interleaved"),
+    kills=(
+        "path-negated",
+        "path-no-reference",
+        "path-own-reference",
+        "path-token-mean",
+        "path-exchanged",
+        "path-interleaved",
+        "path-first-eight",
+    ),
 )
 def value(trial: Trial) -> Outcome:
     """Pairs of unequal lengths, near and far from the reference."""
     pairs = Pairs(trial)
     rng = trial.rng("PATH-2")
-    for n, length, columns, drift in ((1, 4, 5, 0.5), (3, 9, 40, 0.5), (4, 6, 300, 2.0)):
+    for n, length, columns, drift in ((1, 4, 5, 0.5), (3, 9, 40, 0.5), (9, 7, 11, 3.0), (4, 6, 300, 2.0)):
         paths = drawn_pairs(rng, trial.fmt, n, length, columns, drift=drift)
         pairs.losses(paths.at(**pairs.options(0.1, 0.0)))
     return pairs.outcome()
@@ -374,4 +185,186 @@ def untouched(trial: Trial) -> Outcome:
     paths = drawn_pairs(trial.rng("PATH-7"), trial.fmt, 2, 6, 12)
     wrote = pairs.implementation.evaluate(paths, trial.fmt).wrote
     pairs.wrong(paths, not wrote, f"it changed {', '.join(wrote)} in place")
+    return pairs.outcome()
+
+
+@chapter.clause(
+    8,
+    Level.MUST,
+    "far from the reference",
+    statement="The loss and its derivatives shall keep their bounds at logits z of any size and either sign, as after long "
+    "training or of long responses.",
+    derivation=f"{BOUND} A loss of e^−z is a number, and one of z is finite.",
+    remedy="softplus(−z) or −logsigmoid(z): not −log(sigmoid(z)), not log(1 + exp(−z)), no clamp and no epsilon.",
+    kills=("path-log-sigmoid", "path-epsilon", "path-exp-overflows", "path-clamps-ratio"),
+)
+def far(trial: Trial) -> Outcome:
+    """|z| of 3 to 800 with β = 0.1, of both signs."""
+    pairs = Pairs(trial)
+    paths = distant_pairs(trial.fmt).at(**pairs.options(0.1, 0.0))
+    pairs.losses(paths)
+    if pairs.claims.gradient:
+        pairs.gradient(paths)
+    return pairs.outcome()
+
+
+@chapter.clause(
+    9,
+    Level.MUST,
+    "forbidden columns",
+    statement="Columns of −∞ in policy and reference, the first, a whole first tile, or the last, shall count as nothing.",
+    derivation="As of FORBIDDEN-1, FORBIDDEN-2 and MASKED-5: e^−∞ = 0, and 0 · −∞ is NaN where masked labels "
+    "are replaced by 0.",
+    needs=("infinities",),
+    remedy="Select and do not multiply; start an online maximum with a finite number.",
+    kills=("path-zero-column", "path-first-tile"),
+)
+def forbidden(trial: Trial) -> Outcome:
+    """Column 0, the last 5, and the first 1,024 (8,192 and 32,768 in wider profiles)."""
+    pairs = Pairs(trial)
+    rng = trial.rng("PATH-9")
+    tiles = (1024,) if trial.profile.name == "quick" else (1024, 8192, 32_768)
+    for columns, banned in ((12, slice(0, 1)), (12, slice(7, 12)), *((n + 9, slice(0, n)) for n in tiles)):
+        paths = drawn_pairs(rng, trial.fmt, 2, 5, columns).at(**pairs.options(0.1, 0.0))
+        free = np.setdiff1d(np.arange(columns), np.arange(columns)[banned])
+        held = []
+        for rows in (paths.policy, paths.reference):
+            logits = rows.logits.copy()
+            logits[..., banned] = -np.inf
+            labels = np.where(rows.mask, free[rows.labels % len(free)], 0)
+            held.append(replace(rows, logits=logits, labels=labels, name=f"{columns - len(free):,} columns forbidden"))
+        pairs.losses(replace(paths, policy=held[0], reference=held[1]))
+    return pairs.outcome()
+
+
+@chapter.clause(
+    10,
+    Level.MUST,
+    "large vocabularies and levels",
+    statement="A vocabulary of 151,936 tokens, of which all may be as likely, and a level of 10,000 or −10,000 in all logits "
+    "shall change nothing beyond the bound.",
+    derivation="As of LOGP-5 and LOGP-6.",
+    remedy="Subtract the row's largest logit; index in 64 bits; let no tile of the vocabulary be left out.",
+    kills=("path-int16-labels", "path-no-max-shift", "path-drops-tile"),
+)
+def large(trial: Trial) -> Outcome:
+    """One pair of a token each over 151,936 columns, drawn and all equal; levels of 1e4 and -1e4."""
+    pairs = Pairs(trial)
+    rng = trial.rng("PATH-10")
+    drawn_logits = trial.fmt.round_array(rng.normal(0, 4, (2, 151_936)))
+    drawn_logits[:, [0, -1]] = [[20.0, 16.0], [15.0, 20.0]]  # the first and the last column weigh
+    for policy, reference in ((drawn_logits, drawn_logits[::-1]), (np.zeros((2, 151_936)), drawn_logits)):
+        pairs.losses(full_pairs(policy, reference, [100_000, 151_935]).at(**pairs.options(0.1, 0.0)))
+    for level in (1e4, -1e4):
+        scores = trial.fmt.round_array(rng.normal(level, 20.0, (2, 2, 33)))
+        pairs.losses(full_pairs(scores[0], scores[1], [3, 32], f"level {level:g}").at(**pairs.options(0.1, 0.0)))
+    return pairs.outcome()
+
+
+@chapter.clause(
+    11,
+    Level.MUST,
+    "no token",
+    statement="A pair with a response of which no token counts shall have the loss of a log-probability of 0 there, or be "
+    "refused; where means are claimed its own is undefined. It shall change no other pair's loss or derivatives.",
+    derivation="As of ADDED-6.",
+    guards=("https://github.com/huggingface/trl/issues/6548",),
+    remedy="Divide by max(count, 1), select before the sum; or refuse the batch, and say so.",
+    kills=("path-empty-poisons",),
+)
+def nothing(trial: Trial) -> Outcome:
+    """The second of three pairs has an empty chosen response."""
+    pairs = Pairs(trial)
+    if pairs.claims.average and pairs.claims.reduction == "mean":
+        return Outcome(0, 0, note="a mean over an undefined loss is undefined", not_claimed=True)
+    paths = drawn_pairs(trial.rng("PATH-11"), trial.fmt, 3, 7, 15).at(**pairs.options(0.5, 0.0))
+    mask = paths.policy.mask.copy()
+    mask[1] = False
+    policy, reference = (replace(rows, mask=mask, name="a response of no token") for rows in (paths.policy, paths.reference))
+    hollow = replace(paths, policy=policy, reference=reference)
+    try:
+        pairs.losses(hollow)
+    except Misbehaviour as error:
+        if error.kind != "raised":  # it may refuse such a pair, and say so
+            raise
+        return Outcome(1, 0)
+    if pairs.claims.gradient and not pairs.claims.average:
+        pairs.gradient(hollow)
+    return pairs.outcome()
+
+
+@chapter.clause(
+    12,
+    Level.MUST,
+    "NaN where it counts",
+    statement="A NaN in the policy's or the reference's logits of a token that counts shall make that pair's loss NaN, and the "
+    "mean; or be refused. It shall change no other pair's loss.",
+    derivation="As of FORBIDDEN-5.",
+    guards=("https://github.com/huggingface/trl/issues/1236",),
+    remedy="Let NaN through: no nan_to_num, no nanmean.",
+    kills=("path-nan-to-num", "path-nanmean"),
+)
+def nan(trial: Trial) -> Outcome:
+    """One NaN in the policy's logits of the first pair, then in the reference's."""
+    pairs = Pairs(trial)
+    for broken in (0, 1):
+        paths = drawn_pairs(trial.rng("PATH-12"), trial.fmt, 3, 7, 15).at(**pairs.options(0.5, 0.0))
+        sides = [paths.policy, paths.reference]
+        logits = sides[broken].logits.copy()
+        logits[0, int(np.flatnonzero(sides[broken].mask[0])[0]) - 1, 4] = np.nan
+        sides[broken] = replace(sides[broken], logits=logits, name="NaN in a logit that counts")
+        poisoned = replace(paths, policy=sides[0], reference=sides[1])
+        try:
+            losses = pairs.implementation.evaluate(poisoned, trial.fmt).losses
+        except Misbehaviour as error:
+            if error.kind != "raised":  # it may refuse NaN
+                raise
+            continue
+        mine, others = losses.reshape(-1)[0], losses.reshape(-1)[1:]
+        pairs.wrong(poisoned, bool(np.isnan(mine)), f"got {float(mine)!r} for NaN")
+        pairs.wrong(poisoned, bool(np.isfinite(others).all()), f"the other pairs got {others.tolist()}")
+    return pairs.outcome()
+
+
+@chapter.clause(
+    13,
+    Level.MUST,
+    "incoming derivatives",
+    statement="The derivatives shall be multiplied by the incoming ones: each pair's by its own, those of a mean by the one.",
+    derivation="The chain rule. The factors are powers of two and 0, so that the bounds of PATH-6 are multiplied by them.",
+    needs=("gradient", "incoming"),
+    guards=("https://github.com/linkedin/Liger-Kernel/issues/968",),
+    remedy="A handwritten backward, or one that computes derivatives in the forward, multiplies by grad_output, row by row.",
+    kills=("path-ignores-incoming", "path-mean-ignores-incoming"),
+)
+def incoming(trial: Trial) -> Outcome:
+    """A factor a pair; a loss scale of 1,024 and a share of 1/8 of a mean."""
+    pairs = Pairs(trial)
+    paths = drawn_pairs(trial.rng("PATH-13"), trial.fmt, 4, 6, 9).at(**pairs.options(0.5, 0.0))
+    each = np.array([0.5, -2.0, 0.0, 1.0])
+    weights: list[Floats] = [each] if pairs.claims.reduction == "none" else [np.array(1024.0), np.array(0.125)]
+    for factors in weights:
+        pairs.gradient(paths, factors)
+    return pairs.outcome()
+
+
+@chapter.clause(
+    14,
+    Level.MUST,
+    "derivatives of a fused head",
+    statement="A fused loss's derivatives in the policy's hidden states shall be those in the logits times the weights, and "
+    "those in the bias their sum over the places.",
+    derivation="As of SLOPE-7.",
+    needs=("gradient", "head"),
+    remedy="d hidden = d logits · weight and d bias = Σ d logits, each multiplied by the incoming derivative once.",
+    kills=("path-head-hidden", "path-head-bias"),
+)
+def inner(trial: Trial) -> Outcome:
+    """Hidden states and bias, on logits that are multiples of 1/8."""
+    pairs = Pairs(trial)
+    paths = drawn_pairs(trial.rng("PATH-14"), trial.fmt, 2, 5, 30).at(**pairs.options(0.5, 0.0))
+    coarse = [replace(rows, logits=np.round(rows.logits * 8) / 8) for rows in (paths.policy, paths.reference)]
+    paths = replace(paths, policy=coarse[0], reference=coarse[1])
+    pairs.losses(paths)
+    pairs.gradient(paths, inner=True)
     return pairs.outcome()

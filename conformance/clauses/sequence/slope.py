@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.sequence.judging import Scale, at
+from conformance.clauses.sequence.judging import Scale, at, head_slopes
 from conformance.clauses.trial import Trial
 from conformance.inputs.sequences import drawn, near_zero
 from conformance.records.record import Level
@@ -132,4 +132,61 @@ def each_row(trial: Trial) -> Outcome:
     scale.gradient(rows)
     for i in (0, 4):
         scale.gradient(replace(rows.take([i]), name=f"row {i} alone"))
+    return scale.outcome()
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "incoming derivatives",
+    statement="The derivatives of each number that is returned shall be multiplied by its own incoming derivative.",
+    derivation="The chain rule: a loss multiplies each log-probability's derivatives by a number of its own. The factors are "
+    "powers of two and 0, so that the bounds of SLOPE-1 are multiplied by them.",
+    needs=("gradient", "incoming"),
+    guards=("https://github.com/linkedin/Liger-Kernel/issues/968",),
+    remedy="A handwritten backward multiplies by grad_output, row by row.",
+    kills=("ignores-incoming", "first-incoming", "mean-incoming"),
+)
+def incoming(trial: Trial) -> Outcome:
+    """A factor a number: -2, 0.5, 0 and 1."""
+    scale = Scale(trial)
+    rows = drawn(trial.rng("SLOPE-6"), trial.fmt, 4, 7, 11)
+    tokens = rows.aligned[2].shape
+    each = np.resize(np.array([-2.0, 0.5, 0.0, 1.0]), tokens if scale.claims.returns == "token" else tokens[0])
+    answer = scale.answer(rows, gradient=True, incoming=each)
+    exact, allowed = scale.gradient_allowed(rows, answer, bounds.must)
+    factor = each[..., None] if each.ndim > 1 else each[:, None, None]
+    room = allowed * np.abs(factor) + trial.fmt.smallest_subnormal
+    scale.hold(rows, scale.slopes(rows, answer), exact * factor, room, "d logp / d logits, each times its incoming derivative,")
+    return scale.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "derivatives of a fused head",
+    statement="A fused head's derivatives in its hidden states shall be those in the logits times the weights, and those in "
+    "its bias their sum over the places.",
+    derivation=f"logits = hidden · weightᵀ + bias. {ENTRY} Each times |weight|, and V − 1 roundings of the product; the places "
+    "for the bias.",
+    needs=("gradient", "head"),
+    remedy="d hidden = d logits · weight and d bias = Σ d logits, before d logits are overwritten by the next tile.",
+    kills=("head-hidden-halved", "head-bias-mean", "head-bias-twice"),
+)
+def inner(trial: Trial) -> Outcome:
+    """Hidden states and bias, on logits that are multiples of 1/8: with a bias that is not 0 in any column."""
+    scale = Scale(trial)
+    rows = drawn(trial.rng("SLOPE-7"), trial.fmt, 3, 6, 40)
+    rows = replace(rows, logits=np.round(rows.logits * 8) / 8, name="multiples of 1/8")
+    answer = scale.answer(rows, gradient=True)
+    scale.values(rows, answer=answer)
+    exact, allowed = scale.gradient_allowed(rows, answer, bounds.must)
+    found = answer.inner
+    if found is None or found.hidden is None or (found.bias is None and scale.claims.infinities):
+        scale.wrong(rows, False, "no derivative reached the hidden states, or the bias")
+        return scale.outcome()
+    if scale.claims.shift:  # the last place predicts nothing
+        exact, allowed = (np.pad(x, ((0, 0), (0, 1), (0, 0))) for x in (exact, allowed))
+    for name, got, right, room in head_slopes(found, (exact, allowed), (scale.arithmetic(answer), trial.fmt)):
+        scale.hold(rows, got, right, room, f"d logp / d {name}")
     return scale.outcome()

@@ -292,13 +292,19 @@ def empty(trial: Trial) -> Outcome:
         "https://github.com/junkangwu/beta-DPO/issues/1",
     ),
     remedy="Weigh each part's metrics by its pairs, as its loss; use the β of the loss.",
-    kills=("step-metrics-added", "step-metrics-swapped", "step-rewards-without-beta", "step-accuracy-mean"),
+    kills=(
+        "step-metrics-added",
+        "step-metrics-swapped",
+        "step-rewards-without-beta",
+        "step-accuracy-mean",
+        "step-rewards-smoothed",
+    ),
 )
 def metrics(trial: Trial) -> Outcome:
-    """Unequal parts, with a β that is no default."""
+    """Unequal parts, with a β that is no default, with and without smoothing."""
     whole = Whole(trial)
-    for sizes in ((5,), (1, 4), (2, 1, 3)):
-        parts = Parts(_clear(whole.batch("STEP-5", 4 * sum(sizes), 0.5)).take(np.arange(sum(sizes))), sizes)
+    for sizes, eps in (((5,), 0.0), ((1, 4), 0.0), ((2, 1, 3), 0.4)):
+        parts = Parts(_clear(whole.batch("STEP-5", 4 * sum(sizes), 0.5, eps)).take(np.arange(sum(sizes))), sizes)
         whole.metrics(parts, whole.ask(parts))
     return whole.outcome()
 
@@ -318,4 +324,27 @@ def options(trial: Trial) -> Outcome:
     for beta, eps in ((0.5, 0.0), (1.0, 0.4), (0.05, 0.1)):
         parts = Parts(_won(whole.batch("STEP-6", 4, beta, eps)), (1, 3))
         whole.loss(parts, whole.ask(parts))
+    return whole.outcome()
+
+
+@chapter.clause(
+    7,
+    Level.MUST,
+    "ties",
+    statement="A pair of which both rewards are equal, as of all pairs before the first step, shall not count as accurate.",
+    derivation="Accuracies count strictly larger rewards, as trainers log them. Policy and reference have the same "
+    "log-probabilities, so that both rewards are 0 in any order of the subtractions.",
+    needs=("metrics",),
+    remedy="chosen_rewards > rejected_rewards: not >=.",
+    kills=("step-ties-count",),
+)
+def ties(trial: Trial) -> Outcome:
+    """The policy is its own reference in half of the pairs."""
+    whole = Whole(trial)
+    won = _won(_clear(whole.batch("STEP-7", 12))).take(np.arange(4))
+    pc, pr, rc, rr = (values.copy() for values in won.logps)
+    rc[:2], rr[:2] = pc[:2], pr[:2]
+    batch = Batch.of(pc, pr, rc, rr, beta=won.beta, label_smoothing=won.label_smoothing)
+    parts = Parts(batch, (1, 3))
+    whole.metrics(parts, whole.ask(parts))
     return whole.outcome()

@@ -14,6 +14,7 @@ from conformance.implementations.sequence.numpy import NumpySequence
 from conformance.implementations.sequence.protocol import SequenceAnswer, sequence_claims
 from conformance.inputs.sequences import Rows
 from oracle import Format
+from oracle.formats import Floats
 
 
 class JaxSequence(NumpySequence):
@@ -24,10 +25,12 @@ class JaxSequence(NumpySequence):
         """The library's version and JAX's."""
         return super().environment | {"jax": jax.__version__}
 
-    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+    def evaluate(
+        self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
         """As of NumPy's; strides are not JAX's."""
         with jax.enable_x64(True):
-            return super().evaluate(rows, fmt, gradient=gradient, strided=False)
+            return super().evaluate(rows, fmt, gradient=gradient, strided=False, incoming=incoming)
 
 
 @decorator
@@ -57,11 +60,12 @@ def jax_sequence(
     called = jax.jit(called) if jit and not options else called
     claimed = sequence_claims(
         dtypes=dtypes, returns=returns, average=average, shift=shift, ignore_index=ignore_index, accumulates=accumulates,
-        options=options, infinities=infinities, gradient=True, subnormals=subnormals, notes=notes,
+        options=options, infinities=infinities, gradient=True, incoming=True, subnormals=subnormals, notes=notes,
     )  # fmt: skip
 
-    def summed(logits: Any, *others: Any, **keywords: Any) -> Any:
-        return jnp.sum(called(logits, *others, **keywords).astype(jnp.float64 if logits.dtype == jnp.float64 else jnp.float32))
+    def summed(logits: Any, *others: Any, incoming: Any = 1.0, **keywords: Any) -> Any:
+        wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
+        return jnp.sum(called(logits, *others, **keywords).astype(wide) * jnp.asarray(incoming, wide))
 
     def derivatives(logits: Any, *others: Any, **keywords: Any) -> Any:
         return jax.grad(summed)(logits, *others, **keywords)

@@ -71,7 +71,9 @@ class NumpySequence:
         """NumPy's error handling."""
         return {"error handling": str(np.geterr())}
 
-    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+    def evaluate(
+        self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
         """The function's numbers, and its derivatives."""
         logits, labels, mask, keywords = given(rows, self.claims)
         array = logits.astype(DTYPES[fmt.name])
@@ -85,6 +87,8 @@ class NumpySequence:
             values, dtype = self._read("log-probabilities", result, promised(rows, self.claims), fmt)
             slopes = None
             if gradient and self._derivatives is not None:
+                if self.claims.incoming and incoming is not None:
+                    keywords = {**keywords, "incoming": incoming}
                 found = called(functools.partial(self._derivatives, **keywords), *own)
                 slopes = self._read("d logp / d logits", found, array.shape, fmt)[0]
         wrote = tuple(

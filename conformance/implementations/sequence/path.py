@@ -15,7 +15,7 @@ from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS
 from conformance.implementations.results import called, check_dtype, check_shape, versions
 from conformance.implementations.sequence.numpy import DTYPES, PRECISIONS
-from conformance.implementations.sequence.protocol import SequenceClaims, given, sequence_claims
+from conformance.implementations.sequence.protocol import Inner, SequenceClaims, given, sequence_claims
 from conformance.inputs.paths import Paths
 from oracle import Format
 from oracle.formats import Floats
@@ -35,8 +35,7 @@ class PathClaims(SequenceClaims):
     @property
     def claimed(self) -> frozenset[str]:
         """What a clause may need and it claims."""
-        given = (("gradient", self.gradient), ("infinities", self.infinities))
-        return self.options | {self.reduction} | {name for name, has in given if has}
+        return self.options | self.capable | {self.reduction}
 
     def plain(self) -> dict[str, object]:
         """The claims as JSON's own types."""
@@ -45,12 +44,15 @@ class PathClaims(SequenceClaims):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathAnswer:
-    """Losses (n,) or one mean; the derivatives of their sum, or of the mean, in every policy logit; what was written."""
+    """Losses (n,) or one mean; the derivatives of their sum, or of the mean, in every policy logit; what was written; and what
+    a fused head has besides, of the policy.
+    """
 
     losses: Floats
     gradient: Floats | None
     dtype: str
     wrote: tuple[str, ...] = ()
+    inner: Inner | None = None
 
 
 class PathImplementation(Protocol):
@@ -64,8 +66,8 @@ class PathImplementation(Protocol):
     def claims(self) -> PathClaims:
         """What it says of itself."""
 
-    def evaluate(self, paths: Paths, fmt: Format, *, gradient: bool = False) -> PathAnswer:
-        """The losses, and the derivatives in the policy's logits. Raises Misbehaviour."""
+    def evaluate(self, paths: Paths, fmt: Format, *, gradient: bool = False, incoming: Floats | None = None) -> PathAnswer:
+        """The losses, and the derivatives in the policy's logits, with factors where that is claimed. Raises Misbehaviour."""
 
 
 def path_claims(*, reduction: str, options: Collection[str], **keywords: Any) -> PathClaims:
@@ -87,6 +89,8 @@ def path_claims(*, reduction: str, options: Collection[str], **keywords: Any) ->
         ignore_index=base.ignore_index,
         accumulates=base.accumulates,
         infinities=base.infinities,
+        incoming=base.incoming,
+        head=base.head,
     )
 
 
@@ -134,8 +138,8 @@ class ArrayPath:
         """NumPy's error handling."""
         return {"error handling": str(np.geterr())}
 
-    def evaluate(self, paths: Paths, fmt: Format, *, gradient: bool = False) -> PathAnswer:
-        """The function's losses, and its derivatives."""
+    def evaluate(self, paths: Paths, fmt: Format, *, gradient: bool = False, incoming: Floats | None = None) -> PathAnswer:
+        """The function's losses, and its derivatives; no factors are claimed of them."""
         policy, reference, others, options = inputs(paths, self.claims)
         arrays = [policy.astype(DTYPES[fmt.name]), reference.astype(DTYPES[fmt.name]), *others]
         own = [self._there(array) for array in arrays]
@@ -229,6 +233,6 @@ def torch_path(
 
     claimed = path_claims(
         reduction=reduction, options=options, dtypes=dtypes, average=average, shift=shift, ignore_index=ignore_index,
-        accumulates=accumulates, infinities=infinities, gradient=gradient, notes=notes,
+        accumulates=accumulates, infinities=infinities, gradient=gradient, incoming=True, head=head, notes=notes,
     )  # fmt: skip
-    return TorchPath(function, name or str(getattr(function, "__name__", "function")), claimed, head, library)
+    return TorchPath(function, name or str(getattr(function, "__name__", "function")), claimed, library)

@@ -25,6 +25,7 @@ class SequenceClaims(Claims):
     function itself pairs the logits at a place with the next label. ignore_index: the label of a token that does not count,
     and then no mask is passed; None where a mask is. accumulates: the format in which it adds up, by the judged format's name;
     empty for that of its result. infinities: False where a logit of -inf is not for it. options: "temperature" and "chunk".
+    incoming: its derivatives can be asked with any incoming ones. head: it is a fused head, with derivatives of its own inputs.
     """
 
     returns: Returns = "sequence"
@@ -33,6 +34,8 @@ class SequenceClaims(Claims):
     ignore_index: int | None = None
     accumulates: Mapping[str, Format] = field(default_factory=dict)
     infinities: bool = True
+    incoming: bool = False
+    head: bool = False
 
     @property
     def kind(self) -> str:
@@ -42,8 +45,12 @@ class SequenceClaims(Claims):
     @property
     def claimed(self) -> frozenset[str]:
         """What a clause may need and it claims."""
-        given = (("gradient", self.gradient), ("infinities", self.infinities))
-        return self.options | {self.returns} | {name for name, has in given if has}
+        return self.options | self.capable | {self.returns}
+
+    @property
+    def capable(self) -> frozenset[str]:
+        """What it says that it has, besides options."""
+        return frozenset(name for name in ("gradient", "infinities", "incoming", "head") if getattr(self, name))
 
     def arithmetic(self, fmt: Format, dtype: str) -> Format:
         """The format in which it adds up, for logits of that format and a result of that dtype."""
@@ -67,6 +74,8 @@ class SequenceClaims(Claims):
             "ignore_index": self.ignore_index,
             "accumulates": {name: fmt.name for name, fmt in self.accumulates.items()},
             "infinities": self.infinities,
+            "incoming": self.incoming,
+            "head": self.head,
         }
 
 
@@ -81,6 +90,8 @@ def sequence_claims(
     options: Collection[str] = (),
     infinities: bool = True,
     gradient: bool = True,
+    incoming: bool = False,
+    head: bool = False,
     subnormals: str | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> SequenceClaims:
@@ -110,6 +121,8 @@ def sequence_claims(
         ignore_index=ignore_index,
         accumulates=accumulation(accumulates),
         infinities=infinities,
+        incoming=incoming and gradient,
+        head=head,
     )
 
 
@@ -127,16 +140,28 @@ def accumulation(given: str | Format | Mapping[str, str | Format] | None) -> dic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Inner:
+    """Of a fused head: the weights that it was given, (V, H), and the derivatives in its hidden states, (B, L or T, H), and in
+    its bias, (V,); None where there is none.
+    """
+
+    weight: Floats
+    hidden: Floats | None
+    bias: Floats | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SequenceAnswer:
     """What came back: (B,) numbers or (B, T) of the tokens; the derivatives of their sum in every logit, (B, L or T, V).
 
-    wrote: which inputs were changed in place.
+    wrote: which inputs were changed in place. inner: what a fused head has besides.
     """
 
     values: Floats
     gradient: Floats | None
     dtype: str
     wrote: tuple[str, ...] = ()
+    inner: Inner | None = None
 
 
 class SequenceImplementation(Protocol):
@@ -160,8 +185,13 @@ class SequenceImplementation(Protocol):
     def surroundings(self) -> Mapping[str, str]:
         """A fingerprint of the framework's global state."""
 
-    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
-        """The log-probabilities of a batch, and the derivatives of their sum in the logits. Raises Misbehaviour."""
+    def evaluate(
+        self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
+        """The log-probabilities of a batch, and the derivatives of their sum in the logits. Raises Misbehaviour.
+
+        incoming: of their sum with these factors instead, one for each number, where that is claimed.
+        """
 
 
 def given(rows: Rows, claims: SequenceClaims) -> tuple[Floats, Any, Any | None, dict[str, Any]]:

@@ -16,6 +16,7 @@ from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.results import called, check_dtype, check_shape, versions
 from conformance.implementations.sequence.protocol import (
+    Inner,
     SequenceAnswer,
     SequenceClaims,
     given,
@@ -59,7 +60,9 @@ class TorchSequence:
         """Torch's default dtype, threads, gradient mode, and the state of its global generator."""
         return surroundings()
 
-    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+    def evaluate(
+        self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
         """The function's numbers, and autograd's derivatives of their sum."""
         logits, labels, mask, keywords = given(rows, self.claims)
         leaf = tensor(logits, fmt, strided=strided, gradient=gradient)
@@ -68,34 +71,61 @@ class TorchSequence:
         inner = leaf * 1 if gradient else leaf  # a model's logits are no leaf: what is done to them in place is allowed
         result = called(functools.partial(self._function, **keywords), inner, *others)
         values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
-        slopes = derivative("d logp / d logits", result, leaf, fmt) if gradient else None
+        slopes = derivatives(result, {"logits": leaf}, fmt, incoming)["logits"] if gradient else None
         return SequenceAnswer(values, slopes, dtype, changed(("logits", "labels", "mask"), before, [inner, *others]))
 
 
 class TorchHead(TorchSequence):
     """A fused head behind the interface of logits: hidden states are the identity, so that the weights are the logits."""
 
-    def evaluate(self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False) -> SequenceAnswer:
+    def evaluate(
+        self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
+    ) -> SequenceAnswer:
         """Columns that are -inf throughout come by the bias; the derivatives in the weights are those in the logits."""
         logits, labels, mask, keywords = given(rows, self.claims)
-        batch, length, columns = logits.shape
-        places = batch * length
-        hidden = np.eye(places).reshape(batch, length, places)
-        poisoned = ~np.isfinite(np.where(np.isneginf(logits), 0.0, logits)).all(axis=2)
-        hidden[poisoned] = np.nan
-        weight = np.where(np.isfinite(logits), logits, 0.0).reshape(places, columns).T
-        banned = np.isneginf(logits).any(axis=(0, 1)) if logits.size else np.zeros(columns, dtype=bool)
+        hidden, weight, offset = headed(logits, fmt, biased=self.claims.infinities)
         leaf = tensor(weight, fmt, strided=strided, gradient=gradient)
         states = tensor(hidden, fmt, gradient=gradient)
-        bias = tensor(np.where(banned, -np.inf, 0.0), fmt) if self.claims.infinities else None
+        bias = None if offset is None else tensor(offset, fmt, gradient=gradient)
         others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
         before = [leaf.detach().clone(), *(other.clone() for other in others)]
         result = called(functools.partial(self._function, **keywords), states, leaf, bias, *others)
         values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
-        slopes = derivative("d logp / d weight", result, leaf, fmt) if gradient else None
-        if slopes is not None:
-            slopes = slopes.T.reshape(batch, length, columns)
-        return SequenceAnswer(values, slopes, dtype, changed(("weight", "labels", "mask"), before, [leaf, *others]))
+        inner = inner_of(result, weight, (leaf, states, bias), fmt, incoming) if gradient else (None, None)
+        slopes = None if inner[0] is None else inner[0].T.reshape(logits.shape)
+        return SequenceAnswer(values, slopes, dtype, changed(("weight", "labels", "mask"), before, [leaf, *others]), inner[1])
+
+
+def headed(logits: Floats, fmt: Format, *, biased: bool) -> tuple[Floats, Floats, Floats | None]:
+    """Hidden states, weights and bias whose product is exactly these logits, whatever their order.
+
+    The hidden states are the identity, NaN at a place whose logits are not finite. biased: columns that are -inf throughout
+    come by the bias, and where the difference is exact another column's bias is not 0.
+    """
+    batch, length, columns = logits.shape
+    places = batch * length
+    hidden = np.eye(places).reshape(batch, length, places)
+    finite = np.isfinite(logits)
+    hidden[~(finite | np.isneginf(logits)).all(axis=2)] = np.nan
+    weight = np.where(finite, logits, 0.0).reshape(places, columns)
+    if not biased or not places:
+        return hidden, weight.T, np.zeros(columns) if biased else None
+    bias = (np.arange(columns) * 5 % 9 - 4) / 4
+    moved = weight - bias
+    back = moved - weight
+    exact = ((weight - (moved - back)) + (-bias - back) == 0) & (fmt.round_array(moved) == moved)
+    usable = (exact & finite.reshape(places, columns)).all(axis=0)
+    bias = np.where(np.isneginf(logits).any(axis=(0, 1)), -np.inf, np.where(usable, bias, 0.0))
+    return hidden, np.where(usable, moved, weight).T, bias
+
+
+def inner_of(
+    result: Tensor, weight: Floats, leaves: tuple[Tensor, Tensor, Tensor | None], fmt: Format, incoming: Floats | None
+) -> tuple[Floats | None, Inner]:
+    """The derivatives in a head's weights, and in what it has besides."""
+    given = {name: x for name, x in zip(("weight", "hidden states", "bias"), leaves, strict=True) if x is not None}
+    found = derivatives(result, given, fmt, incoming)
+    return found["weight"], Inner(weight, found["hidden states"], found.get("bias"))
 
 
 def surroundings() -> dict[str, str]:
@@ -126,12 +156,19 @@ def read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tupl
     return values, str(result.dtype).removeprefix("torch.")
 
 
-def derivative(what: str, result: Tensor, leaf: Tensor, fmt: Format) -> Floats | None:
-    """Autograd's derivatives of the sum; None where there is no graph. Raises Misbehaviour."""
+def derivatives(
+    result: Tensor, leaves: Mapping[str, Tensor], fmt: Format, incoming: Floats | None = None
+) -> dict[str, Floats | None]:
+    """Autograd's derivatives of the sum, or of that with these factors; None where there is no graph. Raises Misbehaviour."""
     if not result.requires_grad:
-        return None
-    (found,) = called(functools.partial(torch.autograd.grad, allow_unused=True), result.sum(), [leaf])
-    return None if found is None else read(what, found, tuple(leaf.shape), fmt)[0]
+        return dict.fromkeys(leaves)
+    factors = torch.ones_like(result) if incoming is None else torch.from_numpy(np.asarray(incoming)).to(result.dtype)
+    total = (result * factors).sum()
+    found = called(functools.partial(torch.autograd.grad, allow_unused=True), total, list(leaves.values()))
+    return {
+        name: None if part is None else read(f"d / d {name}", part, tuple(leaf.shape), fmt)[0]
+        for (name, leaf), part in zip(leaves.items(), found, strict=True)
+    }
 
 
 def changed(names: tuple[str, ...], before: list[Tensor], after: list[Tensor]) -> tuple[str, ...]:
@@ -176,7 +213,7 @@ def torch_sequence(
     """
     claimed = sequence_claims(
         dtypes=dtypes, returns=returns, average=average, shift=shift, ignore_index=ignore_index, accumulates=accumulates,
-        options=options, infinities=infinities, gradient=gradient, subnormals=subnormals, notes=notes,
+        options=options, infinities=infinities, gradient=gradient, incoming=True, subnormals=subnormals, notes=notes,
     )  # fmt: skip
     return TorchSequence(function, name or str(getattr(function, "__name__", "function")), claimed, compile, library)
 
@@ -202,11 +239,12 @@ def torch_head(
     """A fused head becomes an implementation: it multiplies hidden states by the head's weights and never shows the logits.
 
     function(hidden, weight, bias, labels, mask): (B, T, H), (V, H), (V,) or None, and as torch_sequence. It is fed exactly, by
-    hidden states that are the identity and weights that are the logits. infinities=False: it takes no bias, and gets None.
+    hidden states that are the identity and weights that with the bias are the logits. infinities=False: it takes no bias, and
+    gets None.
     The other keywords are those of torch_sequence. Raises BadClaim.
     """
     claimed = sequence_claims(
         dtypes=dtypes, returns=returns, average=average, shift=shift, ignore_index=ignore_index, accumulates=accumulates,
-        options=options, infinities=infinities, gradient=gradient, notes=notes,
+        options=options, infinities=infinities, gradient=gradient, incoming=True, head=True, notes=notes,
     )  # fmt: skip
     return TorchHead(function, name or str(getattr(function, "__name__", "function")), claimed, False, library)
