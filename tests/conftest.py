@@ -1,5 +1,6 @@
-"""What all tests share: none leaves behind where modules of its own are found."""
+"""What all tests share: none leaves modules of its own behind, and the processes of what is not counted are not counted."""
 
+import os
 import sys
 
 import pytest
@@ -16,3 +17,12 @@ def own_path():
         place = getattr(sys.modules[name], "__file__", None) or ""
         if any(place.startswith(f"{folder}/") for folder in added):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def uncounted(request):
+    """The processes of a test that is marked no_cover are not measured either."""
+    kept = os.environ.pop("COVERAGE_PROCESS_CONFIG", None) if request.node.get_closest_marker("no_cover") else None
+    yield
+    if kept is not None:
+        os.environ["COVERAGE_PROCESS_CONFIG"] = kept

@@ -124,6 +124,7 @@ def test_no_step_pastes_an_input_into_its_script(step):
     assert "${{" not in step["run"]
 
 
+@pytest.mark.no_cover
 def test_a_pull_request_is_turned_red_by_the_gate_and_green_by_reverting_it(repository):
     green = Job(repository, **workflow_inputs())
     assert green.status == 0, green.output
@@ -170,6 +171,7 @@ def test_without_a_baseline_a_violated_must_fails_the_job(repository):
     branch(repository, MINE)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
@@ -188,6 +190,7 @@ def test_what_cannot_be_judged_or_compared_fails_the_job_with_2(repository, inpu
     assert not (repository / "pwned").exists()
 
 
+@pytest.mark.no_cover
 def test_the_lines_for_gitlab_and_for_any_shell_do_the_same(repository):
     (script,) = blocks("bash", "set -e")
     artifacts = gitlab()["artifacts"]

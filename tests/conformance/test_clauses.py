@@ -191,13 +191,15 @@ def test_findings_are_the_same_in_the_reverse_order(judged, forwards, name):
     assert found(judged(SUBJECTS[name], "binary32", clauses=CLAUSES[::-1])) == forwards[name]
 
 
+@pytest.mark.no_cover  # the clauses in reverse order are counted
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_findings_are_the_same_for_each_clause_alone(judged, forwards, name, monkeypatch):
+def test_findings_are_the_same_for_each_clause_alone(small, forwards, name, monkeypatch):
     for clause in CLAUSES:
         forget(monkeypatch)
-        assert found(judged(SUBJECTS[name], "binary32", clauses=[clause])) == {clause.id: forwards[name][clause.id]}
+        assert plain(check(clause, Trial(SUBJECTS[name], binary32, small, 0))) == forwards[name][clause.id]
 
 
+@pytest.mark.no_cover  # the same clauses once more
 def test_findings_do_not_depend_on_who_was_judged_before(judged, forwards):
     clauses = [clause for clause in CLAUSES if clause.chapter not in {"PROPERTY", "BATCH"}]
     for name in ("right", "wrong", "right"):

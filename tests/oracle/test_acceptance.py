@@ -88,6 +88,7 @@ def shares(each: Acceptance, share: float) -> Floats:
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("exponents", [(-3, 3), (-900, 900), (-1020, -960), (1000, 1010)])
 @pytest.mark.parametrize("widths", [(1e-5, 1e-2), (0.01, 40.0), (0.99, 1.01)])
 def test_rho_is_the_pages(exponents: tuple[int, int], widths: tuple[float, float]) -> None:

@@ -97,6 +97,7 @@ def judged(fmt: Format, n: int, seed: int) -> Iterator[Judged]:
                     yield "gradient", eps, arithmetic.flush, gradient.rho(adversary.towards(got, gradient.exact))
 
 
+@pytest.mark.no_cover
 def test_whatever_correct_code_returns_is_accepted_and_the_worst_of_it_comes_close_to_the_end(fmt: Format) -> None:
     worst: dict[tuple[str, bool], float] = defaultdict(float)
     for quantity, eps, flush, rho in judged(fmt, 12, seed=1):
@@ -108,6 +109,7 @@ def test_whatever_correct_code_returns_is_accepted_and_the_worst_of_it_comes_clo
     assert min(worst.values()) > 0.98
 
 
+@pytest.mark.no_cover
 def test_no_regime_is_judged_ten_times_too_leniently(fmt: Format) -> None:
     rng = np.random.default_rng(2)
     for draw in REGIMES:
@@ -151,6 +153,7 @@ def pushed(fmt: Format, pairs: Pairs, way: float, *, gradient: bool, flush: bool
     return best
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("n", [1, 9])
 def test_means_of_pushed_losses_are_accepted(fmt: Format, n: int) -> None:
     rng, most = np.random.default_rng(n), 0.0
@@ -234,6 +237,7 @@ def test_a_mean_whose_sum_may_overflow_may_be_infinite() -> None:
     assert bounds.mean(few).rho(np.array([math.inf]))[0] > 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("n", [1, 3, 33])
 def test_shared_derivatives_are_accepted(fmt: Format, n: int) -> None:
     for beta, eps in ((0.1, 0.0), (5.0, 0.1)):
@@ -395,6 +399,7 @@ def test_full_smoothing_is_the_loss_of_the_exchanged_pair(fmt: Format) -> None:
 # -- rho ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 def test_rho_is_never_nan_and_never_accepts_a_nan(fmt: Format) -> None:
     numbers = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, fmt.largest, -fmt.largest, fmt.smallest_subnormal]
     logps = [math.nan, math.inf, -math.inf, 0.0, -fmt.largest, fmt.largest, -fmt.smallest_subnormal, -1.0]

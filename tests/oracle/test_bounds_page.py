@@ -76,6 +76,7 @@ def fmt(request: pytest.FixtureRequest) -> Format:
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("ratios_first", [False, True], ids=["every order", "ratios first"])
 def test_the_logits_error_is_the_pages(fmt: Format, ratios_first: bool) -> None:
     for pairs, pages in judged(fmt):
@@ -104,6 +105,7 @@ def test_the_loss_of_log_ratios_first_is_the_pages(fmt: Format) -> None:
         assert_end(middle(each.high, i), high, exact + abs(high), (high - exact) * spread, 1)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flush"])
 @pytest.mark.parametrize("quantity", ["loss", "gradient"])
 def test_the_interval_is_the_pages(fmt: Format, quantity: str, flush: bool) -> None:
@@ -124,6 +126,7 @@ def test_the_interval_is_the_pages(fmt: Format, quantity: str, flush: bool) -> N
             assert each.zero[i] == zero, page
 
 
+@pytest.mark.no_cover
 def test_the_smoothed_minimum_is_one(fmt: Format) -> None:
     """The least of G - E over the whole interval, searched for, is at one of the places where the page looks."""
     for beta, eps in ((0.5, 0.1), (4.0, 0.5), (1.0, 1e-3), (-0.3, 0.3)):
@@ -198,6 +201,7 @@ def slack_of_mean(fmt: Format, sizes: list[Number]) -> Number:
     return max(min(found), running(fmt, n) * sum(shares))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("n", [1, 2, 3, 33, 257])
 def test_a_mean_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
     pairs = Pairs(*np.array(short_responses(fmt, n, np.random.default_rng(n)).logps), 0.5, 0.1)
@@ -283,6 +287,7 @@ def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
 # -- rho ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 def test_rho_is_the_error_over_the_distance_to_the_end_on_that_side(fmt: Format) -> None:
     for pairs, _ in judged(fmt):
         for each in (bounds.loss(pairs, fmt), bounds.gradient(pairs, fmt)):

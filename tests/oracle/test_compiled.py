@@ -28,6 +28,7 @@ LOOPS = (first._evaluate, first._judged, second._kernel, pairs._pairs, judge._ra
 """All of the loops: what they call is compiled into them."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fmt", [binary16, bfloat16], ids=str)
 @pytest.mark.parametrize("odd", [0.0, 0.1])
 def test_every_pattern_of_16_bits(fmt, odd) -> None:
@@ -36,6 +37,7 @@ def test_every_pattern_of_16_bits(fmt, odd) -> None:
         assert (tally.points, tally.escapes) == (2**16, 0), tally.examples
 
 
+@pytest.mark.no_cover
 def test_random_logits_and_pairs_and_the_edges_of_every_tier() -> None:
     """10**8 of them: python -m tests.oracle.confront --points 1e8 --tier compiled."""
     rng = np.random.default_rng(2)
@@ -63,6 +65,7 @@ def test_where_one_path_of_numpy_s_ends() -> None:
     assert [tally.escapes for tally in tallies] == [0] * len(tallies), [tally.examples for tally in tallies]
 
 
+@pytest.mark.no_cover
 def test_nothing_and_what_is_broadcast_keep_their_shapes() -> None:
     nothing = np.empty(0)
     with compiled.choice(True):

@@ -112,6 +112,7 @@ def test_beyond_the_reach_the_error_is_less_than_2_to_the_minus_184() -> None:
                 assert s[i] == (1.0 if side[i] < 0 else first_tier.tables()[1][-1])
 
 
+@pytest.mark.no_cover
 def test_a_number_does_not_depend_on_its_neighbours() -> None:
     """Shortcuts for blocks that are all small, or all beyond the reach, give the bits of the general path."""
     z = np.concatenate([logits(), [1e-5, -1e-5, 200.0, -200.0, 1e30, -1e30]])

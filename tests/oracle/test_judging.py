@@ -52,6 +52,7 @@ def answers(fmt: Format, exact: list[Real]) -> list[Floats]:
     return [right, beside, np.where(rng.random(right.size) < 0.5, odd, right), unheld]
 
 
+@pytest.mark.no_cover
 @both
 @formats
 def test_errors_rounding_and_subnormals_are_those_of_real(fmt: Format, name: str) -> None:
@@ -248,6 +249,7 @@ def exactly(name: str, z: float) -> mp.mpf:
     return mp.log1p(t) if name == "f" else t / (1 + t)
 
 
+@pytest.mark.no_cover
 @both
 @pytest.mark.parametrize("fmt", [binary16, bfloat16, binary32], ids=str)
 def test_errors_beside_a_power_of_two_are_those_of_its_side(fmt: Format, name: str) -> None:
@@ -266,6 +268,7 @@ def test_errors_beside_a_power_of_two_are_those_of_its_side(fmt: Format, name: s
             assert judged.wrong[i]
 
 
+@pytest.mark.no_cover
 @both
 @pytest.mark.parametrize(
     ("fmt", "slack"), [(bfloat16, 2.0**-30), (binary16, 2.0**-30), (binary32, 2.0**-25 + 2.0**-30)], ids=str
@@ -307,6 +310,7 @@ def test_what_is_subnormal_is_asked_again_within_2_to_the_minus_48_of_the_smalle
     assert len(found) == 4
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("by_numpy")
 @both
 @pytest.mark.parametrize("far", [1, 2**12])

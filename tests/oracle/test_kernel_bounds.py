@@ -128,6 +128,7 @@ def test_every_form_of_the_derivative_is_within_the_bound(fmt: Format) -> None:
     assert max(found.values()) > 0.4
 
 
+@pytest.mark.no_cover
 def test_what_is_further_off_is_outside(fmt: Format) -> None:
     """A constant factor, an absorbed tail, a slope from 1 - sigma, the linear part alone."""
     z = logits(fmt)

@@ -62,6 +62,7 @@ def held(node: Node, environment: dict[str, list], n: int) -> dict[Node, list]:
     return {x: reference(x.args[0], environment, n) for x in walk(node) if x.op is Op.DETACHED}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", BY_DEFAULT)
 def test_values_and_gradients_are_those_of_differences_at_50_digits(name):
     loss = LOSSES[name]

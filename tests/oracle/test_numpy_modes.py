@@ -80,6 +80,7 @@ def logps(fmt: Format) -> Floats:
     return np.unique(np.where(np.isfinite(held), held, 0.0))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 @pytest.mark.parametrize(("beta", "eps"), [(0.1, 0.1), (1e300, 0.0), (1e-300, 0.5), (5e-324, 1e-310)])
 def test_bounds(fmt: Format, beta: float, eps: float) -> None:

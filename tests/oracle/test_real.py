@@ -165,6 +165,7 @@ def test_the_slope_is_even(x: Fraction) -> None:
     assert Real.sigmoid_slope(x) == Real.sigmoid_slope(-x)
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(st.lists(st.tuples(nonzero, rationals), max_size=6), st.randoms())
 def test_sums_do_not_depend_on_the_order(parts: list[tuple[Fraction, Fraction]], random: object) -> None:
@@ -221,6 +222,7 @@ def test_cancellation_is_resolved() -> None:
 # -- enclosures --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", BUILDERS)
 @settings(max_examples=60, deadline=None)
 @given(x=nonzero, scale=nonzero, shift=rationals, precision=st.integers(1, 400))

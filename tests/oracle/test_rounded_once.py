@@ -27,6 +27,7 @@ def test_a_loss_beside_a_midpoint_is_rounded_once():
     assert (value, decided) == (258.0, True)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fmt", FORMATS[:3], ids=str)
 def test_every_midpoint_beyond_64_goes_to_the_neighbour_above(fmt):
     start = int(fmt.ordinals(64.0))

@@ -103,6 +103,7 @@ def roundings(fmt: Format) -> list[tuple[float, float, float, bool]]:
     return found
 
 
+@pytest.mark.no_cover
 @each_format
 def test_what_every_number_of_a_ball_rounds_to_is_decided_and_nothing_else(fmt: Format) -> None:
     x, _ = balls(fmt)
@@ -128,6 +129,7 @@ def test_infinities_and_nan_round_to_themselves() -> None:
     assert values.tolist()[:2] == [math.inf, -math.inf] and math.isnan(values[2]) and decided.all()
 
 
+@pytest.mark.no_cover
 @each_format
 def test_the_sign_of_a_difference_is_decided_where_every_number_of_the_ball_has_it(fmt: Format) -> None:
     x, places = balls(fmt)
@@ -201,6 +203,7 @@ def brackets(fmt: Format) -> tuple[Floats, list[tuple[Ends, Ends]]]:
     return got, found
 
 
+@pytest.mark.no_cover
 @each_format
 def test_ulp_errors_are_the_definition_at_the_ends_of_the_ball(fmt: Format) -> None:
     x, _ = balls(fmt)

@@ -106,6 +106,7 @@ def test_nan_and_infinite_exact_values(fmt: Format) -> None:
     assert error(-INF, Real.nonfinite(INF), fmt) == error(1.0, Real.nonfinite(INF), fmt) == INF
 
 
+@pytest.mark.no_cover
 def test_random_rationals_against_the_definition_in_fractions(fmt: Format) -> None:
     rng = np.random.default_rng(5)
     for _ in range(300):
