@@ -10,6 +10,7 @@ import numpy as np
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import conduct, kernels
+from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.inference import inferred
 from conformance.diagnosis.places import where
@@ -17,6 +18,7 @@ from conformance.diagnosis.points import NEAR, Part, Points, holds, points
 from conformance.diagnosis.probe import Probe, probed
 from conformance.diagnosis.shapes import SLOPES, shape
 from conformance.diagnosis.smallest import copies, smallest
+from conformance.diagnosis.states import kept, unrepeated
 from conformance.diagnosis.variants import Variant
 from conformance.inputs.batch import NAMES
 from conformance.records.diagnosis import Cause, Diagnosis, Kind
@@ -38,9 +40,14 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     probe = probed(trial)
     missing = absent(probe)
     losses, derivatives = points(probe, "loss"), points(probe, "derivatives")
-    groups = [group for group in ([_without(missing)] if missing else [], *_groups(probe, losses, derivatives)) if group]
+    state = kept(trial, findings)
+    told = [[state]] if state else _groups(probe, losses, derivatives)  # what is kept makes anything of the rest
+    found = ([_without(missing)] if missing else [], *told)
+    groups = [group for group in found if group]
     if refused is not None:
         groups.append([refused])
+    if not groups and (changed := unrepeated(trial, violated)) is not None:
+        groups = [[changed]]
     if not groups:
         groups = [[_of_clause(violated)]]
     first, *others = groups
@@ -123,7 +130,7 @@ def _of_losses(asked: Points) -> Iterable[Explained]:
     near = asked.masked(np.abs(asked.z) <= NEAR)
     everywhere, somewhere = _tried(asked, (*LOSSES, *_precisions(asked)))
     numbers = _tried(asked, inferred(asked)) if not everywhere else ([], [])
-    found = everywhere or numbers[0] or _ways(asked) or somewhere or numbers[1]
+    found = everywhere or numbers[0] or _ways(asked) or _tried(asked, linear(asked))[0] or somewhere or numbers[1]
     if found:
         return found
     if near.wrong.any() and not near.wrong.all():
@@ -154,6 +161,8 @@ def _tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained],
     everywhere: list[Explained] = []
     somewhere: list[Explained] = []
     for variant in variants:
+        if any(known.key == variant.key for known, _ in (*everywhere, *somewhere) if known is not None):
+            continue
         explained = asked.explained(variant)
         if explained is None:
             continue
@@ -215,7 +224,8 @@ def _ways(asked: Points) -> list[Explained]:
         if left is not None:
             scored.append((left, place, way))
     least = min((left for left, _, _ in scored), default=0)
-    return [(None, _by_way(way, asked)) for left, _, way in sorted(scored, key=lambda each: each[:2]) if left == least]
+    best = {way.key: way for left, _, way in sorted(scored, key=lambda each: each[:2], reverse=True) if left == least}
+    return [(None, _by_way(way, asked)) for way in reversed(best.values())]
 
 
 def _by_way(way: kernels.Unstable, asked: Points) -> Cause:

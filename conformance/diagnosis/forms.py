@@ -75,7 +75,7 @@ class Form:
     size: Function | None = None
 
 
-def _mixed(at: At) -> Floats:
+def mixed_size(at: At) -> Floats:
     """Every term of the smoothed loss, however it is written."""
     return np.asarray(np.abs(at.f) + abs(at.eps) * (np.abs(at.z) + at.g))
 
@@ -95,16 +95,16 @@ def _over(numerator: Floats, eps: float) -> Floats:
     return numerator / (1 - 2 * eps) if eps != 0.5 else np.full_like(numerator, np.nan)
 
 
-SMOOTHED = Form(lambda at: at.f + at.eps * at.z, lambda at: at.eps - at.s, _mixed)
+SMOOTHED = Form(lambda at: at.f + at.eps * at.z, lambda at: at.eps - at.s, mixed_size)
 """(1 - eps) softplus(-z) + eps softplus(z)."""
 ROBUST = Form(
     lambda at: _over((1 - at.eps) * at.f - at.eps * at.g, at.eps),
     lambda at: _over(-(1 - at.eps) * at.s - at.eps * at.t, at.eps),
-    lambda at: np.abs(_over(_mixed(at), at.eps)),
+    lambda at: np.abs(_over(mixed_size(at), at.eps)),
 )
-NOT_TAKEN_OFF = Form(lambda at: at.f + at.eps * at.g, lambda at: at.eps * at.t - at.s, _mixed)
-SECOND_TERM_MISSING = Form(lambda at: (1 - at.eps) * at.f, lambda at: (at.eps - 1) * at.s, _mixed)
-SHIFT_NEGATED = Form(lambda at: at.f - at.eps * at.z, lambda at: -at.eps - at.s, _mixed)
+NOT_TAKEN_OFF = Form(lambda at: at.f + at.eps * at.g, lambda at: at.eps * at.t - at.s, mixed_size)
+SECOND_TERM_MISSING = Form(lambda at: (1 - at.eps) * at.f, lambda at: (at.eps - 1) * at.s, mixed_size)
+SHIFT_NEGATED = Form(lambda at: at.f - at.eps * at.z, lambda at: -at.eps - at.s, mixed_size)
 TOWARDS_LN2 = Form(lambda at: (1 - at.eps) * at.f + at.eps * LN2, lambda at: (at.eps - 1) * at.s, lambda at: at.f + LN2)
 OF_PROBABILITY = Form(
     lambda at: -np.log((1 - at.eps) * at.t + at.eps / 2) if at.eps else at.f,
@@ -112,11 +112,11 @@ OF_PROBABILITY = Form(
     lambda at: at.f + 1,
 )
 LOST_ALONE = Form(
-    lambda at: np.where(at.z < 0, at.f + at.eps * at.z, at.f), lambda at: np.where(at.z < 0, at.eps, 0) - at.s, _mixed
+    lambda at: np.where(at.z < 0, at.f + at.eps * at.z, at.f), lambda at: np.where(at.z < 0, at.eps, 0) - at.s, mixed_size
 )
-OF_WHOLE_LOGIT = Form(lambda at: SMOOTHED.value(at.rounded), None, lambda at: _mixed(at.rounded))
+OF_WHOLE_LOGIT = Form(lambda at: SMOOTHED.value(at.rounded), None, lambda at: mixed_size(at.rounded))
 MEAN_SHIFT = Form(lambda at: at.f + at.eps * np.mean(at.z), None, lambda at: at.f + at.eps * np.mean(np.abs(at.z)))
-ZERO_AT_REFERENCE = Form(lambda at: at.f + at.eps * at.z - LN2, lambda at: at.eps - at.s, lambda at: _mixed(at) + LN2)
+ZERO_AT_REFERENCE = Form(lambda at: at.f + at.eps * at.z - LN2, lambda at: at.eps - at.s, lambda at: mixed_size(at) + LN2)
 
 
 @dataclass(frozen=True, slots=True)

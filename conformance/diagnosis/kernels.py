@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oracle import Format
+from oracle import Format, binary32
 from oracle.bounds import Mask
 from oracle.formats import Floats
 
@@ -38,6 +38,10 @@ class Arithmetic:
         """1 / (1 + exp(-x)), whose exponential may overflow."""
         return self(1 / self(1 + self(np.exp(-x))))
 
+    def wide_sigmoid(self, x: Floats) -> Floats:
+        """1 / (1 + exp(-x)) in binary32 or wider, rounded once."""
+        return self(1 / (1 + binary32.round_array(np.exp(-x)))) if self.fmt.precision < 24 else self.plain_sigmoid(x)
+
     def softplus(self, x: Floats) -> Floats:
         """max(x, 0) + log1p(exp(-|x|))."""
         return self(np.maximum(x, 0) + self(np.log1p(self(np.exp(-np.abs(x))))))
@@ -48,12 +52,16 @@ Way = Callable[[Floats, Arithmetic], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Unstable:
-    """A way to softplus(x), x = -z, and the absolute size of its intermediate results, of which each rounding is one."""
+    """A way to softplus(x), x = -z, and the absolute size of its intermediate results, of which each rounding is one.
+
+    exchanged: the way of the pair exchanged, under label smoothing, where it is another.
+    """
 
     key: str
     says: str
     way: Way
     size: Callable[[Floats], Floats]
+    exchanged: Way | None = None
 
 
 def _one(x: Floats) -> Floats:
@@ -110,6 +118,16 @@ WAYS = (
     *(
         Unstable(f"log of clamped sigmoid, {least:g}", f"-log(max(sigmoid(z), {least:g}))", _floored(least), _one)
         for least in (1e-7, 1e-8, 1e-6, 1e-12, 1e-10)
+    ),
+    *(
+        Unstable(
+            "binary cross entropy of sigmoid",
+            "the binary cross entropy of sigmoid(z), its logarithms cut at -100",
+            lambda x, a, s=sigmoid: np.minimum(a(-np.log(s(a, -x))), 100),  # type: ignore[misc]
+            _one,
+            lambda x, a, s=sigmoid: np.minimum(a(-np.log1p(-s(a, x))), 100),  # type: ignore[misc]
+        )
+        for sigmoid in (Arithmetic.plain_sigmoid, Arithmetic.wide_sigmoid)
     ),
     Unstable("log(1 + exp(-z))", "log(1 + exp(-z))", lambda x, a: a(np.log(a(1 + a(np.exp(x))))), _one),
     Unstable("log1p(exp(-z))", "log1p(exp(-z)), whose exponential overflows", lambda x, a: a(np.log1p(a(np.exp(x)))), _nothing),
@@ -195,7 +213,7 @@ def score(
     """
     a = Arithmetic(fmt)
     with np.errstate(all="ignore"):
-        lost, won = unstable.way(-z, a), unstable.way(z, a)
+        lost, won = unstable.way(-z, a), (unstable.exchanged or unstable.way)(z, a)
         mixed = lost - eps if slopes else np.where(eps == 0, lost, (1 - eps) * lost + eps * won)
         room = (
             10 * fmt.unit_roundoff * (unstable.size(z) + np.abs(lost) + np.where(eps == 0, 0, np.abs(won)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from conformance.diagnosis.points import Points
+from conformance.inputs.batch import NAMES
 from oracle.bounds import Mask
 from oracle.formats import Floats
 
@@ -91,6 +92,10 @@ def _sizes(points: Points, wrong: Mask, right: Mask) -> Iterator[Place]:
         )
     yield "in the first pair of a batch of two or more", (n > 1) & (index == 0)
     yield "in the last pair of a batch of two or more", (n > 1) & (index == n - 1)
+    yield "in the second half of a batch", index >= n // 2
+    yield "in the first half of a batch", index < (n + 1) // 2
+    yield "in every other pair, the second, fourth and so on", index % 2 == 1
+    yield "in every other pair, the first, third and so on", index % 2 == 0
 
 
 def _logits(points: Points, wrong: Mask, right: Mask) -> Iterator[Place]:
@@ -111,5 +116,7 @@ def _beyond(name: str, values: Floats, wrong: Mask) -> Iterator[Place]:
 
 
 def _values(points: Points) -> Iterator[Place]:
+    for name, values in zip(NAMES, points.logps, strict=True):
+        yield f"where {name} is 0", values == 0
     yield "where a log-probability is 0", (points.logps == 0).any(axis=0)
     yield "where the margin is 0", points.margin == 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from conformance.diagnosis.hypotheses.cures import BACKWARD, FORMULA
 from conformance.diagnosis.kernels import STABLE
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Points
@@ -16,13 +17,14 @@ SLOPES = (
     "Differentiate a stable log-sigmoid, or return beta * (sigma(-z) - eps) itself: not 1 - sigma(z), nothing clipped or "
     "added, no branch whose other side overflows."
 )
+KEEP = "Keep nothing between calls: no cached batch, option or running mean, no key by id() or shape."
 CURES = {
     "for inputs that are strided views": "Honour the strides of the inputs, or make them contiguous first.",
     "where each loss has a weight of its own": "Multiply by the incoming derivative in a backward pass of your own, pair by "
     "pair: grad_output * slope, not slope.",
     "where no derivative is asked for in the reference": "Return a derivative for each argument that asks for one, in its own "
     "place, whatever the others ask for.",
-    "when the same is asked again, after other calls": "Keep nothing between calls: no cached batch, option or running mean.",
+    "when the same is asked again, after other calls": KEEP,
 }
 """What mends a fault by the way in which it was asked."""
 
@@ -33,10 +35,12 @@ def shape(asked: Points) -> Cause:
     place = where(replace(asked, wrong=most), asked.right)
     far = not asked.wrong[np.abs(asked.z) <= NEAR].any()
     if place is None:
-        place = f"at |z| from {np.abs(asked.z[asked.wrong]).min():.6g} on" if far else ""
+        place = f"at |z| from {np.abs(asked.z[asked.wrong]).min():.6g} on" if far else "at some of the numbers asked"
     batch = any(word in place for word in ("batch", "pair", "strided", "asked", "weight"))
     kind = Kind.BATCH if batch else Kind.KERNEL if far or "z =" in place else Kind.CLAUSE
-    cure = (STABLE if asked.part == "loss" else SLOPES) if kind is Kind.KERNEL else CURES.get(place, "")
+    plain = ("", "") if batch else (FORMULA, BACKWARD)
+    stable, usual = (STABLE, plain[0]) if asked.part == "loss" else (SLOPES, plain[1])
+    cure = stable if kind is Kind.KERNEL else CURES.get(place, usual)
     return Cause(f"{what} {place}".strip(), kind, asked.part, what, place, cure, len(asked.z), int(asked.wrong.sum()))
 
 

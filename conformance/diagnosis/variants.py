@@ -28,6 +28,19 @@ def _once(n: int, beta: float, eps: float) -> float:
     return 1.0
 
 
+def _unmoved(beta: float, eps: float) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What is added to each loss: value(logps, beta), and its derivatives in the four logps, constants times `of(beta)`."""
+
+    value: Callable[[Logps, float], Floats]
+    slopes: Coefficients
+    of: Callable[[float], float] = lambda beta: 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to the numbers; whatever is left out is as it should be.
@@ -38,8 +51,9 @@ class Variant:
     arrays of a call first; derivatives are then not predicted unless `slopes` says that they are the same. form: the
     loss of a logit. scale: a factor of (n, beta, eps). after: what is done to the losses of a call; it must not
     decrease in any of them. share: of the derivatives, by n. factors: of the four derivatives. inside: the format that is
-    computed in. jacobian: of the margin, where it is not the margin's own. rounds: the narrower format that plays a part.
-    across: what becomes of a pair depends on the others of its call. most: pairs of a call up to which it is worked out.
+    computed in. shift: what is added to the logit, by (beta, eps). term: what is added to each loss. jacobian: of the
+    margin, where it is not the margin's own. rounds: the narrower format that plays a part. across: what becomes of a pair
+    depends on the others of its call. most: pairs of a call up to which it is worked out.
     """
 
     key: str
@@ -55,6 +69,8 @@ class Variant:
     share: Callable[[int], float] | None = None
     factors: Coefficients = (1.0, 1.0, 1.0, 1.0)
     inside: Format | None = None
+    shift: Callable[[float, float], float] = _unmoved
+    term: Term | None = None
     jacobian: Coefficients | None = None
     rounds: Format | None = None
     across: bool = False
@@ -117,9 +133,13 @@ def predicted(variant: Variant, batch: Batch, fmt: Format, *, mean: bool = False
     if callable(weights):
         weights, beta = weights(batch.beta, batch.label_smoothing), 1.0
     pc, pr, rc, rr = (w * sign * x for w, sign, x in zip(weights, RIGHT_MARGIN, logps, strict=True))
-    points = _around((pc, pr, rc, rr), beta, eps, fmt)
+    points = _around((pc, pr, rc, rr), beta, eps, fmt, variant.shift(batch.beta, batch.label_smoothing))
     scale = variant.scale(n, batch.beta, batch.label_smoothing)
     values = _ranged([(variant.form.value(at), _size(variant.form, at)) for at in points], scale, fmt)
+    if variant.term is not None:
+        added = variant.term.value(logps, batch.beta)
+        room = 16 * fmt.unit_roundoff * (np.abs(added) + np.abs(values.high))
+        values = Range(values.low + added - room, values.high + added + room, fmt)
     reduce = variant.after or (_mean if mean else None)
     if reduce is not None:
         values = Range(reduce(values.low), reduce(values.high), fmt)
@@ -130,7 +150,7 @@ def predicted(variant: Variant, batch: Batch, fmt: Format, *, mean: bool = False
     unknown = variant.before is not None and not variant.slopes and variant.jacobian is None
     if variant.form.slope is None or unknown:
         return Predicted(values, None)
-    return Predicted(values, _derivatives(variant, points, weights, beta, scale, n, fmt, judged, mean))
+    return Predicted(values, _derivatives(variant, points, weights, beta, batch.beta, scale, n, fmt, judged, mean))
 
 
 def _derivatives(
@@ -138,6 +158,7 @@ def _derivatives(
     points: list[At],
     weights: Coefficients,
     beta: float,
+    asked: float,
     scale: float,
     n: int,
     fmt: Format,
@@ -149,11 +170,21 @@ def _derivatives(
     share = variant.share(n) if variant.share is not None else (1 / n if mean else 1.0)
     slope = variant.form.slope
     sized = [(slope(at), np.abs(slope(at)) + abs(at.eps)) for at in points]
+    term = variant.term
+    added = (0.0,) * 4 if term is None else tuple(share * term.of(asked) * constant for constant in term.slopes)
     pc, pr, rc, rr = (
-        replace(_ranged(sized, scale * share * beta * w * k, fmt, judged), strict=False)
-        for w, k in zip(weights, variant.factors, strict=True)
+        _moved(replace(_ranged(sized, scale * share * beta * w * k, fmt, judged), strict=False), constant)
+        for w, k, constant in zip(weights, variant.factors, added, strict=True)
     )
     return pc, pr, rc, rr
+
+
+def _moved(found: Range, constant: float) -> Range:
+    """The same with a constant added, and the rounding of that."""
+    if not constant:
+        return found
+    room = 4 * found.fmt.unit_roundoff * (abs(constant) + np.maximum(np.abs(found.low), np.abs(found.high)))
+    return replace(found, low=found.low + constant - room, high=found.high + constant + room)
 
 
 def _mean(values: Floats) -> Floats:
@@ -165,12 +196,15 @@ def _each(change: Callable[[Floats], Floats], logps: Logps) -> Logps:
     return pc, pr, rc, rr
 
 
-def _around(signed: Logps, beta: float, eps: float, fmt: Format) -> list[At]:
+def _around(signed: Logps, beta: float, eps: float, fmt: Format, shift: float) -> list[At]:
     """The logits, and the ends of the intervals in which correct arithmetic computes them."""
     with np.errstate(all="ignore"):
         margin = centre(enclosure.margin(*signed))
         down, up = bounds.logit_error(bounds.Pairs(*signed, beta, eps), fmt)
         z = beta * margin
+        if shift:
+            room = 2 * fmt.unit_roundoff * (np.abs(z) + 2 * abs(shift))
+            z, down, up = z + shift, down + room, up + room
     return [At(at, margin, beta, eps) for at in (z, z - down, z + up)]
 
 

@@ -43,7 +43,12 @@ OPTIONS = (
         "Pass beta and label_smoothing by name.",
         options=lambda b, e: (e, min(b, 1.0)),
     ),
-    Variant("label_smoothing halved", "the loss at label_smoothing / 2", SMOOTHING, options=lambda b, e: (b, e / 2)),
+    Variant(
+        "label_smoothing halved",
+        "the loss at label_smoothing / 2",
+        f"{SMOOTHING} (A cross entropy over two classes takes half of its label_smoothing from the first: pass 2 eps to it.)",
+        options=lambda b, e: (b, e / 2),
+    ),
     Variant("label_smoothing doubled", "the loss at twice the label_smoothing", SMOOTHING, options=lambda b, e: (b, 2 * e)),
     Variant(
         "label_smoothing at most 0.1",

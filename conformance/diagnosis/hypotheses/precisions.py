@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conformance.diagnosis.forms import SMOOTHED, At, Form, mixed_size
 from conformance.diagnosis.hypotheses.cures import BETA, SMOOTHING, WIDER
 from conformance.diagnosis.hypotheses.margins import margin_of, net
 from conformance.diagnosis.variants import Logps, Variant
@@ -20,6 +21,10 @@ def _through(fmt: Format, which: slice) -> Variant:
 
     cure = f"Keep {what} in the dtype they come in."
     return Variant(f"{what} in {fmt.name}", f"the loss with {what} rounded to {fmt.name}", cure, before=before, slopes=True)
+
+
+def _at(at: At, fmt: Format) -> At:
+    return At(fmt.round_array(at.z), at.m, at.beta, at.eps)
 
 
 def _rounded(fmt: Format) -> tuple[Variant, ...]:
@@ -41,6 +46,12 @@ def _rounded(fmt: Format) -> tuple[Variant, ...]:
             f"the loss with the margin rounded to {name}",
             WIDER,
             before=lambda x: net(fmt.round_array(margin_of(x))),
+        ),
+        Variant(
+            f"logit in {name}",
+            f"the loss with the logit rounded to {name}",
+            WIDER,
+            form=Form(lambda at: SMOOTHED.value(_at(at, fmt)), None, lambda at: mixed_size(_at(at, fmt))),
         ),
         Variant(
             f"beta in {name}",
