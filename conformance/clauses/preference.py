@@ -11,7 +11,7 @@ from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
-from conformance.inputs.losses import LossBatch, common, mirrored, spread, steep, stretched
+from conformance.inputs.losses import LossBatch, common, mirrored, shrunk, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
@@ -36,9 +36,9 @@ _APART = (
     remedy="Compare with the definition on the loss's page; `dpo-conformance identify` says which loss it computes instead.",
 )
 def answers(trial: Trial) -> Outcome:
-    """The six pairs that tell every loss from every other, mirrored and stretched, at parameters that show."""
+    """The six pairs that tell every loss from every other, mirrored, shrunk and stretched, at parameters that show."""
     judge = Judge(trial)
-    for batch in (common(), mirrored(common()), stretched(common()), stretched(mirrored(common()))):
+    for batch in (common(), mirrored(common()), shrunk(common()), stretched(common()), stretched(mirrored(common()))):
         judge.values(judge.telling(batch))
     return judge.outcome()
 
@@ -74,7 +74,9 @@ def value(trial: Trial) -> Outcome:
 def derivatives(trial: Trial) -> Outcome:
     """The derivatives at the pairs of the value's clause, and at those that tell losses apart."""
     judge = Judge(trial)
-    for batch in (judge.telling(common()), judge.telling(mirrored(common())), *_drawn(judge, "PREF-3")):
+    for rows in (common(), mirrored(common()), shrunk(common())):
+        judge.derivatives(judge.telling(rows))
+    for batch in (judge.plain(shrunk(common())), *_drawn(judge, "PREF-3")):
         judge.derivatives(batch)
     return judge.outcome()
 
@@ -88,9 +90,9 @@ def derivatives(trial: Trial) -> Outcome:
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
-    """One parameter after the other at three values, and the lengths exchanged and multiplied."""
+    """One parameter after the other at up to four values and at 0, and the lengths exchanged and multiplied."""
     judge = Judge(trial)
-    six = (common(), stretched(common()), stretched(mirrored(common())))
+    six = (common(), shrunk(common()), stretched(common()), stretched(mirrored(common())))
     changed = [batch_ for rows in six for batch_ in _changed(judge, judge.telling(rows))]
     if not changed:
         return Outcome(0, 0, note="the loss has no parameters and takes no lengths", not_claimed=True)
@@ -105,7 +107,7 @@ def _changed(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
     for parameter in judge.loss.parameters:
         if parameter.name not in judge.trial.implementation.claims.options:
             continue
-        candidates = (parameter.default, parameter.other, parameter.default * 2, parameter.default / 4)
+        candidates = (parameter.default, parameter.other, parameter.default * 2, parameter.default / 4, 0.0)
         for x in dict.fromkeys(x for x in candidates if x is not None):
             if judge.admits(parameter, x):
                 yield base.at(**{parameter.name: x})
@@ -266,6 +268,26 @@ def overflow(trial: Trial) -> Outcome:
     judge = Judge(trial)
     for batch_ in (judge.telling(steep(trial.fmt)), judge.plain(steep(trial.fmt))):
         judge.finite(batch_)
+    return judge.outcome()
+
+
+@chapter.clause(
+    13,
+    Level.SHOULD,
+    "as accurate as its page",
+    statement="Each loss, or the mean where the loss belongs to a whole batch, should lie in the acceptance interval of the "
+    "formula that its page gives, without the other ways of writing it.",
+    derivation="Where released code writes a loss in several ways, all are admitted by PREF-2, though some lose what others "
+    "keep: a difference of log-probabilities after they were added up, 1 - sigmoid(x) for sigmoid(-x), log1p(-e^x) for "
+    "log(-expm1(x)), of which nothing is left at log-probabilities near 0. " + _INTERVAL,
+    remedy="Write the loss as its page does.",
+)
+def as_written(trial: Trial) -> Outcome:
+    """The pairs of the value's clause, and the six at 1/4096 of their log-probabilities: every response near certain."""
+    judge = Judge(trial)
+    certain = shrunk(shrunk(shrunk(shrunk(common()))))
+    for batch in (judge.telling(certain), *_drawn(judge, "PREF-2")):
+        judge.values(batch, as_written=True)
     return judge.outcome()
 
 

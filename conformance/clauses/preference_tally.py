@@ -18,7 +18,8 @@ from oracle import losses
 from oracle.bounds import Acceptance, Mask
 from oracle.bounds.expression import Running, running
 from oracle.expressions.exact import Value
-from oracle.expressions.nodes import mean
+from oracle.expressions.nodes import ZERO, mean
+from oracle.expressions.rebuilding import first_spelling
 from oracle.formats import Floats
 from oracle.losses import Parameter
 from oracle.losses._evaluate import slope
@@ -66,11 +67,12 @@ class Judge:
         """What the implementation answers. Raises Misbehaviour."""
         return self._implementation.evaluate(batch, self.trial.fmt, gradient=gradient)
 
-    def values(self, batch: LossBatch) -> None:
-        """The losses of the batch, or their mean."""
+    def values(self, batch: LossBatch, *, as_written: bool = False) -> None:
+        """The losses of the batch, or their mean; as_written: within the interval of the first spelling alone."""
         got = self.asked(batch, gradient=False).losses
         analysis = self._analysis(batch)
-        node = mean(self.loss.definition) if self.whole else self.loss.definition
+        definition = first_spelling(self.loss.definition) if as_written else self.loss.definition
+        node = mean(definition) if self.whole else definition
         acceptance, fits = analysis.acceptance(node), analysis.representable(node)
         if self.whole:
             average = np.full(1, _average(got))
@@ -86,11 +88,11 @@ class Judge:
         analysis, n = self._analysis(batch), len(batch)
         shared = n if self.trial.single or (self.loss.has_batch_state and answer.losses.shape == ()) else 1
         for name, got in answer.gradient.items():
+            node = slope(self.loss, name)
             if got is None:
-                if name.startswith("policy_"):
+                if name.startswith("policy_") and node is not ZERO:
                     raise Misbehaviour("no gradient", f"no derivative in {name}")
                 continue
-            node = slope(self.loss, name)
             scaled = node if shared == 1 else node / shared
             self._judged(f"d loss / d {name}", batch, got, analysis.acceptance(scaled), analysis.representable(scaled))
 

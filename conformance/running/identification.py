@@ -12,11 +12,11 @@ from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.implementations.preference import PreferenceLoss
 from conformance.inputs.batch import NAMES, Batch
-from conformance.inputs.losses import LossBatch, common, mirrored
+from conformance.inputs.losses import LossBatch, common, mirrored, steep
 from oracle import Format, losses
 from oracle.bounds import centre
 from oracle.bounds.expression import Running, running
-from oracle.expressions.nodes import mean, parameters_of
+from oracle.expressions.nodes import ZERO, mean, parameters_of
 from oracle.formats import Floats
 from oracle.losses import Loss
 from oracle.losses._evaluate import slope
@@ -90,14 +90,18 @@ def identified(seen: Sequence[Seen], fmt: Format) -> list[Match]:
 
 
 def _batches(implementation: Implementation | PreferenceLoss, fmt: Format) -> Iterator[LossBatch]:
-    """The pairs that tell losses apart, as they are, mirrored, and stretched; at options that show, then at others."""
-    options = _options(implementation)
+    """The pairs that tell losses apart, as they are, mirrored, stretched, and far out; at options that show, then at
+    others; and as they are at options of 0, which code may take for none given.
+    """
+    options, none = _options(implementation), _zeros(implementation)
     stretched = {
         name: row if "length" in name else fmt.round_array(np.minimum(row * STEEP, 0)) for name, row in common().rows.items()
     }
-    for rows in (common().rows, mirrored(common()).rows, stretched):
+    for rows in (common().rows, mirrored(common()).rows, stretched, steep(fmt).rows):
         for parameters in options:
             yield LossBatch(rows, parameters)
+    if none not in options:
+        yield LossBatch(common().rows, none)
 
 
 def _options(implementation: Implementation | PreferenceLoss) -> list[dict[str, float]]:
@@ -110,6 +114,15 @@ def _options(implementation: Implementation | PreferenceLoss) -> list[dict[str, 
     plain = {"beta": 0.1, "label_smoothing": 0.0}
     claimed = implementation.claims.options
     return [{name: x for name, x in options.items() if name in claimed} for options in (shown, plain)]
+
+
+def _zeros(implementation: Implementation | PreferenceLoss) -> dict[str, float]:
+    """The options at 0 where they may be 0, the others so that they show."""
+    shown = _options(implementation)[0]
+    if not isinstance(implementation, PreferenceLoss):
+        return {name: x if name == "beta" else 0.0 for name, x in shown.items()}
+    loss = losses.get_loss(implementation.claims.loss)
+    return {name: 0.0 if Fraction(0) in loss.parameter(name).domain else x for name, x in shown.items()}
 
 
 def _seen(implementation: Implementation | PreferenceLoss, batch: LossBatch, fmt: Format) -> Seen:
@@ -195,16 +208,19 @@ def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, in
 
 
 def _slopes(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int]:
-    """How many derivatives agree, of how many; one in what the candidate does not take has to be 0."""
+    """How many derivatives agree, of how many; one in what the candidate does not take has to be 0, and so has one in a
+    policy's that was detached.
+    """
     n, agreed, numbers = len(one.batch), 0, 0
     share = n if one.losses.size != n else 1
     for name, part in one.gradient.items():
+        derived = slope(candidate.loss, name) / share if name in candidate.loss.inputs else ZERO
         if part is None:
+            numbers += n * (name.startswith("policy_") and derived is not ZERO)
             continue
-        if name not in candidate.loss.inputs:
+        if derived is ZERO:
             numbers += n * bool(np.any(part))
             continue
-        derived = slope(candidate.loss, name) / share
         bound, within = analysis.acceptance(derived), analysis.representable(derived)
         agreed += int(np.count_nonzero((bound.rho(part) <= 1) & within))
         numbers += int(np.count_nonzero(within))

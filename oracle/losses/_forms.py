@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from oracle.expressions.nodes import Node, constant, parameter, softplus, spelled, symbol
+from oracle.expressions.nodes import Node, constant, exp, log, log1mexp, parameter, sigmoid, softplus, spelled, symbol
 
 pc, pr = symbol("policy_chosen_logps"), symbol("policy_rejected_logps")
 rc, rr = symbol("ref_chosen_logps"), symbol("ref_rejected_logps")
@@ -47,6 +47,21 @@ ipo_target = spelled(1 / (2 * beta), half / beta, half * (1 / beta))
 def f(x: Node) -> Node:
     """softplus(-x) = -log sigmoid(x)."""
     return softplus(-x)
+
+
+def logistic(x: Node) -> Node:
+    """sigmoid(x), or as most libraries have it of a falling one, 1 - sigmoid(-x): right to an error relative to 1."""
+    return spelled(sigmoid(x), 1 - sigmoid(-x))
+
+
+def log_odds(x: Node) -> Node:
+    """log(p / (1 - p)) of p = e**x."""
+    return x - log_rest(x)
+
+
+def log_rest(x: Node) -> Node:
+    """log(1 - e**x), from expm1 or, as most libraries have it, from the rounded e**x: good for nothing near x = 0."""
+    return spelled(log1mexp(x), log(1 - exp(x)))
 
 
 def smoothed(x: Node) -> Node:

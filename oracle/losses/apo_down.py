@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import constant, sigmoid, spelled
-from oracle.losses._forms import a, margin, r_l, r_w, z
+from oracle.expressions.nodes import constant
+from oracle.losses._forms import a, logistic, margin, r_l, r_w, z
 from oracle.losses._model import BETA, Facts, Loss, Wrong
 
 LOSS = Loss(
     name="apo_down",
     title="APO-down, plus 1",
-    definition=sigmoid(r_w) + spelled(sigmoid(-z), 1 - sigmoid(z)),
+    definition=logistic(r_w) + logistic(-z),
     parameters=(BETA,),
     paper="D'Oosterlinck et al. (2024), arXiv:2408.06266",
     equation="equation 8, plus 1",
@@ -23,11 +23,11 @@ LOSS = Loss(
     aliases={"TRL": "apo_down", "Liger": "apo_down", "ms-swift": "apo_down", "EasyDeL": "apo_down"},
     covered="Lindemann-Weierstrass",
     wrong=(
-        Wrong("zero", "APO-zero instead", sigmoid(-r_w) + sigmoid(r_l)),
-        Wrong("paper", "without the 1 that libraries add", sigmoid(r_w) - sigmoid(z)),
-        Wrong("sign", "the chosen reward is raised", sigmoid(-r_w) + sigmoid(-z)),
-        Wrong("margin-only", "the chosen term is missing", sigmoid(-z)),
-        Wrong("no-beta", "beta is ignored", sigmoid(a) + sigmoid(-margin)),
-        Wrong("rejected", "the rejected reward in place of the margin", sigmoid(r_w) + sigmoid(-r_l)),
+        Wrong("zero", "APO-zero instead", logistic(-r_w) + logistic(r_l)),
+        Wrong("paper", "without the 1 that libraries add", logistic(r_w) - logistic(z)),
+        Wrong("sign", "the chosen reward is raised", logistic(-r_w) + logistic(-z)),
+        Wrong("margin-only", "the chosen term is missing", logistic(-z)),
+        Wrong("no-beta", "beta is ignored", logistic(a) + logistic(-margin)),
+        Wrong("rejected", "the rejected reward in place of the margin", logistic(r_w) + logistic(-r_l)),
     ),
 )

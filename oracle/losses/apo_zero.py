@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import constant, sigmoid, spelled
-from oracle.losses._forms import a, b, r_l, r_w
+from oracle.expressions.nodes import constant
+from oracle.losses._forms import a, b, logistic, r_l, r_w
 from oracle.losses._model import BETA, Facts, Loss, Wrong
 
 LOSS = Loss(
     name="apo_zero",
     title="APO-zero, plus 1",
-    definition=spelled(sigmoid(-r_w), 1 - sigmoid(r_w)) + sigmoid(r_l),
+    definition=logistic(-r_w) + logistic(r_l),
     parameters=(BETA,),
     paper="D'Oosterlinck et al. (2024), arXiv:2408.06266",
     equation="equation 7, plus 1",
@@ -29,10 +29,10 @@ LOSS = Loss(
     },
     covered="Lindemann-Weierstrass",
     wrong=(
-        Wrong("down", "APO-down instead", sigmoid(r_w) + sigmoid(r_l - r_w)),
-        Wrong("paper", "without the 1 that libraries add", sigmoid(r_l) - sigmoid(r_w)),
-        Wrong("sign", "the rejected reward is raised", sigmoid(-r_w) + sigmoid(-r_l)),
-        Wrong("no-beta", "beta is ignored", sigmoid(-a) + sigmoid(b)),
-        Wrong("chosen-only", "the rejected term is missing", sigmoid(-r_w)),
+        Wrong("down", "APO-down instead", logistic(r_w) + logistic(r_l - r_w)),
+        Wrong("paper", "without the 1 that libraries add", logistic(r_l) - logistic(r_w)),
+        Wrong("sign", "the rejected reward is raised", logistic(-r_w) + logistic(-r_l)),
+        Wrong("no-beta", "beta is ignored", logistic(-a) + logistic(b)),
+        Wrong("chosen-only", "the rejected term is missing", logistic(-r_w)),
     ),
 )

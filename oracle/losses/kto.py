@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import Node, constant, detached, maximum0, mean, parameter, sigmoid, spelled, symbol
-from oracle.losses._forms import a, b, beta, half
+from oracle.expressions.nodes import Node, constant, detached, maximum0, mean, parameter, symbol
+from oracle.losses._forms import a, b, beta, half, logistic
 from oracle.losses._model import BETA, NOT_NEGATIVE, Facts, Loss, Parameter, Wrong
 
 desirable, undesirable = parameter("desirable_weight"), parameter("undesirable_weight")
@@ -14,17 +14,13 @@ z0 = detached(maximum0(mean(pk - rk)))
 
 def rows(point: Node) -> Node:
     """The two rows of a pair about a reference point."""
-    return half * (desirable * sigmoid(beta * (point - a)) + undesirable * sigmoid(beta * (b - point)))
+    return half * (desirable * logistic(beta * (point - a)) + undesirable * logistic(beta * (b - point)))
 
 
 LOSS = Loss(
     name="kto",
     title="KTO of a batch",
-    definition=half
-    * (
-        desirable * spelled(sigmoid(beta * (z0 - a)), 1 - sigmoid(beta * (a - z0)))
-        + undesirable * spelled(sigmoid(beta * (b - z0)), 1 - sigmoid(beta * (z0 - b)))
-    ),
+    definition=rows(z0),
     parameters=(
         BETA,
         Parameter("desirable_weight", 1.0, NOT_NEGATIVE, "lambda_D: the weight of a desirable response", other=1.5),
@@ -41,7 +37,7 @@ LOSS = Loss(
         Wrong(
             "no-reference-point",
             "the reference point is 0",
-            half * (desirable * sigmoid(-beta * a) + undesirable * sigmoid(beta * b)),
+            half * (desirable * logistic(-beta * a) + undesirable * logistic(beta * b)),
         ),
         Wrong(
             "own-batch",
@@ -51,7 +47,7 @@ LOSS = Loss(
         Wrong(
             "swapped-weights",
             "the two weights are swapped",
-            half * (undesirable * sigmoid(beta * (z0 - a)) + desirable * sigmoid(beta * (b - z0))),
+            half * (undesirable * logistic(beta * (z0 - a)) + desirable * logistic(beta * (b - z0))),
         ),
         Wrong("row-clamp", "the log-ratios are cut at 0 before their mean", rows(detached(mean(maximum0(pk - rk))))),
     ),

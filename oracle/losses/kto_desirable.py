@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import constant, parameter, sigmoid, spelled
-from oracle.losses._forms import a, beta
+from oracle.expressions.nodes import constant, parameter
+from oracle.losses._forms import a, beta, logistic
 from oracle.losses._model import BETA, NOT_NEGATIVE, Facts, Loss, Parameter, Wrong
 
 z0, weight = parameter("z0"), parameter("desirable_weight")
@@ -12,7 +12,7 @@ z0, weight = parameter("z0"), parameter("desirable_weight")
 LOSS = Loss(
     name="kto_desirable",
     title="KTO, a desirable response",
-    definition=weight * spelled(sigmoid(beta * (z0 - a)), 1 - sigmoid(beta * (a - z0))),
+    definition=weight * logistic(beta * (z0 - a)),
     parameters=(
         BETA,
         Parameter("z0", 0.25, NOT_NEGATIVE, "the reference point: the mean log-ratio of an unrelated batch, not below 0"),
@@ -20,14 +20,14 @@ LOSS = Loss(
     ),
     paper="Ethayarajh et al. (2024), arXiv:2402.01306",
     equation="equation 8",
-    facts=Facts(convex=False, lower_bound=constant(0), upper_bound=weight, at_reference=weight * sigmoid(beta * z0)),
+    facts=Facts(convex=False, lower_bound=constant(0), upper_bound=weight, at_reference=weight * logistic(beta * z0)),
     aliases={"TRL KTO": "kto", "LLaMA-Factory": "kto", "Liger": "kto", "EasyDeL": "kto"},
     covered="Lindemann-Weierstrass",
     wrong=(
-        Wrong("no-reference-point", "z0 is ignored", weight * sigmoid(-beta * a)),
-        Wrong("sign", "z0 is added", weight * sigmoid(-beta * (a + z0))),
-        Wrong("undesirable", "the loss of an undesirable response", weight * sigmoid(beta * (a - z0))),
-        Wrong("reward-units", "z0 is in units of the reward", weight * sigmoid(z0 - beta * a)),
-        Wrong("unweighted", "the weight is ignored", sigmoid(beta * (z0 - a))),
+        Wrong("no-reference-point", "z0 is ignored", weight * logistic(-beta * a)),
+        Wrong("sign", "z0 is added", weight * logistic(-beta * (a + z0))),
+        Wrong("undesirable", "the loss of an undesirable response", weight * logistic(beta * (a - z0))),
+        Wrong("reward-units", "z0 is in units of the reward", weight * logistic(z0 - beta * a)),
+        Wrong("unweighted", "the weight is ignored", logistic(beta * (z0 - a))),
     ),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import constant, parameter, sigmoid, spelled
-from oracle.losses._forms import b, beta
+from oracle.expressions.nodes import constant, parameter
+from oracle.losses._forms import b, beta, logistic
 from oracle.losses._model import BETA, NOT_NEGATIVE, Facts, Loss, Parameter, Wrong
 
 z0, weight = parameter("z0"), parameter("undesirable_weight")
@@ -12,7 +12,7 @@ z0, weight = parameter("z0"), parameter("undesirable_weight")
 LOSS = Loss(
     name="kto_undesirable",
     title="KTO, an undesirable response",
-    definition=weight * spelled(sigmoid(beta * (b - z0)), 1 - sigmoid(beta * (z0 - b))),
+    definition=weight * logistic(beta * (b - z0)),
     parameters=(
         BETA,
         Parameter("z0", 0.25, NOT_NEGATIVE, "the reference point: the mean log-ratio of an unrelated batch, not below 0"),
@@ -20,14 +20,14 @@ LOSS = Loss(
     ),
     paper="Ethayarajh et al. (2024), arXiv:2402.01306",
     equation="equation 8",
-    facts=Facts(convex=False, lower_bound=constant(0), upper_bound=weight, at_reference=weight * sigmoid(-beta * z0)),
+    facts=Facts(convex=False, lower_bound=constant(0), upper_bound=weight, at_reference=weight * logistic(-beta * z0)),
     aliases={"TRL KTO": "kto", "LLaMA-Factory": "kto", "Liger": "kto", "EasyDeL": "kto"},
     covered="Lindemann-Weierstrass",
     wrong=(
-        Wrong("no-reference-point", "z0 is ignored", weight * sigmoid(beta * b)),
-        Wrong("sign", "z0 is added", weight * sigmoid(beta * (b + z0))),
-        Wrong("desirable", "the loss of a desirable response", weight * sigmoid(beta * (z0 - b))),
-        Wrong("reward-units", "z0 is in units of the reward", weight * sigmoid(beta * b - z0)),
-        Wrong("unweighted", "the weight is ignored", sigmoid(beta * (b - z0))),
+        Wrong("no-reference-point", "z0 is ignored", weight * logistic(beta * b)),
+        Wrong("sign", "z0 is added", weight * logistic(beta * (b + z0))),
+        Wrong("desirable", "the loss of a desirable response", weight * logistic(beta * (z0 - b))),
+        Wrong("reward-units", "z0 is in units of the reward", weight * logistic(beta * b - z0)),
+        Wrong("unweighted", "the weight is ignored", logistic(beta * (b - z0))),
     ),
 )

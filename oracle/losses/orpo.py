@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from oracle.expressions.nodes import Node, constant, log1mexp, parameter, spelled, total
-from oracle.losses._forms import f, lw, pc, pc_mean, pr, pr_mean
+from oracle.expressions.nodes import constant, parameter, spelled, total
+from oracle.losses._forms import f, log_odds, log_rest, lw, pc, pc_mean, pr, pr_mean
 from oracle.losses._model import NOT_NEGATIVE, Facts, Loss, Parameter, Wrong
 
 weight = parameter("odds_weight")
-
-
-def log_odds(x: Node) -> Node:
-    """log(p / (1 - p)) of p = e**x."""
-    return x - log1mexp(x)
 
 
 LOSS = Loss(
     name="orpo",
     title="ORPO",
     definition=-pc_mean
-    + weight * f(spelled(log_odds(pc_mean) - log_odds(pr_mean), (pc_mean - pr_mean) - (log1mexp(pc_mean) - log1mexp(pr_mean)))),
+    + weight * f(spelled(log_odds(pc_mean) - log_odds(pr_mean), (pc_mean - pr_mean) - (log_rest(pc_mean) - log_rest(pr_mean)))),
     parameters=(
         Parameter(
             "odds_weight", 0.1, NOT_NEGATIVE, "lambda: the weight of the odds-ratio term; libraries call it beta", other=0.5

@@ -7,30 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from oracle.expressions import nodes
 from oracle.expressions.nodes import Kernel, Node, Op, walk
+from oracle.expressions.rebuilding import first_spelling, rebuilt
 from oracle.losses import LENGTHS, Loss, Wrong
-
-
-def plain(node: Node) -> Node:
-    """The first spelling alone."""
-    return rebuilt(node, lambda x, args: args[0] if x.op is Op.SPELLED else None)
-
-
-def rebuilt(node: Node, change: Callable[[Node, list[Node]], Node | None]) -> Node:
-    """The expression with what `change` gives in place of a node, given its rebuilt arguments; None keeps it."""
-    known: dict[Node, Node] = {}
-    for x in walk(node):
-        args = [known[arg] for arg in x.args]
-        known[x] = change(x, args) or same(x, args)
-    return known[node]
-
-
-def same(x: Node, args: list[Node]) -> Node:
-    made = {Op.ADD: nodes.add, Op.SUBTRACT: nodes.subtract, Op.MULTIPLY: nodes.multiply, Op.DIVIDE: nodes.divide,
-            Op.NEGATE: nodes.negate, Op.DETACHED: nodes.detached, Op.MEAN: nodes.mean, Op.TOTAL: nodes.total,
-            Op.SORTED: nodes.ranked, Op.UNSORTED: nodes.unsorted, Op.SPELLED: nodes.spelled}  # fmt: skip
-    if x.op is Op.KERNEL:
-        return nodes.apply(x.kernel, args[0])
-    return made[x.op](*args) if x.op in made else x
 
 
 def at(node: Node, place: Node, other: Callable[[list[Node]], Node]) -> Node:
@@ -39,7 +17,7 @@ def at(node: Node, place: Node, other: Callable[[list[Node]], Node]) -> Node:
 
 def mutants(loss: Loss) -> Iterator[Wrong]:
     """Each operator at each place where it applies, in the order of the expression."""
-    whole = plain(loss.definition)
+    whole = first_spelling(loss.definition)
     for number, x in enumerate(walk(whole)):
         for name, other in OPERATORS.get(x.op, {}).items():
             yield Wrong(f"{name}-{number}", f"{name} at {nodes.text(x)}", at(whole, x, other))
