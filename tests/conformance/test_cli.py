@@ -252,6 +252,7 @@ def command(*arguments):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("name", "status", "verdict"), [("numpy", 0, "conforms"), ("numpy-naive", 1, "violates")])
 def test_a_run_in_a_pipe_has_no_progress_and_no_colours(tmp_path, name, status, verdict):
     done = command("run", name, "--dtype", "float32", "--json", str(tmp_path / "record.json"))

@@ -61,6 +61,7 @@ def test_a_block_is_counted_alike(fmt, flush):
         assert getattr(plainly, name) == getattr(fast, name), name
 
 
+@pytest.mark.no_cover
 def test_a_run_finds_the_same(judged):
     chosen = [clause for clause in CLAUSES if clause.id in {"KERNEL-1", "KERNEL-2", "KERNEL-5", "LOSS-1", "GRAD-2", "SMOOTH-2"}]
     for fmt in FORMATS:

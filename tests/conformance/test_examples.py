@@ -35,6 +35,7 @@ def node():
     return f"{NODE} {EXAMPLES / 'dpo_loss.mjs'}"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("language", "formats"), [("cpp", ["binary32", "binary64"]), ("node", ["binary64"])])
 def test_the_right_form_conforms_and_the_naive_one_does_not(language, formats, request):
     command = request.getfixturevalue(language)

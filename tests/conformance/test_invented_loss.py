@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json
@@ -46,6 +48,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.no_cover
 def test_one_file_and_no_other_place(tmp_path):
     for package in ("oracle", "conformance"):
         ignored = shutil.ignore_patterns("__pycache__", "vectors")

@@ -167,6 +167,7 @@ def test_who_gives_no_answer_is_asked_once(project):
     assert "not run: it violates CALL-1: wrong type" in result.stdout.str()
 
 
+@pytest.mark.no_cover
 def test_it_works_under_xdist(project):
     project.write("accept.toml", ACCEPT.format("KERNEL-1"))
     result = project(
@@ -193,6 +194,7 @@ def test_unused_it_adds_nothing_and_imports_nothing(project):
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("more", [[], ["-n", "1"]], ids=["here", "xdist"])
 def test_the_id_of_an_item_can_be_pasted_and_its_line_says_what_is_wrong(project, more):
     result = project("dpo[loss-bfloat16]::KERNEL-1", "dpo[loss-binary32]::CALL-1", *more, process=bool(more))

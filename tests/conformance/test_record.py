@@ -162,6 +162,7 @@ EDITS = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("edit", "place"), EDITS)
 def test_an_edited_record_is_refused_with_the_place(record, tmp_path, edit, place):
     data = json.loads(record.to_json())

@@ -60,6 +60,7 @@ def test_numbers_and_comments_in_the_judged_file_do_not_matter(told, usual):
     assert told(COMMENTED, PYTHONHASHSEED="0") == usual
 
 
+@pytest.mark.no_cover
 def test_a_plain_install_another_hash_seed_more_threads_and_a_process_of_its_own_do_not_matter(told, usual, tmp_path):
     for package in ("oracle", "conformance"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
