@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import pickle
+import sys
 import zipfile
 
 import numpy as np
@@ -133,6 +134,33 @@ def test_a_line_that_cannot_be_read_is_named_and_the_rest_is_read(write, number,
     report = audit_file(path, Settings.of(beta=0.1))
     assert [cut for cut, _ in report.cuts] == [number]
     assert (report.lines, report.cut) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("a column a quantity", "loss,step\n0.6,1\n\n0.5\n{huge},2\n0.4,3\n"),
+        ("a row a value", "metric,value,step\nloss,0.6,1\n\n0.5\n{huge},2,2\nloss,0.4,3\n"),
+    ],
+)
+def test_rows_of_another_width_and_fields_without_end_are_cut_and_empty_ones_are_none(form, content, tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(content.format(huge="9" * (csv.field_size_limit() + 1)))
+    found = list(entries(path))
+    assert [entry.number for entry in found if isinstance(entry, Cut)] == [4, 5]
+    assert [entry.figures["loss"] for entry in found if not isinstance(entry, Cut)] == ["0.6", "0.4"]
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "tensorboard"])
+def test_a_library_that_is_not_installed_is_named_with_its_extra(package, tmp_path, monkeypatch):
+    from conformance.auditing.reading import table as tables  # noqa: PLC0415
+
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    read = {"pyarrow": tables.parquet, "tensorboard": tables.tensorboard}[package]
+    with pytest.raises(NotALog, match=rf"{package}: pip install 'dpo-conformance\[audit\]'"):
+        next(read(tmp_path / "log", lambda _: None))
 
 
 def test_a_document_that_is_cut_off(tmp_path):

@@ -15,9 +15,9 @@ from conformance.inputs.pairs import golden
 from conformance.records.record import Level, Verdict, plain
 from conformance.running import isolation, worker
 from conformance.running.profiles import get_profile
-from conformance.running.state import State
+from conformance.running.state import Died, State
 from conformance.running.trying import FIRST, opened
-from oracle import binary32
+from oracle import bfloat16, binary32
 
 HOSTILE = Path(__file__).parents[1] / "mutants" / "hostile.py"
 TEXT = """
@@ -292,6 +292,47 @@ def test_a_sign_of_life_is_progress_within_the_clause(small):
     state.take({"alive": [2, 3]}, None)
     assert told == [("numpy", f"binary32 {CLAUSES[0].id} 33 %", 0, 2)]
     assert state.step == 0
+
+
+@pytest.fixture
+def state(small):
+    """state(): of two clauses in two formats, of an implementation that has been imported and claims one of them."""
+
+    def state(imported=True):
+        made = State(isolation.Job("numpy", (binary32, bfloat16), small, 0, CLAUSES[1:3]))
+        if imported:
+            blank = opened(load("numpy"), binary32, small, "numpy")
+            made.take({"run": plain(replace(blank, claims=blank.claims | {"formats": ["binary32"]}))}, None)
+        return made
+
+    return state
+
+
+def test_a_process_that_ends_before_it_has_said_who_it_judges_cannot_be_loaded(state):
+    for end, said in (("died", "it fell while it was imported"), ("stopped", "it fell, before it was imported")):
+        with pytest.raises(CannotLoad, match=said):
+            getattr(state(imported=False), end)("it fell")
+    with pytest.raises(UnknownImplementation, match="of no known form"):
+        state(imported=False).take({"error": "UnknownImplementation", "text": "of no known form"}, None)
+    with pytest.raises(Died, match="loaded again: gone"):
+        state().take({"error": "CannotLoad", "text": "gone"}, None)
+
+
+@pytest.mark.parametrize(("end", "verdict"), [("died", Verdict.VIOLATES), ("stopped", Verdict.NOT_RUN)])
+def test_the_clause_at_hand_and_no_other_is_what_the_process_ended_in(state, end, verdict):
+    made = state()
+    made.take({"diagnosing": "binary32"}, None)
+    getattr(made, end)("it fell")
+    assert made.step == 0  # it had been asked why: no clause is to blame
+    for step in (1, 2):
+        getattr(made, end)("it fell")
+        assert made.step == step
+    getattr(made, end)("it fell")  # in a format that it does not claim
+    assert made.finished
+    runs = made.runs()
+    assert [[f.verdict for f in run.findings] for run in runs] == [[verdict] * 2, []]
+    assert runs[1].verdict is Verdict.NOT_CLAIMED
+    assert made.violated is any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for f in runs[0].findings)
 
 
 def test_one_that_flushes_subnormals_of_the_whole_thread_is_named(file):
