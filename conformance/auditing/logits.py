@@ -54,6 +54,8 @@ def audit_logits(path: Path, form: str, found: Mapping[str, Stored], settings: S
     causes = [] if not wrong.any() else [way.text for way in _faults(saved) if not _outside(way, saved)[0].any()]
     if wrong.any() and saved.fmt != bfloat16 and not _outside(right, saved, bfloat16)[0].any():
         causes.append("log-softmax or its sum in bfloat16")
+    if wrong.any() and not causes:
+        causes = [text for way in conventions for text in _near(way, saved)][:1]
     statement = "Each row's log-probability is the sum of its scored tokens', within the bound of its arithmetic."
     findings = [
         Impossible("log-probability", int(i) + 1, "train", None, float(saved.got[i]), float(exact[i]))
@@ -114,6 +116,44 @@ def _faults(saved: Saved) -> Iterator[Reading]:
     for way in (inside, done):
         yield Reading("the first scored token is left out", way.logits, way.labels, _without(way.mask, first=True))
         yield Reading("the last scored token is left out", way.logits, way.labels, _without(way.mask, first=False))
+
+
+TEMPERATURES = (*(round(0.1 * k, 1) for k in range(1, 21)), 0.25, 0.75, 2.5, 3.0, 4.0, 5.0, 8.0, 10.0, 100.0)
+
+
+def _near(way: Reading, saved: Saved) -> Iterator[str]:
+    """What is no other choice of tokens: a temperature, logits that are not normalised, a constant factor."""
+    room = 64 * saved.fmt.unit_roundoff
+    for temperature in TEMPERATURES:
+        if temperature != 1 and _is(_plainly(way, temperature), saved.got, room):
+            yield f"the logits are divided by {temperature:g}: a temperature"
+    if _is(_plainly(way, normalised=False), saved.got, room):
+        yield "the sum of the labels' logits, not of their log-probabilities: no log-softmax"
+    with np.errstate(all="ignore"):
+        ratios = saved.got / _plainly(way)
+    middle = float(np.median(ratios))
+    if len(ratios) > 1 and middle not in {0.0, 1.0} and bool((np.abs(ratios / middle - 1) <= room).all()):
+        yield f"{middle:.6g} times the log-probability"
+
+
+def _is(made: Floats, got: Floats, room: float) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(made - got) <= room * (1 + np.abs(made))).all())
+
+
+def _plainly(way: Reading, temperature: float = 1.0, *, normalised: bool = True) -> Floats:
+    """The rows' sums in float64, NaN where a label is outside the vocabulary."""
+    rows = np.zeros(len(way.labels))
+    for row, (logits, labels, mask) in enumerate(zip(way.logits, way.labels, way.mask, strict=True)):
+        z, at = logits[mask].astype(np.float64) / temperature, labels[mask]
+        if at.size and (at.min() < 0 or at.max() >= z.shape[1]):
+            rows[row] = math.nan
+            continue
+        with np.errstate(all="ignore"):
+            top = z.max(axis=1, initial=-math.inf, keepdims=True)
+            log_sum = (top + np.log(np.exp(z - top).sum(axis=1, keepdims=True)))[:, 0] if normalised else 0.0
+            rows[row] = (z[np.arange(at.size), at] - log_sum).sum()
+    return rows
 
 
 def _without(mask: Mask, *, first: bool) -> Mask:

@@ -172,6 +172,11 @@ def rows(dtype=np.float32):
     return {"logits": logits, "labels": labels, "mask": mask}
 
 
+def unnormalised(saved):
+    scores = np.take_along_axis(saved["logits"][:, :-1], saved["labels"][:, 1:, None], -1)[..., 0]
+    return (scores * saved["mask"][:, 1:]).sum(-1)
+
+
 def logps(saved, shift=1, average=False, mask=None):
     z = saved["logits"].astype(np.float64)
     scores = z - np.log(np.exp(z).sum(-1, keepdims=True))
@@ -197,6 +202,10 @@ def test_right_rows_by_either_convention(shift, audited):
         (lambda s: logps(s, mask=np.ones((3, 8), bool)), "every token is counted: padding and prompt too"),
         (lambda s: logps(s, shift=2), "shifted twice"),
         (lambda s: logps(s).astype(ml_dtypes.bfloat16).astype(np.float32), "log-softmax or its sum in bfloat16"),
+        (lambda s: logps({**s, "logits": s["logits"] / 2}), "the logits are divided by 2: a temperature"),
+        (lambda s: -logps(s), "-1 times the log-probability"),
+        (lambda s: logps(s) / np.log(2).astype(np.float32), "1.4427 times the log-probability"),
+        (unnormalised, "the sum of the labels' logits, not of their log-probabilities: no log-softmax"),
     ],
 )
 def test_what_explains_wrong_rows(wrong, cause, audited):
