@@ -76,7 +76,7 @@ def test_every_admitted_spelling_is_within_the_interval(name, fmt):
     analysis = running(rows, telling(loss), fmt)
     for node in expressions(loss):
         acceptance, fits = analysis.acceptance(node), analysis.representable(node)
-        assert fits.sum() >= PAIRS // 2
+        assert fits.sum() >= PAIRS // 3  # in bfloat16 ORPO's log1p(-e^x) has no bound at the 24 of 40 that are near certain
         for spelling in range(max([len(x.args) for x in walk(node) if x.op is Op.SPELLED], default=1)):
             got = computed(node, cast(rows, fmt), loss.telling, spelling=spelling).astype(float)
             assert acceptance.rho(got)[fits].max() <= 1, spelling
