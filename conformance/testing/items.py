@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.gate import Acceptance, BadAcceptance, read_acceptances
 from conformance.implementations import load
-from conformance.records.record import Finding, Level, Run, Verdict
-from conformance.reports import words
+from conformance.records.record import Finding, Level, Record, Run, Verdict
+from conformance.reports import causes, words
 from conformance.running.profiles import get_profile
-from conformance.running.trying import check, opened, unanswered
+from conformance.running.trying import check, explained, opened, unanswered
 from oracle import Format, UnknownFormat, get_format
 
 Accepted = Mapping[tuple[str, str, str], Acceptance]
@@ -44,6 +45,7 @@ class Clauses(pytest.Collector):
         self._trial = trial
         self._accepted = accepted
         self._first: Finding | None = None
+        self._why: str | None = None
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -74,6 +76,15 @@ class Clauses(pytest.Collector):
             )
         return check(clause, self._trial)
 
+    def why(self, finding: Finding) -> str:
+        """The cause, from the first violation that is told on; of those after it, its sentence alone. Empty if unknown."""
+        if self._why is not None:
+            return self._why
+        run = replace(self.run, verdict=Verdict.VIOLATES, findings=(finding,), diagnosis=explained(self._trial, [finding]))
+        told = causes.told(Record({}, {}, self._trial.seed, (run,)))
+        self._why = "\n".join(one.headline for one in told)
+        return "\n".join(line for one in told for line in causes.lines(one))
+
 
 class Item(pytest.Item):
     """One clause of one run."""
@@ -97,7 +108,11 @@ class Item(pytest.Item):
             pytest.xfail(f"SHOULD violated at {finding.share}: {words.briefly(finding)}")
         if finding.verdict is Verdict.VIOLATES:
             brief = f"violated at {finding.share}: {words.briefly(finding)}"
-            raise Violated(words.violation(self.parent.run, finding), brief)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                why = self.parent.why(finding)
+            evidence = words.violation(self.parent.run, finding)
+            raise Violated(f"{why}\n\n{evidence}" if why else evidence, brief)
 
     def _accept(self, accepted: Acceptance, finding: Finding) -> None:
         """An expected failure; an acceptance that is out of order is a failure of its own."""

@@ -92,8 +92,9 @@ def test_a_violation_fails_with_the_text_of_the_command_line(project):
     )
     result.assert_outcomes(passed=2, failed=1, skipped=2, xfailed=2)
     (run,) = judge("mine.py:loss", dtypes=["bfloat16"], clauses=[c for c in CLAUSES if c.id == "KERNEL-1"]).runs
-    text = words.violation(run, run.findings[0])
-    assert text in result.stdout.str()
+    text, shown = words.violation(run, run.findings[0]), result.stdout.str()
+    assert text in shown
+    assert shown.index("loss: its losses are") < shown.index("to see it again") < shown.index(text), "the cause comes first"
     assert "KERNEL-1 value of the kernel: loss in bfloat16" in result.stdout.str()
     assert re.search(r"SHOULD violated at [\d,]+ of [\d,]+ numbers: z = -89", result.stdout.str())
     assert "not claimed: it does not claim gradients" in result.stdout.str()
@@ -283,7 +284,7 @@ def test_what_does_not_conform_fails_with_the_text_of_the_command_line(linear):
     assert len(violations) > 5
     assert told[0] == words.summary(record)
     assert told[1:-1] == ["\n".join(causes.lines(cause)) for cause in causes.told(record)]
-    assert told[1].startswith("linear: its losses are, at all ")
+    assert told[1].startswith("linear: its losses are, at some of the numbers asked, 0 in bfloat16 and binary32")
     assert told[-1] == "\n".join(words.headline(run, finding) for run, finding in violations)
 
 
