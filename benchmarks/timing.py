@@ -29,9 +29,10 @@ class Timed:
     By the CPU time of this process, which other processes disturb least; by the clock where the work is done elsewhere.
     """
 
-    def __init__(self, rounds: int, clock: Callable[[], float] = time.process_time) -> None:
+    def __init__(self, rounds: int, clock: Callable[[], float] = time.process_time, *, warm: bool = True) -> None:
         self._rounds = rounds
         self._clock = clock
+        self._warm = warm
         self._calls: dict[str, tuple[Call, int]] = {}
 
     def add(self, name: str, call: Call, elements: int) -> None:
@@ -39,7 +40,7 @@ class Timed:
 
     def medians(self) -> dict[str, float]:
         seen: dict[str, list[float]] = {name: [] for name in self._calls}
-        for call, _ in self._calls.values():
+        for call, _ in self._calls.values() if self._warm else ():
             call()  # tables, compilations, page faults
         for _ in range(self._rounds):
             order = list(self._calls)

@@ -91,22 +91,26 @@ start = time.perf_counter()
 from conformance.implementations import torch_implementation
 print(time.perf_counter() - start)
 """
-COMMANDS = ("--help", "run torch", "run numpy torch", "run torch --profile standard")
+COMMANDS = ("--help", "run torch", "run numpy torch")
+LONG = ("run torch --profile standard",)
 
 
 def commands(rounds: int) -> tuple[str, list[Row]]:
-    """Whole commands, process start included, with as many threads as the machine has, beside the same at the commit before."""
-    timed = Timed(max(1, rounds // 2), time.perf_counter)
+    """Whole commands, process start included, with as many threads as the machine has, beside the same at the commit before;
+    the standard profile once."""
+    found: dict[str, float] = {}
     with older() as before:
-        for words in COMMANDS:
-            timed.add(f"now: {words}", lambda w=words: run(f"dpo-conformance {w}"), 1)
-            timed.add(f"before: {words}", lambda w=words: run(f"dpo-conformance {w}", before), 1)
-        found = timed.medians()
+        for group, times in ((COMMANDS, max(1, rounds // 2)), (LONG, 1)):
+            timed = Timed(times, time.perf_counter, warm=False)
+            for words in group:
+                timed.add(f"now: {words}", lambda w=words: run(f"dpo-conformance {w}"), 1)
+                timed.add(f"before: {words}", lambda w=words: run(f"dpo-conformance {w}", before), 1)
+            found |= timed.medians()
         now = statistics.median(run_python(IMPORT)[0] for _ in range(rounds))
         then = statistics.median(run_python(IMPORT, extra=before)[0] for _ in range(rounds))
     rows = [
         (f"`dpo-conformance {w}`", *(f"{x:.2f}" for x in (a, b, a / b)))
-        for w in COMMANDS
+        for w in (*COMMANDS, *LONG)
         for a, b in [(found[f"now: {w}"] / 1e9, found[f"before: {w}"] / 1e9)]
     ]
     rows.append(("import of `torch_implementation`, torch imported before", f"{now:.2f}", f"{then:.2f}", f"{now / then:.2f}"))
