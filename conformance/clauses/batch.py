@@ -25,6 +25,8 @@ SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
 """Around every vector width and unrolling that CPUs and GPUs use, and one size that is none."""
 BLOCKS = (128, 129, 256, 257, 512, 513, 1024, 1025, 4096, 4097, 65_536, 65_537)
 """The blocks that kernels take, with one pair more; the last are beyond a thread's share and beyond 16 bits."""
+FULL = (63, 127, 255, 511, 1023, 2047, 2048, 2049, 8191, 8192, 8193, 32_768, 32_769)
+"""Blocks with one pair less, whose remainder is the longest, and further ones: of the losses alone."""
 TOLD = "128, 256, 512, 1,024, 4,096 and 65,536 pairs and of one more each"
 DISTINCT = 251
 """Unlike pairs in a large batch, which repeats them: a prime, so that a pair's place in a vector, a block or a thread's share
@@ -56,9 +58,11 @@ def _places(pool: Batch, size: int, start: int = 0) -> NDArray[np.intp]:
         "large-batch-wrong",
     ),
     statement="The losses shall lie in their acceptance intervals in batches of 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, "
-    f"32, 33, 64, 65 and 1,000 pairs, of {TOLD}, at every place of the batch.",
+    f"32, 33, 64, 65 and 1,000 pairs, of {TOLD}, of 63, 127, 255, 511 and 1,023, of 2,048, 8,192 and 32,768 and their "
+    "neighbours, and of six drawn sizes, at every place of the batch.",
     derivation="A kernel may take vectors of 4 to 64 numbers, blocks of 128 to 4,096 and a share for each thread, and the "
-    "remainder by another path; each must be right.",
+    "remainder by another path; each must be right. What is wrong at one size alone, of none of these kinds, is met by luck: "
+    "six of the sizes from 2 to 3,000 are drawn.",
     guards=("https://github.com/huggingface/trl/pull/7063", "https://github.com/allenai/open-instruct/pull/1144"),
     needs=("none",),
     remedy="Compute each pair for itself; look at the remainder of a vectorised loop and at the branch for large batches.",
@@ -67,7 +71,8 @@ def any_size(trial: Trial) -> Outcome:
     """Losses in batches of every size."""
     tally, pool = Tally(trial), _pool(trial, "BATCH-1")
     acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
-    for size in (*SIZES, *BLOCKS):
+    drawn = trial.rng("BATCH-1 sizes").integers(2, 3_000, 6).tolist()
+    for size in (*SIZES, *BLOCKS, *FULL, *drawn):
         for start in (0, len(pool) // 2) if size in SIZES else (0,):
             pairs = _places(pool, size, start)
             repeats.interval(LOSS, trial.answer(pool.take(pairs)).losses, acceptance, pairs=pairs)

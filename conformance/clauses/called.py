@@ -10,7 +10,7 @@ import numpy as np
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.model import Outcome
-from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS, UNWEIGHED, WEIGHTS
+from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, SIGNS, UNWEIGHED, WEIGHTS
 from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
@@ -18,8 +18,9 @@ from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Versatile
 from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
 from conformance.inputs.batch import Batch
-from oracle import Format, get_format
+from oracle import Format, bounds, get_format
 from oracle.ball import exact
+from oracle.bounds import Acceptance
 from oracle.formats import Floats
 
 PAIRS, SINGLES = 61, 6
@@ -73,6 +74,7 @@ def judge_ways(
 ) -> Outcome:
     """Losses and derivatives, asked for in each of the ways that the implementation knows; without any, not claimed.
 
+    One that returns a mean is asked for each pair alone, and for the mean of all of them.
     may_refuse: the ways in which an exception is no wrong answer. batches: by default, exact pairs at each smoothing.
     """
     judged = trial.implementation
@@ -88,6 +90,10 @@ def judge_ways(
             scale = np.resize(weights[:1] if way is Way.GIVEN_EXPANDED else weights, len(batch))
             try:
                 answer = trial.by_way(judged, way, batch, scale, gradient=gradient)
+                if trial.single and len(batch) > 1:
+                    for weight in dict.fromkeys(weights[:1] if way is Way.GIVEN_EXPANDED else weights):
+                        whole = judged.by_way(way, batch, trial.fmt, gradient=gradient, weights=np.array([weight]))
+                        judge.add_mean(way, whole, weight)
             except Misbehaviour as error:
                 if way not in may_refuse or error.kind != "raised":
                     raise Misbehaviour(error.kind, f"{way}: {error}") from error
@@ -107,6 +113,7 @@ class _Judge:
         self._tally, self._batch, self._gradient = tally, batch, gradient
         self._repeats = Repeats(tally, batch)
         self._losses = accepted_losses(trial, batch)
+        self._mean: tuple[Acceptance, Acceptance | None] | None = None
         if gradient:
             self._detached = reference_detached(trial.answer(batch, gradient=True))
             found = accepted_gradients(trial, batch)
@@ -123,6 +130,28 @@ class _Judge:
                 self._tally.count("reference detached", len(self._batch))
                 continue
             self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale)
+
+    def add_mean(self, way: Way, answer: Answer, weight: float) -> None:
+        """The mean of the batch, and its derivatives over that one weight."""
+        if self._mean is None:
+            n, beta = len(self._batch), self._batch.beta
+            shares = bounds.shared(self._slopes, n, beta) if self._gradient else None
+            self._mean = bounds.mean(self._losses), shares
+        mean, slopes = self._mean
+        self._tally.whole(
+            f"{MEAN_LOSS}, {way}", self._batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0])
+        )
+        if slopes is None:
+            return
+        for place, part in enumerate(answer.gradient or (None,) * 4):
+            if (way in WITHOUT and place == WITHOUT.index(way)) or (self._detached and place >= 2):
+                continue
+            got, quantity = np.full(len(self._batch), np.nan) if part is None else part, f"{MEAN_GRADIENTS[place]}, {way}"
+            if weight == 0:
+                self._tally.boolean(quantity + UNWEIGHED, self._batch, got, got == 0)
+            else:
+                each = got / weight
+                self._tally.shares(quantity, self._batch, each, slopes.rho(SIGNS[place] * each))
 
     def _derivative(self, place: int, way: Way, got: Floats, scale: Floats) -> None:
         """The derivatives over their weights; where the weight is 0, whether they are 0."""

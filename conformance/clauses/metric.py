@@ -20,7 +20,7 @@ from conformance.records.record import Level
 from oracle import bounds, enclosure
 
 chapter = Chapter("METRIC")
-SIZES = (1, 2, 7, 33)
+SIZES = (1, 2, 7, 33, 129, 1000)
 _OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3))
 """beta and label smoothing in turn; None is drawn from 0.02 to 2."""
 
@@ -49,7 +49,7 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
     derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
     "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed two "
-    "roundings in the format (docs/bounds.md). Batches of 1 to 33 pairs, each at its own beta and label smoothing.",
+    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, each at its own beta and label smoothing.",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
     remedy="Count the pairs whose chosen reward is strictly above the rejected one.",

@@ -130,14 +130,21 @@ def reference(trial: Trial) -> Outcome:
         "absolute-margin",
     ),
     statement="Exchanging chosen and rejected shall change the sign of the logit: each pair and its exchange have their "
-    "own loss.",
+    "own loss, and so has a pair that is alike in the policy alone, in the reference alone or in one response, and one that is "
+    "the pair before it.",
     derivation=_APART,
     guards=("https://github.com/tensorflow/tensorflow/issues/3719",),
     remedy="Check the order of the arguments, and take no absolute value of the margin.",
 )
 def roles(trial: Trial) -> Outcome:
     """Losses of pairs and of their exchanges."""
-    return judge_explained(trial, (telling(), exchanged(telling())))
+    return judge_explained(trial, (telling(), exchanged(telling()), _alike()))
+
+
+def _alike() -> Batch:
+    """Pairs of which the policy cannot tell the responses apart, or the reference cannot, or one response has not moved."""
+    rows = [-20, -20, -22, -24], [-20, -25, -21, -21], [-18, -22, -18, -23], [-12, -14, -16, -14]
+    return Batch.of(*np.array([row for row in rows for _ in range(2)], dtype=np.float64).T)
 
 
 @chapter.clause(
@@ -193,7 +200,7 @@ def _judge_unless_refused(trial: Trial, batches: Iterable[Batch]) -> Outcome:
     "any beta",
     kills=("beta-absolute", "beta-at-most-1000", "beta-at-least-1e-5"),
     statement="An implementation that takes beta shall give the loss and the derivatives of a beta that is negative, 0, below "
-    "0.001 or above 1,000, wherever it answers and nothing on the way to the logit overflows.",
+    "0.001 or above 1,000, with label smoothing too, wherever it answers and nothing on the way to the logit overflows.",
     derivation=_COVERED
     + "The definition holds for every real beta: a negative one exchanges chosen and rejected, 0 makes every "
     "loss ln 2. Pairs of margins from 2^-9 to 7, so that the logits are neither all 0 nor all beyond overflow.",
@@ -204,9 +211,10 @@ def any_beta(trial: Trial) -> Outcome:
     """Losses and derivatives at beta of either sign and of every size."""
     small, large = _drawn(trial, "OPTION-6 small", 1e-7, 1e-3)[:1], _drawn(trial, "OPTION-6 large", 1e3, 1e6)[:2]
     near = Batch.of(*(x / 256 for x in telling().logps))
-    ordinary = (-0.1, -2.0, 0.0, 1e-6, *small)
-    huge = (-300.0, 8e3, *large)
+    ordinary = (-0.1, -2.0, 0.0, 1e-6, *small, *_drawn(trial, "OPTION-6 tiny", 1e-30, 1e-8)[:1])
+    huge = (-300.0, 8e3, *large, -3e4, *_drawn(trial, "OPTION-6 vast", 1e7, 1e30)[:1])
     batches = [telling().at(beta=beta) for beta in ordinary] + [near.at(beta=beta) for beta in huge]
+    batches += [trial.optioned(telling(), beta=beta, label_smoothing=0.25) for beta in (-0.5, 0.004, 6.0)]
     return _judge_unless_refused(trial, batches)
 
 

@@ -142,7 +142,7 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool 
     kills=("mean-options-of-one", "mean-beta-on-a-grid"),
     statement="The mean loss at beta = 0.5 and label smoothing 0.1, and at drawn ones, shall lie in its acceptance interval "
     "for "
-    "batches of 2, 9, 65 and 1,000 pairs, and for inputs that are strided views.",
+    "batches of 2, 9, 65, 1,000 and 4,097 pairs, and for inputs that are strided views.",
     derivation="One that reduces is judged elsewhere a pair at a time: a batch is where its options may be lost. Of pairs "
     "that are "
     "won by far, the loss is eps z.",
@@ -152,7 +152,7 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool 
 def options_in_mean(trial: Trial) -> Outcome:
     """Smoothed means at other betas, of larger batches."""
     tally = Tally(trial)
-    for batch in _optioned(trial, "REDUCE-4", (2, 9, 65, 1000)):
+    for batch in _optioned(trial, "REDUCE-4", (2, 9, 65, 1000, 4097)):
         _judge_mean(tally, trial, batch, strided=(False, True))
     for eps in trial.offered("label_smoothing", (0.03, 0.13, *trial.rng("REDUCE-4 eps").uniform(0.01, 0.2, 4))):
         won = Batch.of([0.0, 0.0], [-64.0, -96.0])
@@ -176,8 +176,8 @@ def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[Bat
     "derivatives of a mean under options",
     kills=("gradient-mean-unsmoothed", "gradient-mean-of-strided"),
     statement="The derivatives of the mean loss at beta = 0.5 and label smoothing 0.1, and at drawn ones, shall be the pairs' "
-    "derivatives divided by n, within their acceptance intervals, for batches of 2, 9, 65 and 1,000 pairs, and for inputs that "
-    "are strided views.",
+    "derivatives divided by n, within their acceptance intervals, for batches of 2, 9, 65, 1,000 and 4,097 "
+    "pairs, and for inputs that are strided views.",
     derivation="Each pair's interval divided by n, with two roundings more.",
     needs=("mean", "gradient"),
     remedy="Take the same options in a batch as of one pair; divide by the number of pairs once.",
@@ -185,7 +185,7 @@ def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[Bat
 def mean_gradient_options(trial: Trial) -> Outcome:
     """Derivatives of smoothed means at other betas."""
     tally = Tally(trial)
-    for batch in _optioned(trial, "REDUCE-5", (2, 9, 65, 1000)):
+    for batch in _optioned(trial, "REDUCE-5", (2, 9, 65, 1000, 4097)):
         _judge_derivatives(tally, trial, batch, strided=(False, True))
     return tally.outcome()
 

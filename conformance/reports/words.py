@@ -183,6 +183,9 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
     """Lines to go before, and the two expressions of a quantity."""
     call = f'evaluate(implementation, "{run.format}", *pairs, **options)'
     loss, quantity = "oracle.loss(*pairs, **options)", worst.quantity
+    base, _, asked = quantity.partition(", ")
+    if asked and not asked.startswith("the reference without"):
+        return _by_way(run, base, asked, len(worst.inputs[LOGPS[0]]))
     if quantity.startswith("metric "):
         name = quantity.removeprefix("metric ")
         prefix = ["from conformance.implementations import load", "from conformance.inputs.batch import Batch"]
@@ -204,9 +207,6 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
         return [], f"{call}.gradient[{place}][0]", f"{gradient}.by_logps[{place}]{first}"
     if quantity.startswith("d weighted loss / d "):
         return _weighed(run, LOGPS.index(quantity.removeprefix("d weighted loss / d ")))
-    base, _, asked = quantity.partition(", ")
-    if asked and not asked.startswith("the reference without"):
-        return _by_way(run, base, asked)
     if quantity.endswith(", the reference without derivatives"):
         call = call.replace("**options", "**options, policy_alone=True")
     return [], call, f"{loss}, {gradient}"
@@ -224,7 +224,7 @@ def _weighed(run: Run, place: int) -> tuple[list[str], str, str]:
     return prefix, f"{call}weights).gradient[{place}] / weights", f"{exact}[0]"
 
 
-def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
+def _by_way(run: Run, quantity: str, asked: str, n: int) -> tuple[list[str], str, str]:
     """A loss, or a derivative by the weights, asked for in a way: of one pair after the other where a mean is returned, else
     of a batch in which every other pair is another.
     """
@@ -232,12 +232,13 @@ def _by_way(run: Run, quantity: str, asked: str) -> tuple[list[str], str, str]:
 
     way, unweighed, _ = asked.partition(", its weight 0")
     weights = [0.0] if unweighed else weights_of(way, run.format)
-    if quantity == "loss":
+    if quantity in {"loss", "mean loss"}:
         exact, part, over = "oracle.loss(*pairs, **options)", "losses", ""
+        exact = f"oracle.mean({exact})" if quantity == "mean loss" else exact
     else:
-        place = LOGPS.index(quantity.removeprefix("d loss / d "))
+        place = LOGPS.index(quantity.rpartition(" ")[2])
         exact, part = f"oracle.gradient(*pairs, **options).by_logps[{place}]", f"gradient[{place}]"
-        over, exact = ("", "oracle.Real.rational(0)") if unweighed else (" / weights", exact)
+        over, exact = ("", "oracle.Real.rational(0)") if unweighed else (" / weights", f"{exact}[0] / {n}" if n > 1 else exact)
     call = f'evaluate(implementation, "{run.format}", *pairs, **options, way={way!r}, weights='
     if run.claims.get("reduction") == "mean":
         return [f"weights = {weights}"], f"[{call}[w]).{part}{over.replace('weights', 'w')} for w in weights]", exact
