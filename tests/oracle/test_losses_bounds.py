@@ -7,7 +7,7 @@ import pytest
 
 from conformance.implementations.numpy import DTYPES
 from conformance.implementations.written import computed
-from oracle import FORMATS, binary32
+from oracle import FORMATS, bfloat16, binary32
 from oracle.bounds.expression import running
 from oracle.expressions.arrays import Arrays
 from oracle.expressions.nodes import Op, walk
@@ -15,6 +15,8 @@ from oracle.losses import LOSSES
 from oracle.losses._evaluate import slope
 
 PAIRS = 40
+NEAR_CERTAIN = ("orpo", "orpo_odds")
+"""Their log1p(-e^x) has no bound in bfloat16 at the 24 of 40 pairs whose average is near certain."""
 
 
 def batch(fmt, n=PAIRS, seed=5):
@@ -76,7 +78,7 @@ def test_every_admitted_spelling_is_within_the_interval(name, fmt):
     analysis = running(rows, telling(loss), fmt)
     for node in expressions(loss):
         acceptance, fits = analysis.acceptance(node), analysis.representable(node)
-        assert fits.sum() >= PAIRS // 3  # in bfloat16 ORPO's log1p(-e^x) has no bound at the 24 of 40 that are near certain
+        assert fits.sum() >= (PAIRS // 3 if name in NEAR_CERTAIN and fmt == bfloat16 else PAIRS // 2)
         for spelling in range(max([len(x.args) for x in walk(node) if x.op is Op.SPELLED], default=1)):
             got = computed(node, cast(rows, fmt), loss.telling, spelling=spelling).astype(float)
             assert acceptance.rho(got)[fits].max() <= 1, spelling
