@@ -82,6 +82,6 @@ class Rounding:
             order = np.where(size > 0, np.floor(np.log10(size) + 1e-12), -400.0)
             by_digits = np.where(size > 0, 0.5 * 10.0 ** np.maximum(order + 1 - digits, -350.0), 0.0)
             half = np.maximum(0.5 * 10.0 ** -float(min(decimals, 330)), by_digits) * (1 + 2.0**-40)
-            low, high = values - half, values + half
+            low, high = np.nextafter(values - half, -np.inf), np.nextafter(values + half, np.inf)
         infinite = np.isinf(values)
-        return np.where(infinite, values, np.nextafter(low, -np.inf)), np.where(infinite, values, np.nextafter(high, np.inf))
+        return np.where(infinite, values, low), np.where(infinite, values, high)

@@ -38,9 +38,16 @@ class Watch:
     _last: dict[str, tuple[float, int, int]] = field(default_factory=dict)
     _longest: dict[str, tuple[int, int, float]] = field(default_factory=dict)
     _start: tuple[int, float] | None = None
+    _without: int = 0
+    _first_without: int | None = None
 
     def see(self, columns: Mapping[str, tuple[NDArray[np.int64], Floats]]) -> None:
         """More training lines: for each quantity the numbers of the lines that have it, and the figures."""
+        rewarded = [columns[name][0] for name in (names.MARGIN, names.CHOSEN) if name in columns]
+        without = np.setdiff1d(rewarded[0], columns.get(names.LOSS, (np.zeros(0, np.int64),))[0]) if rewarded else rewarded
+        if len(without):
+            self._without += len(without)
+            self._first_without = int(without[0]) if self._first_without is None else self._first_without
         for name in _WATCHED:
             numbers, column = columns.get(name, (np.zeros(0, np.int64), np.zeros(0)))
             if not column.size:
@@ -71,7 +78,7 @@ class Watch:
 
     def notices(self, coarse: bool) -> tuple[Notice, ...]:
         """What was seen. coarse: the log-probabilities lie on the grid of bfloat16."""
-        return (*self._bad(), *self._stuck(), *self._started(), *self._coarse(coarse))
+        return (*self._bad(), *self._absent(), *self._stuck(), *self._started(), *self._coarse(coarse))
 
     def _bad(self) -> Iterable[Notice]:
         if not self.first_bad:
@@ -81,6 +88,13 @@ class Watch:
         together = ", ".join(f"{name} {value}" for name, (line, value) in order if line == first)
         later = "; ".join(f"{name} {value} at line {line}" for name, (line, value) in order if line != first)
         yield Notice("not finite", f"first at line {first}: {together}" + (f"; then {later}" if later else ""), first)
+
+    def _absent(self) -> Iterable[Notice]:
+        if self._start is not None and self._first_without is not None:
+            lines = f"{self._without:,} training lines with rewards, the first {self._first_without}"
+            yield Notice(
+                "no loss", f"no loss on {lines}: some writers drop NaN and infinity, or write null", self._first_without
+            )
 
     def _stuck(self) -> Iterable[Notice]:
         for name, (since, count, value) in self._longest.items():

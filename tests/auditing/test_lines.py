@@ -204,3 +204,18 @@ def test_an_accuracy_printed_coarsely_may_be_less_than_1():
     assert (file.impossible, check.asked) == (0, 0)
     assert check.needs.startswith("--pairs-per-line")
     assert broken(line, pairs_per_line=8) == {"one-sided"}
+
+
+def test_a_loss_that_is_not_there_beside_rewards_is_told():
+    """JSON of orjson, msgspec, polars and pandas has null for NaN and for an infinity."""
+    good = {"loss": 0.69, "rewards/margins": 0.01}
+    (file,) = audit([good, {**good, "loss": None}, {"rewards/margins": 0.02}, {"eval_rewards/margins": 0.1}], beta=0.1).files
+    (notice,) = [notice for notice in file.notices if notice.kind == "no loss"]
+    assert (notice.line, "no loss on 2 training lines" in notice.text) == (2, True)
+    (file,) = audit([{"rewards/margins": 0.01}], beta=0.1).files
+    assert not file.notices, "a log without losses is another thing"
+
+
+def test_a_loss_at_the_end_of_float64_is_a_figure():
+    (file,) = audit([{"loss": 1.7976931348623157e308, "rewards/margins": 0.5}], beta=0.1, label_smoothing=0).files
+    assert file.lines == 1
