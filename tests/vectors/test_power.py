@@ -9,6 +9,7 @@ from .consumer import judge, read
 from .judged import as_function, mean_of, one_at_a_time
 from .kills import KILLS
 
+pytestmark = pytest.mark.no_cover  # it asks the files and their consumer, and nothing of the judge
 FILES = read()
 FORMATS = ("binary16", "bfloat16", "binary32", "binary64")
 HONEST = [(entry, fmt) for entry in registry.HONEST if not entry.slow for fmt in entry.formats]
