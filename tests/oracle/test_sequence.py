@@ -43,7 +43,7 @@ def _inside(balls: Enclosure, place: tuple[int, ...], exact: Computable, relativ
         ([-math.inf, 3.0], "-inf"),
         ([math.inf, 0.0], "nan"),
     ],
-    ids=str,
+    ids=lambda value: f"{len(value)} logits from {value[0]}" if isinstance(value, list) else value,
 )
 def test_the_first_token(logits: list[float], exact: str) -> None:
     label = 0
