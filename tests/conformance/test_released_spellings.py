@@ -68,7 +68,9 @@ def huber(beta, **given):
     return torch.where(x.abs() < 20, x**2, 40 * x.abs() - 400)
 
 
-@pytest.mark.parametrize(("wrong", "clause"), [(falsy, "PREF-4"), (detached, "PREF-3"), (huber, "PREF-5")], ids=str)
+@pytest.mark.parametrize(
+    ("wrong", "clause"), [(falsy, "PREF-4"), (detached, "PREF-3"), (huber, "PREF-5")], ids=["falsy", "detached", "huber"]
+)
 def test_an_option_of_0_a_detached_response_and_a_bend_far_out_are_seen(wrong, clause):
     (run,) = judge(wrong, dtypes=["binary32"], clauses=[find(clause)]).runs
     assert run.violated
