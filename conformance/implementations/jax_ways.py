@@ -97,8 +97,16 @@ def _vmap(call: Call) -> Result:
 def _forward(call: Call) -> Result:
     parts = []
     for place in ALL:
-        tangents = tuple(jnp.full_like(x, float(i == place)) for i, x in enumerate(call.logps))
-        losses, derivative = jax.jvp(call.losses, call.logps, tangents)
+
+        def along(tangent: jax.Array, place: int = place) -> tuple[jax.Array, jax.Array]:
+            tangents = tuple(tangent if i == place else jnp.zeros_like(x) for i, x in enumerate(call.logps))
+            result: tuple[jax.Array, jax.Array] = jax.jvp(call.losses, call.logps, tangents)
+            return result
+
+        losses, derivative = along(jnp.ones_like(call.logps[place]))
+        if not derivative.ndim:  # of a mean: one product gives the sum over the pairs, so one for each of them
+            each = [along(row)[1] for row in jnp.eye(len(call.logps[place]), dtype=call.logps[place].dtype)]
+            derivative = jnp.stack(each)
         parts.append(derivative * call.upstream(losses))
     return losses, tuple(parts)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+import oracle
 from conformance.clauses.registry import find
 from conformance.clauses.trial import Trial
+from conformance.implementations.jax import jax_implementation
 from conformance.implementations.torch import torch_implementation
+from conformance.implementations.ways import Way
+from conformance.inputs.pairs import golden
 from conformance.records.record import Verdict
 from conformance.running.profiles import get_profile
 from conformance.running.trying import check
@@ -75,3 +80,19 @@ def test_it_is_rejected(clause: str, function: Loss, reduction: str) -> None:
 
     assert verdict(function) is Verdict.VIOLATES
     assert verdict(stable if reduction == "none" else lambda *arguments: stable(*arguments).mean()) is Verdict.CONFORMS
+
+
+def test_a_mean_has_a_derivative_in_each_pair_in_forward_mode() -> None:
+    jax = pytest.importorskip("jax")
+
+    def mean(*arguments: Any) -> Any:
+        pc, pr, rc, rr, beta, eps = arguments
+        z = beta * ((pc - rc) - (pr - rr))
+        return ((1 - eps) * -jax.nn.log_sigmoid(z) - eps * jax.nn.log_sigmoid(-z)).mean()
+
+    answer = jax_implementation(mean, name="mean", reduction="mean").by_way(
+        Way.FORWARD, golden(), get_format("binary32"), gradient=True, weights=np.array([2.0])
+    )
+    exact = oracle.gradient(*golden().logps, beta=golden().beta)
+    for part, reals in zip(answer.gradient or (), exact.by_logps, strict=True):
+        assert part == pytest.approx([2 * float(x) / len(golden()) for x in np.ravel(reals)], rel=1e-5)
