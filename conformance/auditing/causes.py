@@ -13,7 +13,7 @@ from conformance.auditing import names
 from conformance.auditing.lines import CHECKS, Lines, least_mean
 from conformance.auditing.report import Cause
 from conformance.auditing.settings import Settings
-from conformance.auditing.shapes import LOSSES, Shape
+from conformance.auditing.shapes import BOUNDED, Shape
 from conformance.auditing.spans import Span
 from conformance.errors import BadRequest
 from oracle import Format
@@ -109,7 +109,7 @@ def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
     if settings.beta not in {None, Fraction(1)} and settings.beta is not None:
         yield Hypothesis("the rewards are logged without beta", _margin_times(float(settings.beta)))
     yield Hypothesis("chosen and rejected are exchanged in the rewards", _margin_times(-1.0))
-    for loss in LOSSES:
+    for loss in BOUNDED:
         if loss not in {settings.loss, "cdpo", "robust" if eps else ""} and not (loss == "sigmoid" and settings.loss == "cdpo"):
             yield Hypothesis(f"the loss is {loss}, not {settings.loss}", _as_loss(loss), near_start=True)
 
@@ -127,7 +127,7 @@ def _factors(settings: Settings) -> Iterator[tuple[int, str]]:
 def _as_loss(loss: str) -> Change:
     def change(lines: Lines, settings: Settings) -> tuple[Lines, Settings]:
         return lines, replace(
-            settings, loss=loss, parameters={k: v for k, v in settings.parameters.items() if k in LOSSES[loss].needs}
+            settings, loss=loss, parameters={k: v for k, v in settings.parameters.items() if k in BOUNDED[loss].needs}
         )
 
     return change

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conformance.auditing.settings import Settings
 from conformance.diagnosis.hypotheses import LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.kernels import WAYS, score
-from conformance.diagnosis.variants import Range, Variant, predicted
+from conformance.diagnosis.variants import RIGHT, Range, Variant, predicted
 from conformance.inputs.batch import Batch
 from conformance.inputs.losses import LossBatch
 from conformance.running.identification import Seen, identified
@@ -30,7 +30,6 @@ class Wrong(NamedTuple):
 
 MOST = 3
 """Causes that are told."""
-RIGHT = Variant("", "", "")
 TRIED = 64
 """Pairs on which other losses are tried."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from conformance.clauses.trial import Trial
 from conformance.diagnosis.probe import PAIRS, Call, ask, wrong_losses
 from conformance.diagnosis.shapes import KEEP
-from conformance.diagnosis.variants import Variant, predicted
+from conformance.diagnosis.variants import RIGHT, predicted
 from conformance.errors import Misbehaviour
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
@@ -17,7 +17,6 @@ from conformance.records.record import Finding, Verdict
 
 SIZE = 23
 """Of the batches, so that no clause has asked for one of that size before."""
-_RIGHT = Variant("right", "", "")
 _DRAWN = f"{KEEP} Nothing random either: no dropout in the loss, no race, no buffer that is not written."
 Mixture = Callable[[Batch, Batch], Batch]
 
@@ -58,7 +57,7 @@ def kept(trial: Trial, findings: Sequence[Finding]) -> Cause | None:
     wrong = wrong_losses(trial, second)
     if not wrong_losses(trial, first).any() and wrong.any() and np.array_equal(first.losses, again.losses):
         for key, says, mixture in MIXTURES:
-            held = predicted(_RIGHT, mixture(second.batch, first.batch), trial.fmt).losses.holds(second.losses)
+            held = predicted(RIGHT, mixture(second.batch, first.batch), trial.fmt).losses.holds(second.losses)
             if held.all():
                 return _cause(key, says, "in a second batch of the same size", KEEP, wrong)
     if not all(np.array_equal(first.losses, other.losses, equal_nan=True) for other in (same, again)):

@@ -77,6 +77,10 @@ class Variant:
     most: float = math.inf
 
 
+RIGHT = Variant("right", "", "")
+"""No fault at all: what right code returns, as `predicted` has it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Range:
     """What code of a variant may return: [low, high] for each number; NaN where that is nothing finite, or,
