@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import click
@@ -11,12 +10,14 @@ import numpy as np
 
 import oracle
 from conformance.errors import BadRequest, ConformanceError, Misbehaviour
-from conformance.implementations import Implementation, load
-from conformance.implementations.loading import PROCESS
-from conformance.implementations.process import ProcessImplementation, start
+from conformance.implementations import Implementation
+from conformance.implementations.loading import loaded
+from conformance.implementations.preference import PreferenceLoss
+from conformance.implementations.process import ProcessImplementation, ProgramLoss
 from conformance.inputs.batch import NAMES
+from conformance.inputs.losses import common
 from conformance.inputs.pairs import golden
-from oracle import Format, UnknownFormat, get_format
+from oracle import Format, UnknownFormat, get_format, losses
 
 SHOWN = 300
 """Characters of a line that a program reads or writes."""
@@ -38,10 +39,8 @@ def _answers(name: str, asked: tuple[Format, ...], time_limit: float) -> bool:
     """In this process, and not in one of its own: whoever crashes here shows how."""
     click.echo(name)
     try:
-        if name.startswith(PROCESS):
-            with closing(start(name.removeprefix(PROCESS), time_limit=time_limit, heard=_overheard)) as program:
-                return _each(program, asked)
-        return _each(load(name), asked)
+        with loaded(name, time_limit=time_limit, heard=_overheard) as implementation:
+            return _each(implementation, asked)
     except ConformanceError as error:
         click.echo(f"  no answer: {error}")
         return False
@@ -69,13 +68,37 @@ def _one(implementation: Implementation, fmt: Format) -> bool:
         click.echo(f"  {fmt.name}: no answer: {error.kind}: {error}")
         return False
     finally:
-        if isinstance(implementation, ProcessImplementation):
+        if isinstance(implementation, ProcessImplementation | ProgramLoss):
             for line in implementation.complaints.rstrip().splitlines():
                 click.echo(f"  stderr   {line}")
     return True
 
 
 def _show(implementation: Implementation, fmt: Format) -> None:
+    """What it returns of a pair, and what is exact."""
+    if isinstance(implementation, PreferenceLoss):
+        _show_loss(implementation, fmt)
+    elif implementation.claims.kind == "loss":
+        _show_pair(implementation, fmt)
+    else:
+        raise Misbehaviour("not asked", f"it is a {implementation.claims.kind}, of which no single pair is asked")
+
+
+def _show_loss(implementation: PreferenceLoss, fmt: Format) -> None:
+    """Of the first of the six pairs that tell losses apart, at parameters that show, where they are claimed."""
+    loss = losses.get_loss(implementation.claims.loss)
+    parameters = loss.defaults | {name: x for name, x in loss.telling.items() if name in implementation.claims.options}
+    batch = common().at(**parameters).of(loss).take([0])
+    given: dict[str, Any] = {**{name: float(row[0]) for name, row in batch.rows.items()}, **batch.parameters}
+    answer = implementation.evaluate(batch, fmt, gradient=True)
+    click.echo(f"  {fmt.name}, {loss.name} of {', '.join(f'{name} {x!r}' for name, x in given.items())}:")
+    slopes = losses.gradient(loss, **given)
+    told: list[tuple[str, Any, Any]] = [("loss", answer.losses, losses.value(loss, **given))]
+    told += [(f"d loss / d {name}", part, slopes[name]) for name, part in (answer.gradient or {}).items() if part is not None]
+    _tell(told)
+
+
+def _show_pair(implementation: Implementation, fmt: Format) -> None:
     """Of the first of the tutorial's pairs at beta 0.1: what it returns, and what is exact."""
     batch = golden().take([0])
     pair = [float(values[0]) for values in batch.logps]
@@ -88,6 +111,10 @@ def _show(implementation: Implementation, fmt: Format) -> None:
         for name, part, exact in zip(NAMES, answer.gradient or (), gradient.by_logps, strict=False)
         if part is not None
     ]
+    _tell(told)
+
+
+def _tell(told: Sequence[tuple[str, Any, Any]]) -> None:
     for name, got, exact in told:
         click.echo(f"    {name:<34}{float(np.ravel(got)[0])!r:<26}exact {exact.digits(10)}")
 

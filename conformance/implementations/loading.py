@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,7 @@ from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
 if TYPE_CHECKING:
-    from conformance.implementations.process import ProcessImplementation
+    from conformance.implementations.process import ProcessImplementation, ProgramLoss
     from conformance.implementations.requirements import Requirements
 
 SHIPPED = {
@@ -54,21 +54,23 @@ SHIPPED = {
     "easydel": ("conformance.implementations.easydel:DPO", "EasyDeL's loss function for its DPO trainer"),
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
+Heard = Callable[[str, bytes], None]
 PROCESS = "process:"
 """Before the command line of a program that speaks the process protocol."""
 
 
-def load(name: str, *, time_limit: float = 120.0) -> Implementation:
+def load(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None) -> Implementation:
     """The implementation of that name. A program that it names is started; it may take half of
-    time_limit seconds, and 60 at the most, for an answer.
+    time_limit seconds, and 60 at the most, for an answer; heard: told of every line to it and from it.
 
     Raises UnknownImplementation for a name of no known form, CannotLoad if its module cannot be imported, has no such
     attribute, or the attribute is no implementation, and if the program cannot be started or gives no valid hello.
     """
     if name.startswith(PROCESS):
-        from conformance.implementations.process import start  # noqa: PLC0415 - only where a program is judged
+        from conformance.implementations.process import loss_of, start  # noqa: PLC0415 - only where a program is judged
 
-        return start(name.removeprefix(PROCESS), time_limit=time_limit)
+        command, asked = split_loss(name.removeprefix(PROCESS))
+        return cast("Implementation", loss_of(start(command, time_limit=time_limit, heard=heard), asked))
     if _is_file(name):
         raise CannotLoad(_held(name))
     loss = split_loss(name)[1]
@@ -114,14 +116,14 @@ def _of_loss(name: str, attribute: str, found: object, loss: str) -> object:
 
 
 @contextlib.contextmanager
-def loaded(name: str, *, time_limit: float = 120.0) -> Iterator[Implementation]:
+def loaded(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None) -> Iterator[Implementation]:
     """`load`, and a program that it has started is ended with the block. Raises what `load` raises."""
-    implementation = load(name, time_limit=time_limit)
+    implementation = load(name, time_limit=time_limit, heard=heard)
     try:
         yield implementation
     finally:
         if name.startswith(PROCESS):
-            cast("ProcessImplementation", implementation).close()
+            cast("ProcessImplementation | ProgramLoss", implementation).close()
 
 
 def _target(name: str) -> str:

@@ -68,7 +68,7 @@ def loss_claims(loss: str, given: Claims, named: Collection[str] = OPTIONS) -> L
     own = frozenset(known.defaults)
     if isinstance(named, str):
         raise BadClaim(f"options = {named!r}: a collection of some of {', '.join(sorted(own))}")
-    options = own if frozenset(named) == frozenset(OPTIONS) else frozenset(named)
+    options = own if named is OPTIONS else frozenset(named)
     if not options <= own:
         raise BadClaim(f"options = {sorted(options - own)}: {loss} has {', '.join(sorted(own)) or 'no parameters'}")
     return LossClaims(loss, given.formats, given.reduction, options, given.subnormals, given.gradient, given.notes)

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from conformance.implementations.process.implementation import ProcessImplementation, start
+from conformance.implementations.process.losses import ProgramLoss, loss_of
 
-__all__ = ["ProcessImplementation", "start"]
+__all__ = ["ProcessImplementation", "ProgramLoss", "loss_of", "start"]

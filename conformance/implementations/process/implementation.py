@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,7 +16,9 @@ from conformance.implementations.process.program import Heard, Program
 from conformance.implementations.protocol import Answer, Claims
 from conformance.inputs.batch import Batch
 from oracle import Format
+from oracle.formats import Floats
 
+Asked = TypeVar("Asked")
 MOST_FAILURES = 3
 """So often a program may end, hang or break the protocol; then it is not started again."""
 LONGEST_WAIT = 60.0
@@ -78,25 +82,49 @@ class ProcessImplementation:
         """Nothing: what a program changes is its own."""
         return {}
 
+    @property
+    def hello(self) -> Hello:
+        """What it said of itself."""
+        return self._hello
+
     def evaluate(self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False) -> Answer:
         """The program's answer. After one that ended it, or put question and answer out of step, it is started again."""
-        self._asked += 1
         wanted = gradient and self.claims.gradient
+        return self.asked(
+            lambda number: messages.evaluate(number, batch, fmt, gradient=wanted),
+            lambda number, line: messages.read_answer(line, number, batch, fmt, self.claims, gradient=wanted),
+            len(batch),
+            finite=_finite(batch.logps),
+            told=f"beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}",
+        )
+
+    def asked(
+        self,
+        request: Callable[[int], bytes],
+        read: Callable[[int, bytes], Asked],
+        pairs: int,
+        *,
+        finite: bool,
+        told: str,
+    ) -> Asked:
+        """What `read` makes of the answer to a request, both told the request's number. Raises Misbehaviour.
+
+        finite: whether all that is asked about is; told: what of the request goes into the message of what went wrong.
+        """
+        self._asked += 1
         try:
             program = self._running()
             program.check_silent()
-            request = messages.evaluate(self._asked, batch, fmt, gradient=wanted)
-            line = program.exchange(request, self._limit, messages.longest_answer(len(batch)))
-            answer = messages.read_answer(line, self._asked, batch, fmt, self.claims, gradient=wanted)
+            line = program.exchange(request(self._asked), self._limit, messages.longest_answer(pairs))
+            answer = read(self._asked, line)
             program.check_silent()
             return answer
         except Misbehaviour as error:
             if error.kind not in _IN_STEP:
                 # one that panics at an infinity does so each time: that is judged where infinities are, and ends nothing else
-                self._failures += error.kind != "ended" or _finite(batch)
+                self._failures += error.kind != "ended" or finite
                 self._kill()
-            asked = f"request {self._asked}: {len(batch)} pairs, beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}"
-            raise Misbehaviour(error.kind, f"{error} ({asked})") from None
+            raise Misbehaviour(error.kind, f"{error} (request {self._asked}: {pairs} pairs, {told})") from None
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """None: the protocol has no request for them."""
@@ -120,7 +148,7 @@ class ProcessImplementation:
                 again = self._greeted()
             except (CannotLoad, Misbehaviour) as error:  # a refusal too: there is no program to go on with
                 raise Misbehaviour("ended", f"it could not be started again: {error}") from None
-            if (again.name, again.version, again.claims) != (self._hello.name, self._hello.version, self._hello.claims):
+            if replace(again, environment={}) != replace(self._hello, environment={}):
                 raise Misbehaviour("another hello", "started again, the program named or claimed something else")
         assert self._program is not None
         return self._program
@@ -142,5 +170,5 @@ class ProcessImplementation:
             self._program = None
 
 
-def _finite(batch: Batch) -> bool:
-    return all(bool(np.isfinite(values).all()) for values in batch.logps)
+def _finite(rows: Iterable[Floats]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in rows)

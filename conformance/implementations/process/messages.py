@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -16,7 +17,7 @@ import numpy as np
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.numpy import DTYPES
-from conformance.implementations.protocol import Answer, Claims, claims
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import check_dtype, check_shape
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.environment import suite_version
@@ -31,33 +32,43 @@ BYE = b'{"type":"bye"}\n'
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a program says of itself: its name and version, its claims, and what it runs on."""
+    """What a program says of itself: its name and version, its claims, and what it runs on.
+
+    losses: those that it computes, none for DPO's alone; parameters: which of theirs it honours.
+    """
 
     name: str
     version: str
     claims: Claims
     environment: dict[str, str]
+    losses: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 def hello() -> bytes:
     """The first line that a program reads."""
-    return _line({"type": "hello", "protocol": PROTOCOL, "suite": suite_version()})
+    return as_line({"type": "hello", "protocol": PROTOCOL, "suite": suite_version()})
 
 
 def evaluate(number: int, batch: Batch, fmt: Format, *, gradient: bool) -> bytes:
     """The request for the losses of a batch, with the patterns of its numbers in that format."""
     request: dict[str, Any] = {"type": "evaluate", "id": number, "dtype": fmt.name, "pairs": len(batch)}
     for name, value in (("beta", batch.beta), ("label_smoothing", batch.label_smoothing)):
-        request[name], request[f"{name}_bits"] = float(value), struct.pack(">d", value).hex()
+        request |= number_of(name, value)
     request["want_gradient"] = gradient
     for name, values in zip(NAMES, batch.logps, strict=True):
         request[name] = to_hex(values, fmt)
-    return _line(request)
+    return as_line(request)
+
+
+def number_of(name: str, value: float) -> dict[str, Any]:
+    """A number under its name, and its binary64 pattern."""
+    return {name: float(value), f"{name}_bits": struct.pack(">d", value).hex()}
 
 
 def longest_answer(pairs: int) -> int:
-    """Bytes of an answer at the most: five arrays of binary64, and as much room for spaces, or for an error's message."""
-    return 2 * 5 * 16 * pairs + (1 << 16)
+    """Bytes of an answer at the most: seven arrays of binary64, and as much room for spaces, or for an error's message."""
+    return 2 * 7 * 16 * pairs + (1 << 16)
 
 
 def to_hex(values: Floats, fmt: Format) -> str:
@@ -93,22 +104,36 @@ def read_hello(line: bytes) -> Hello:
     _check("its hello", data, "program_error" if data.get("type") == "error" else "program_hello")
     if data["type"] == "error":
         raise Misbehaviour("raised", f"it answered the hello with the error: {_first_line(data['message'])}")
+    losses = tuple(data.get("losses", ()))
     claimed = claims(
         dtypes=data["dtypes"],
         reduction=data["reduction"],
-        options=data["options"],
+        options=OPTIONS if losses else data["options"],
         subnormals=data.get("subnormals"),
         gradient=data["gradient"],
         metrics=False,
     )
-    return Hello(data["name"], data["version"], claimed, data.get("environment", {}))
+    parameters = tuple(data["options"]) if losses else ()
+    return Hello(data["name"], data["version"], claimed, data.get("environment", {}), losses, parameters)
 
 
 def read_answer(line: bytes, number: int, batch: Batch, fmt: Format, claimed: Claims, *, gradient: bool) -> Answer:
-    """The answer to the request of that number.
+    """The answer to the request of that number. Raises Misbehaviour, as `read_numbers` does."""
+    shape = (len(batch),) if claimed.reduction == "none" else ()
+    losses, parts, dtype = read_numbers(line, number, len(batch), fmt, shape, NAMES if gradient else ())
+    if not gradient:
+        return Answer(losses, None, dtype)
+    pc, pr, rc, rr = (parts[name] for name in NAMES)
+    return Answer(losses, (pc, pr, rc, rr), dtype)
 
-    Raises Misbehaviour: raised, where it answers with an error; garbled, out of order, wrong dtype, wrong width,
-    wrong shape, no gradient.
+
+def read_numbers(
+    line: bytes, number: int, pairs: int, fmt: Format, shape: tuple[int, ...], names: Sequence[str], *, whole: bool = False
+) -> tuple[Floats, dict[str, Floats | None], str]:
+    """The losses of an answer, of that shape; the derivatives by the names of what they are asked in; and the dtype.
+
+    whole: one number for the whole batch will do too. Raises Misbehaviour: raised, where it answers with an error; garbled,
+    out of order, wrong dtype, wrong width, wrong shape, no gradient.
     """
     data = _parsed("its answer", line)
     _check("its answer", data, "program_error" if data.get("type") == "error" else "program_answer")
@@ -119,17 +144,20 @@ def read_answer(line: bytes, number: int, batch: Batch, fmt: Format, claimed: Cl
     own = get_format(data.get("dtype", fmt.name))
     dtype = str(DTYPES[own.name])
     check_dtype("losses", dtype, own.precision, fmt)
-    shape = (len(batch),) if claimed.reduction == "none" else ()
-    losses = from_hex("losses", data["losses"], own, shape)
-    if not gradient:
-        return Answer(losses, None, dtype)
-    if data.get("gradient") is None:
+    alone = whole and len(data["losses"]) == own.width // 4
+    losses = from_hex("losses", data["losses"], own, () if alone else shape)
+    if not names:
+        return losses, {}, dtype
+    given = data.get("gradient")
+    if given is None:
         raise Misbehaviour("no gradient", "it claims gradients, and gave none where one was wanted")
-    pc, pr, rc, rr = (
-        None if part is None else from_hex(f"d loss / d {name}", part, own, (len(batch),))
-        for name, part in zip(NAMES, data["gradient"], strict=True)
-    )
-    return Answer(losses, (pc, pr, rc, rr), dtype)
+    if len(given) != len(names):
+        raise Misbehaviour("wrong shape", f"gradient: {len(given)} arrays where {len(names)} were promised: {', '.join(names)}")
+    parts = {
+        name: None if part is None else from_hex(f"d loss / d {name}", part, own, (pairs,))
+        for name, part in zip(names, given, strict=True)
+    }
+    return losses, parts, dtype
 
 
 @cache
@@ -140,7 +168,8 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _line(message: dict[str, Any]) -> bytes:
+def as_line(message: dict[str, Any]) -> bytes:
+    """The message as the line that is sent."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
