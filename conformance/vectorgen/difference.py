@@ -14,7 +14,7 @@ def differences(file: str, there: Any, made: dict[str, Any]) -> Iterator[Problem
     if not isinstance(there, dict) or not isinstance(there.get("tests"), list):
         yield Problem(file, "", "", "has no list of tests")
         return
-    for field, what in _fields({**there, "tests": None}, {**made, "tests": None}):
+    for field, what in fields({**there, "tests": None}, {**made, "tests": None}):
         yield Problem(file, "", field, what)
     tests = {str(test.get("id")): test for test in there["tests"] if isinstance(test, dict)}
     right = {test["id"]: test for test in made["tests"]}
@@ -24,14 +24,14 @@ def differences(file: str, there: Any, made: dict[str, Any]) -> Iterator[Problem
         if name not in tests:
             yield Problem(file, name, "", "is missing")
             continue
-        for field, what in _fields(tests[name], test):
+        for field, what in fields(tests[name], test):
             yield Problem(file, name, field, what)
     if list(tests) != list(right) and set(tests) == set(right):
         yield Problem(file, "", "tests", "are in another order")
 
 
-def _fields(there: Any, made: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves that differ, each with both values."""
+def fields(there: Any, made: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves that differ: the path of each, and both values."""
     if isinstance(there, dict) and isinstance(made, dict):
         for key in [*made, *(key for key in there if key not in made)]:
             inner = f"{path}.{key}" if path else key
@@ -40,10 +40,10 @@ def _fields(there: Any, made: Any, path: str = "") -> Iterator[tuple[str, str]]:
             elif key not in made:
                 yield inner, "is not generated"
             else:
-                yield from _fields(there[key], made[key], inner)
+                yield from fields(there[key], made[key], inner)
     elif isinstance(there, list) and isinstance(made, list) and len(there) == len(made):
         for i, (x, y) in enumerate(zip(there, made, strict=True)):
-            yield from _fields(x, y, f"{path}.{i}")
+            yield from fields(x, y, f"{path}.{i}")
     elif there != made or type(there) is not type(made):
         yield path, f"is {_shown(there)}, generated is {_shown(made)}"
 

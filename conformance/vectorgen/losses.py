@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import numpy as np
 
 from conformance.files import write_whole
 from conformance.inputs.losses import LossBatch, common, mirrored
+from conformance.vectorgen.difference import fields
 from conformance.vectorgen.document import text
-from oracle import FORMATS, Format
+from conformance.vectorgen.problems import BadVectors, Problem
+from oracle import FORMATS, Format, binary32
 from oracle.bounds import Acceptance, accepted_numbers, centre
 from oracle.bounds.expression import Running, running
 from oracle.expressions.nodes import Node, mean
@@ -20,18 +24,46 @@ from oracle.losses import LENGTHS, LOSSES, Loss
 from oracle.losses._evaluate import evaluated, slope
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "losses"
+VERSION = 1
+"""Of the files' shape: conformance/schema/losses.schema.json."""
 DIGITS = 25
 
 
 def document(loss: Loss) -> dict[str, Any]:
     """The loss's file as JSON's own types: what it is, what its flags mean, and its tests."""
+    tests = [_test(loss, about, batch) for about, batch in _batches(loss)]
     return {
+        "$schema": "../../schema/losses.schema.json",
+        "version": VERSION,
         "loss": loss.name,
         "title": loss.title,
         "definition": str(loss.definition),
         "notes": {f"{loss.name}/{wrong.name}": wrong.sentence for wrong in loss.wrong},
-        "tests": [_test(loss, about, batch) for about, batch in _batches(loss)],
+        "numberOfTests": len(tests),
+        "tests": tests,
     }
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The files' JSON Schema, `conformance/schema/losses.schema.json`."""
+    path = resources.files("conformance").joinpath("schema/losses.schema.json")
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def invalid(file: str, data: Any) -> list[Problem]:
+    """What the schema says against a file's content, and flags without a note."""
+    import jsonschema  # noqa: PLC0415 - slow to import
+
+    errors = [jsonschema.exceptions.best_match([e]) for e in jsonschema.Draft202012Validator(schema()).iter_errors(data)]
+    problems = [Problem(file, "", ".".join(map(str, e.absolute_path)), e.message[:300]) for e in errors]
+    if not problems:
+        named = {flag for test in data["tests"] for flag in test["flags"]}
+        problems = [
+            Problem(file, "", "notes", f"{flag} is flagged and has no note") for flag in sorted(named - set(data["notes"]))
+        ]
+    return problems
 
 
 def _batches(loss: Loss) -> list[tuple[str, LossBatch]]:
@@ -91,35 +123,60 @@ def _answers(name: str, acceptance: Acceptance, fmt: Format) -> list[dict[str, s
 
 def _flags(loss: Loss, batch: LossBatch) -> list[str]:
     """The wrong variants whose exact numbers are not accepted in binary32: what the test catches."""
-    analysis = _analysis(batch, FORMATS[2])
+    analysis = _analysis(batch, binary32)
     caught = []
     for wrong in loss.wrong:
         variant = loss.variant(wrong)
-        for right, other in zip(_asked(loss).values(), _asked(variant).values(), strict=False):
-            if (analysis.acceptance(right).rho(centre(analysis.arrays.ball(other))) > 1).any():
-                caught.append(variant.name)
-                break
+        if any(
+            (analysis.acceptance(right).rho(centre(analysis.arrays.ball(_same(variant, name)))) > 1).any()
+            for name, right in _asked(loss).items()
+        ):
+            caught.append(variant.name)
     return caught
 
 
+def _same(variant: Loss, name: str) -> Node:
+    """The quantity of that name of another loss."""
+    if name in {"mean", "losses"}:
+        return mean(variant.definition) if name == "mean" else variant.definition
+    return slope(variant, name.removeprefix("d/d "))
+
+
 def write(folder: Path = FOLDER) -> list[Path]:
-    """Every loss's file, and no other file in the folder; the paths written. Raises OSError."""
+    """Every loss's file, and no other file in the folder; the paths written. Raises BadVectors, and then nothing is written,
+    where what was made is not of the schema; and OSError.
+    """
+    files = {f"{loss.name}.json": document(loss) for loss in LOSSES.values()}
+    problems = [problem for name, made in files.items() for problem in invalid(name, made)]
+    if problems:
+        raise BadVectors(problems)
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.json"):
         if path.stem not in LOSSES:
             path.unlink()
-    paths = []
-    for loss in LOSSES.values():
-        paths.append(folder / f"{loss.name}.json")
-        write_whole(paths[-1], text(document(loss)))
-    return paths
+    for name, made in files.items():
+        write_whole(folder / name, text(made))
+    return [folder / name for name in files]
 
 
-def stale(folder: Path = FOLDER) -> list[str]:
-    """The losses whose file is missing or is not what would be written now."""
-    found = []
+def check(folder: Path = FOLDER) -> list[Problem]:
+    """Everything in which the folder differs from what would be written: field by field, and against the schema."""
+    problems = []
     for loss in LOSSES.values():
         path = folder / f"{loss.name}.json"
-        if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != json.loads(text(document(loss))):
-            found.append(loss.name)
-    return found
+        made = text(document(loss))
+        if not path.is_file():
+            problems.append(Problem(path.name, "", "", "is missing"))
+        elif (there := path.read_text(encoding="utf-8")) != made:
+            problems += _different(path.name, there, made)
+    unknown = sorted({path.name for path in folder.glob("*.json")} - {f"{name}.json" for name in LOSSES})
+    return problems + [Problem(name, "", "", "no loss has this name") for name in unknown]
+
+
+def _different(file: str, there: str, made: str) -> list[Problem]:
+    try:
+        data = json.loads(there)
+    except ValueError as error:
+        return [Problem(file, "", "", f"is no JSON: {error}")]
+    found = invalid(file, data) + [Problem(file, "", field, what) for field, what in fields(data, json.loads(made))]
+    return found or [Problem(file, "", "", "other spaces or spelling")]

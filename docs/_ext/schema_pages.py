@@ -17,6 +17,7 @@ SCHEMAS = {
     "record": "The record",
     "sweep": "The report of a sweep",
     "vectors": "A file of vectors",
+    "losses": "The vectors of a loss",
     "audit": "An audit of a run",
     "process": "The messages of a program that is judged",
 }
