@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
+import oracle
 from conformance.clauses.accepted import as_pairs
 from conformance.clauses.ends import judged_pairs
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.quantities import METRICS, exact_value
+from conformance.clauses.quantities import METRICS as QUANTITIES
+from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
-from conformance.implementations import protocol
+from conformance.errors import Misbehaviour
+from conformance.implementations.protocol import METRICS, REWARDS, Measuring
+from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden, near_reference, short_responses, tutorial
 from conformance.records.record import Level
@@ -21,19 +26,21 @@ from oracle import bounds, enclosure
 
 chapter = Chapter("METRIC")
 SIZES = (1, 2, 7, 33, 129, 1000)
-_OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3))
-"""beta and label smoothing in turn; None is drawn from 0.02 to 2."""
+_OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3), (-0.5, 0.0), (8.0, 0.45), (None, 0.75))
+"""beta and label smoothing in turn; None is drawn from 0.02 to 30."""
+_ACCURACIES = (METRICS[0], REWARDS[0])
+_MEANS, _REWARDS = METRICS[1:], REWARDS[1:]
 
 
-def _batches(trial: Trial, clause: str) -> list[Batch]:
-    """Worked examples with a tie, and drawn batches, under several betas and label smoothings."""
-    rng = trial.rng(clause)
+def _batches(trial: Trial) -> list[Batch]:
+    """Worked examples with a tie, and drawn batches, under several betas and label smoothings; one set for the chapter."""
+    rng = trial.rng("METRIC")
     drawn = [draw(trial.fmt, size, rng) for size in SIZES for draw in (near_reference, short_responses)]
     ties = Batch.of([-3, -4, -5, -6], [-3, -4, -6, -5], [-2, -2, -2, -2], [-2, -2, -2, -2])
     batches = []
     for place, batch in enumerate((tutorial(), golden(), ties, *drawn)):
         beta, eps = _OPTIONS[place % len(_OPTIONS)]
-        beta = float(np.exp(rng.uniform(np.log(0.02), np.log(2)))) if beta is None else beta
+        beta = float(np.exp(rng.uniform(np.log(0.02), np.log(30)))) if beta is None else beta
         batches.append(judged_pairs(trial, trial.optioned(batch, beta=beta, label_smoothing=eps)))
     return [batch for batch in batches if len(batch)]
 
@@ -49,7 +56,8 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
     derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
     "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed two "
-    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, each at its own beta and label smoothing.",
+    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, each at its own beta and label smoothing; at a "
+    "negative beta, where the won pair is another without beta, the rewards' accuracy alone.",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
     remedy="Count the pairs whose chosen reward is strictly above the rejected one.",
@@ -57,15 +65,27 @@ def _batches(trial: Trial, clause: str) -> list[Batch]:
 def accuracy(trial: Trial) -> Outcome:
     """Accuracy on batches with clear signs and exact ties."""
     tally = Tally(trial)
-    for batch in _batches(trial, "METRIC-1"):
-        z = bounds.centre(enclosure.logit(*batch.logps, batch.beta))
-        doubt = np.maximum(*bounds.logit_error(as_pairs(batch), trial.fmt))
-        integers = all((values == np.rint(values)).all() and (np.abs(values) < 100).all() for values in batch.logps)
-        clear = batch if integers else batch.take(np.flatnonzero(np.abs(z) > doubt))
+    for batch in _batches(trial):
+        clear, exact = _won(trial, batch)
         if len(clear):
-            allowed = dict.fromkeys(("accuracy", "rewards/accuracies"), 2 * trial.fmt.unit_roundoff)
-            _judge(tally, clear, trial.implementation.metrics(clear, trial.fmt), allowed)
+            _judge_accuracy(tally, trial, clear, exact, trial.implementation.metrics(clear, trial.fmt))
     return tally.outcome()
+
+
+def _won(trial: Trial, batch: Batch) -> tuple[Batch, float]:
+    """The pairs whose sign is sure, and the share of them that is won."""
+    z = bounds.centre(enclosure.logit(*batch.logps, batch.beta))
+    doubt = np.maximum(*bounds.logit_error(as_pairs(batch), trial.fmt))
+    integers = all((values == np.rint(values)).all() and (np.abs(values) < 100).all() for values in batch.logps)
+    clear = np.arange(len(batch)) if integers else np.flatnonzero(np.abs(z) > doubt)
+    return batch.take(clear), float(np.count_nonzero(z[clear] > 0)) / max(1, len(clear))
+
+
+def _judge_accuracy(tally: Tally, trial: Trial, batch: Batch, exact: float, got: Mapping[str, float]) -> None:
+    """Both accuracies, by whichever name they are returned."""
+    for name in _ACCURACIES if batch.beta >= 0 else _ACCURACIES[1:]:
+        if name in got:
+            _judge(tally, batch, name, got[name], exact, 2 * trial.fmt.unit_roundoff)
 
 
 @chapter.clause(
@@ -87,7 +107,7 @@ def accuracy(trial: Trial) -> Outcome:
 )
 def means(trial: Trial) -> Outcome:
     """Mean margin and mean log-ratios."""
-    return _judge_means(trial, "METRIC-2", protocol.METRICS[1:], with_beta=False)
+    return _judge_means(trial, _MEANS)
 
 
 @chapter.clause(
@@ -105,44 +125,125 @@ def means(trial: Trial) -> Outcome:
 )
 def rewards(trial: Trial) -> Outcome:
     """Mean rewards and their mean margin."""
-    return _judge_means(trial, "METRIC-3", protocol.REWARDS[1:], with_beta=True)
+    return _judge_means(trial, _REWARDS)
 
 
-def _judge_means(trial: Trial, clause: str, names: tuple[str, ...], *, with_beta: bool) -> Outcome:
+def _judge_means(trial: Trial, names: tuple[str, ...]) -> Outcome:
     """The margin, the chosen and the rejected log-ratio by their names here, or all three times beta."""
     if not set(names) <= trial.implementation.metrics(golden(), trial.fmt).keys():
         return Outcome(0, 0, note=f"it returns no {', '.join(names)}", not_claimed=True)
-    tally, u = Tally(trial), trial.fmt.unit_roundoff
-    for batch in _batches(trial, clause):
+    tally = Tally(trial)
+    for batch in _batches(trial):
         got = trial.implementation.metrics(batch, trial.fmt)
-        beta = batch.beta if with_beta else 1.0
-        a, b, c, d = batch.logps
-        chosen, rejected = np.abs(a - c), np.abs(b - d)
-        growth, most = bounds.summation(len(batch), trial.fmt), beta + bounds.option_error(beta, trial.fmt)
-        shift = bounds.option_error(beta, trial.fmt)
-        margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=beta)), trial.fmt))
-        rooms = (
-            margin + most * (growth + 2 * u) * (chosen + rejected),
-            (most * (growth + 4 * u) + shift) * chosen,
-            (most * (growth + 4 * u) + shift) * rejected,
-        )
-        least = 2 * trial.fmt.smallest_normal * (1 + most if with_beta else 1)
-        allowed = {name: float(np.mean(room)) * (1 + growth) + least for name, room in zip(names, rooms, strict=True)}
-        _judge(tally, batch, got, allowed)
+        for name, known in _known(trial, batch, names).items():
+            _judge(tally, batch, name, got[name], *known)
     return tally.outcome()
 
 
-def _judge(tally: Tally, batch: Batch, got: Mapping[str, float], allowed: Mapping[str, float]) -> None:
+def _known(trial: Trial, batch: Batch, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """Of each of these means, what it is and what correct arithmetic may err by."""
+    fmt, u = trial.fmt, trial.fmt.unit_roundoff
+    with_beta = names == _REWARDS
+    beta = batch.beta if with_beta else 1.0
+    a, b, c, d = batch.logps
+    chosen, rejected = np.abs(a - c), np.abs(b - d)
+    growth, shift = bounds.summation(len(batch), fmt), bounds.option_error(beta, fmt)
+    most = abs(beta) + shift
+    margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=beta)), fmt))
+    rooms = (
+        margin + most * (growth + 2 * u) * (chosen + rejected),
+        (most * (growth + 4 * u) + shift) * chosen,
+        (most * (growth + 4 * u) + shift) * rejected,
+    )
+    least = 2 * fmt.smallest_normal * (1 + most if with_beta else 1)
+    exact = _exact(batch.beta, *(values.tobytes() for values in batch.logps))
+    return {name: (exact[name], float(np.mean(room)) * (1 + growth) + least) for name, room in zip(names, rooms, strict=True)}
+
+
+def _judge(tally: Tally, batch: Batch, name: str, got: float, exact: float, allowed: float) -> None:
     """|got - exact| over what is allowed, and one float64 spacing of the exact value, which is itself rounded."""
-    for name in (name for name in allowed if name in got):
-        value = _exact(name, batch.beta, *(values.tobytes() for values in batch.logps))
-        error = abs(got[name] - value)
-        with np.errstate(over="ignore"):
-            rho = 0.0 if error == 0 else np.float64(error) / (allowed[name] * (1 + 2.0**-40) + np.spacing(abs(value)))
-        tally.whole(METRICS[name], batch, got[name], float(rho) if np.isfinite(got[name]) else np.inf)
+    error = abs(got - exact)
+    with np.errstate(over="ignore"):
+        rho = 0.0 if error == 0 else np.float64(error) / (allowed * (1 + 2.0**-40) + np.spacing(abs(exact)))
+    tally.whole(QUANTITIES[name], batch, got, float(rho) if np.isfinite(got) else np.inf)
 
 
-@lru_cache(maxsize=1024)
-def _exact(name: str, beta: float, *logps: bytes) -> float:
-    """The metric of a batch, kept for the next implementation that is judged on it."""
-    return float(exact_value(METRICS[name], Batch.of(*(np.frombuffer(values) for values in logps), beta=beta)))
+@lru_cache(maxsize=256)
+def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
+    """The means of a batch, kept for the next clause and the next implementation."""
+    found = oracle.metrics(*(np.frombuffer(values) for values in logps))
+    means = [getattr(found, name) for name in _MEANS]
+    rewards = [mean * Fraction(beta) for mean in means]
+    return {name: float(value) for name, value in zip((*_MEANS, *_REWARDS), (*means, *rewards), strict=True)}
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "a NaN is not hidden",
+    kills=("metrics-without-nan", "accuracy-without-nan"),
+    statement="Where a log-probability of the batch is NaN, the mean margin and reward margin, and the mean log-ratio and "
+    "reward of its response, shall be NaN; those of the other response shall be right; and accuracy shall count the pair as "
+    "not won, or be NaN.",
+    derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs; a comparison "
+    "with NaN is false. As REDUCE-3 of the loss.",
+    guards=("https://github.com/huggingface/trl/issues/1199",),
+    needs=("metrics",),
+    remedy="Take plain means: no nanmean, and no mask of what is not finite.",
+)
+@refusable
+def nan_shows(trial: Trial) -> Outcome:
+    """Metrics of a batch with a NaN at each place."""
+    tally, whole = Tally(trial), trial.optioned(golden(), beta=0.1, label_smoothing=0.0)
+    for place in range(4):
+        logps = [values.copy() for values in whole.logps]
+        logps[place][1] = np.nan
+        batch = Batch.of(*logps, beta=whole.beta)
+        got = trial.implementation.metrics(batch, trial.fmt)
+        for name in (name for name in _ACCURACIES if name in got and not np.isnan(got[name])):
+            _judge(tally, batch, name, got[name], 2 / 3, 2 * trial.fmt.unit_roundoff)  # the other two are won
+        for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
+            known = _known(trial, whole, names)
+            for i, name in enumerate(names):
+                if i == 2 - place % 2:  # the other response's
+                    _judge(tally, batch, name, got[name], *known[name])
+                else:
+                    tally.whole(QUANTITIES[name], batch, got[name], 0.0 if np.isnan(got[name]) else np.inf)
+    return tally.outcome()
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "metrics wherever the inputs lie",
+    kills=("metrics-of-strided", "metrics-of-offset"),
+    statement="The metrics shall lie within the bounds of METRIC-1 to METRIC-3 where the inputs begin within longer arrays, "
+    "have strides and offsets of their own, are the columns of one matrix, or are stored backwards.",
+    derivation="As LAYOUT-1 of the losses. Judged of an implementation whose wrapper makes such views; a framework that does "
+    "not take the last may refuse them by an exception.",
+    needs=("metrics",),
+    remedy="Honour the strides and the offset of each input, or copy it into contiguous memory first.",
+)
+def in_views(trial: Trial) -> Outcome:
+    """Metrics of views."""
+    judged = trial.implementation
+    if not isinstance(judged, Measuring):
+        return Outcome(0, 0, note="its wrapper makes no such calls", not_claimed=True)
+    tally = Tally(trial)
+    batch = judged_pairs(
+        trial, trial.optioned(short_responses(trial.fmt, 33, trial.rng("METRIC-5")), beta=0.5, label_smoothing=0.1)
+    )
+    clear, exact = _won(trial, batch)
+    for way in (way for way in judged.ways if way in LAYOUTS):
+        try:
+            got = judged.metrics_by_way(way, clear, trial.fmt)
+        except Misbehaviour as error:
+            if way is not Way.REVERSED or error.kind != "raised":
+                raise
+            tally.count("refused", len(clear))
+            continue
+        _judge_accuracy(tally, trial, clear, exact, got)
+        for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
+            for name, known in _known(trial, clear, names).items():
+                _judge(tally, clear, name, got[name], *known)
+    return tally.outcome()

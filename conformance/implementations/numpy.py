@@ -128,11 +128,17 @@ class NumpyImplementation:
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
+        return self._measured(_arrays(batch, fmt), batch)
+
+    def metrics_by_way(self, way: Way, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """What the metrics function returned for arrays that lie so."""
+        return self._measured(laid_out(_arrays(batch, fmt), way), batch)
+
+    def _measured(self, arrays: Arrays, batch: Batch) -> Mapping[str, float]:
         if self._metrics is None:
             raise Misbehaviour("wrong type", "it has no metrics")
         with np.errstate(all="ignore"):
-            result = called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing)
-        return read_metrics(result)
+            return read_metrics(called(self._metrics, *arrays, batch.beta, batch.label_smoothing))
 
 
 def _arrays(batch: Batch, fmt: Format) -> Arrays:

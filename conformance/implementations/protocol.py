@@ -179,3 +179,11 @@ class Versatile(Protocol):
         weights: n numbers of the losses' dtype, or one for a mean; 1 where None, and where there is no backward pass.
         A derivative that the way does not ask for is None. Raises Misbehaviour.
         """
+
+
+@runtime_checkable
+class Measuring(Versatile, Protocol):
+    """A versatile implementation of metrics whose inputs may lie in memory as they like."""
+
+    def metrics_by_way(self, way: Way, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """The metrics of a batch in one of the layouts that it knows. Raises Misbehaviour."""

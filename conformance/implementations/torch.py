@@ -157,9 +157,15 @@ class TorchImplementation:
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
+        return self._measured(self.tensors(batch, fmt, gradient=False), batch)
+
+    def metrics_by_way(self, way: Way, batch: Batch, fmt: Format) -> Mapping[str, float]:
+        """What the metrics function returned for tensors that lie so."""
+        return self._measured(laid_out(self.tensors(batch, fmt, gradient=False), way), batch)
+
+    def _measured(self, tensors: tuple[Tensor, ...], batch: Batch) -> Mapping[str, float]:
         if self._metrics is None:
             raise Misbehaviour("wrong type", "it has no metrics")
-        tensors = self.tensors(batch, fmt, gradient=False)
         return read_metrics(called(self._metrics, *tensors, batch.beta, batch.label_smoothing))
 
     def tensors(

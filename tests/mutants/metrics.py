@@ -14,7 +14,7 @@ from oracle import Format
 from . import arrays
 from .arrays import Array
 from .kinds import Mutant, Witness, numpy_mutant
-from .witnesses import PAIRS, both, one, pairs
+from .witnesses import PAIRS, both, nan, one, pairs
 
 Values = dict[str, Any]
 
@@ -59,14 +59,14 @@ def _with_tie(_: Format) -> tuple[Batch, ...]:
     return (Batch.of(*tied, beta=0.5),)
 
 
-def _rewards(name: str, wrong: str, factor: Callable[[float], float]) -> Mutant:
+def _rewards(name: str, wrong: str, factor: Callable[[float], float], witness: Witness | None = None) -> Mutant:
     """All three rewards with another factor than beta."""
 
     def metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
         found = right(pc, pr, rc, rr, beta, eps)
         return found | {reward: factor(beta) * found[plain] for reward, plain in zip(REWARDS[1:], METRICS[1:], strict=True)}
 
-    return _mutant(name, wrong, metrics)
+    return _mutant(name, wrong, metrics, witness=witness)
 
 
 def _without(missing: str) -> Callable[..., Values]:
@@ -85,6 +85,49 @@ def _missing(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float
     found = right(pc, pr, rc, rr, beta, eps)
     del found["margin"]
     return found
+
+
+def _smoothed_margin(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    found = right(pc, pr, rc, rr, beta, eps)
+    return found | {"margin": -found["margin"] if eps > 0.4 else found["margin"]}
+
+
+def _numbers(*logps: Array) -> tuple[Array, Array, Array, Array]:
+    """The pairs without a NaN."""
+    kept = ~np.isnan(sum(x.astype(np.float64) for x in logps))
+    return arrays.each(lambda x: x[kept], *logps)
+
+
+def _nanmeans(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    found, numbers = right(pc, pr, rc, rr, beta, eps), right(*_numbers(pc, pr, rc, rr), beta, eps)
+    return numbers | {name: found[name] for name in (METRICS[0], REWARDS[0])}
+
+
+def _accuracy_of_numbers(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    found, numbers = right(pc, pr, rc, rr, beta, eps), right(*_numbers(pc, pr, rc, rr), beta, eps)
+    return found | {name: numbers[name] for name in (METRICS[0], REWARDS[0])}
+
+
+def _read(start: bool) -> Callable[[Array], Array]:
+    """The numbers that lie from the array's first address, or from its base's, one after the other; a NaN there is -1."""
+
+    def read(x: Array) -> Array:
+        base = x.base if isinstance(x.base, np.ndarray) and x.base.dtype == x.dtype else None
+        if base is None or base.size < x.size or not base.flags.c_contiguous or x.strides[0] < 0:
+            return x
+        offset = 0 if start else (x.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // x.itemsize
+        found = base.ravel()[offset : offset + len(x)]
+        return x if len(found) < len(x) else np.where(np.isnan(found), arrays.number(x, -1), found)
+
+    return read
+
+
+def _flat(*arguments: Any) -> Values:
+    return right(*arrays.each(_read(start=False), *arguments[:4]), *arguments[4:])
+
+
+def _from_base(*arguments: Any) -> Values:
+    return right(*arrays.each(_read(start=True), *arguments[:4]), *arguments[4:])
 
 
 TIES = "https://github.com/huggingface/trl/issues/2371"
@@ -214,4 +257,22 @@ MUTANTS = (
         "The number of won pairs over the next multiple of 8.",
         _but(accuracy=lambda pc, pr, rc, rr, beta: np.sum((pc - rc) > (pr - rr)) / (-(-len(pc) // 8) * 8)),
     ),
+    _rewards("rewards-with-absolute-beta", "Rewards with |beta|.", abs, witness=pairs(-0.5)),
+    _rewards("rewards-beta-at-most-3", "Rewards with a beta of 3 at most.", lambda beta: min(beta, 3.0), witness=pairs(8.0)),
+    _mutant(
+        "reward-accuracy-of-absolute-beta",
+        "Accuracy counts pairs with a positive margin at a negative beta too.",
+        _but(**{"rewards/accuracies": lambda pc, pr, rc, rr, beta: np.mean((pc - rc) > (pr - rr))}),
+        witness=pairs(-0.5),
+    ),
+    _mutant(
+        "margin-of-flipped-labels",
+        "Label smoothing above 0.4 turns the margin round.",
+        _smoothed_margin,
+        witness=pairs(0.5, 0.45),
+    ),
+    _mutant("metrics-without-nan", "Pairs with a NaN are left out of the means.", _nanmeans, witness=nan),
+    _mutant("accuracy-without-nan", "Accuracy is over the pairs that are numbers.", _accuracy_of_numbers, witness=nan),
+    _mutant("metrics-of-strided", "Strides are ignored.", _flat, witness=pairs(0.5)),
+    _mutant("metrics-of-offset", "An input that begins within a longer array is read from its beginning.", _from_base),
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -25,8 +25,8 @@ import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Weighing
-from conformance.implementations.ways import Way
+from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Measuring, Weighing
+from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
 from oracle.formats import Floats
@@ -249,7 +249,8 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
         ranges[name] = Range(value - slack, value, value + slack)
     for reward, name in zip(REWARDS[1:], METRICS[1:], strict=True):
         r, room = ranges[name], 4 * fmt.unit_roundoff * abs(beta * ranges[name].exact)
-        ranges[reward] = Range(beta * r.low - room, beta * r.exact, beta * r.high + room)
+        low, high = sorted((beta * r.low, beta * r.high))
+        ranges[reward] = Range(low - room, beta * r.exact, high + room)
     ranges[REWARDS[0]] = ranges["accuracy"]
     return _largest(ranges[name].excess(got[name]) for name in ranges if name in got)
 
@@ -289,7 +290,7 @@ def excess(
     claimed = implementation.claims
     try:
         answers = list(in_ways(implementation, batch, fmt, ways) if ways else _answers(implementation, batch, fmt, every_way))
-        measured = implementation.metrics(batch, fmt) if claimed.metrics else None
+        measured = list(_metrics(implementation, batch, fmt, bool(ways))) if claimed.metrics else []
     except Misbehaviour:
         return Excess(math.inf, math.inf, math.inf if claimed.metrics else 0.0)
     if claimed.gradient and answers[0].gradient is None:
@@ -297,8 +298,16 @@ def excess(
     return Excess(
         max(loss_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
         max(gradient_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
-        metric_excess(dict(measured), batch, fmt) if measured is not None else 0.0,
+        max((metric_excess(dict(metrics), batch, fmt) for metrics in measured), default=0.0),
     )
+
+
+def _metrics(implementation: Implementation, batch: Batch, fmt: Format, in_views: bool) -> Iterator[Mapping[str, float]]:
+    """The metrics, and those of views where they are asked for and the wrapper makes them."""
+    yield implementation.metrics(batch, fmt)
+    if in_views and isinstance(implementation, Measuring):
+        for way in sorted(implementation.ways & set(LAYOUTS)):
+            yield implementation.metrics_by_way(way, batch, fmt)
 
 
 def _answers(implementation: Implementation, batch: Batch, fmt: Format, every_way: bool) -> Iterator[Answer]:
