@@ -11,7 +11,7 @@ import numpy as np
 from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Versatile, Weighing
 from conformance.implementations.ways import Way
 from conformance.inputs.batch import NAMES, Batch
-from conformance.running.profiles import Profile
+from conformance.inputs.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
 

@@ -17,8 +17,8 @@ from conformance.cli.progress import Bar
 from conformance.cli.run import INSTALLERS, clause_shown, prepared
 from conformance.errors import CannotShow, ConformanceError
 from conformance.implementations import SHIPPED
-from conformance.running.isolation import Interpreter
-from conformance.running.profiles import PROFILES
+from conformance.inputs.profiles import PROFILES
+from conformance.running.job import Interpreter
 from conformance.running.runner import TIME_LIMIT, judge
 
 LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}

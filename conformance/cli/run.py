@@ -18,11 +18,11 @@ from conformance.cli.smoke import show_first_answers
 from conformance.cli.statuses import Ended, stopped
 from conformance.errors import ConformanceError
 from conformance.files import is_replaceable
+from conformance.inputs.profiles import PROFILES
 from conformance.records.record import Record
 from conformance.reports import terminal, words
 from conformance.reports.forms import FORMS
-from conformance.running.isolation import Interpreter
-from conformance.running.profiles import PROFILES
+from conformance.running.job import Interpreter
 from conformance.running.runner import TIME_LIMIT, Interrupted, judge
 
 INSTALLERS = ("uv", "pip")

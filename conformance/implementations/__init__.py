@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from conformance.implementations.numpy import numpy_implementation
     from conformance.implementations.sequence.jax import jax_sequence
     from conformance.implementations.sequence.numpy import array_sequence, numpy_sequence
-    from conformance.implementations.sequence.path import array_path, torch_path
-    from conformance.implementations.sequence.steps import array_steps, torch_steps
+    from conformance.implementations.sequence.path import array_path
+    from conformance.implementations.sequence.steps import array_steps
     from conformance.implementations.sequence.torch import torch_head, torch_sequence
+    from conformance.implementations.sequence.torch_paths import torch_path
+    from conformance.implementations.sequence.torch_steps import torch_steps
     from conformance.implementations.torch import torch_implementation
 
 __all__ = [
@@ -42,8 +44,8 @@ __all__ = [
 _WRAPPERS = {f"{framework}_implementation": framework for framework in ("array", "jax", "numpy", "torch")}
 _WRAPPERS |= {"array_sequence": "sequence.numpy", "jax_sequence": "sequence.jax", "numpy_sequence": "sequence.numpy"}
 _WRAPPERS |= {"torch_sequence": "sequence.torch", "torch_head": "sequence.torch"}
-_WRAPPERS |= {f"{framework}_path": "sequence.path" for framework in ("array", "torch")}
-_WRAPPERS |= {f"{framework}_steps": "sequence.steps" for framework in ("array", "torch")}
+_WRAPPERS |= {"array_path": "sequence.path", "torch_path": "sequence.torch_paths"}
+_WRAPPERS |= {"array_steps": "sequence.steps", "torch_steps": "sequence.torch_steps"}
 
 
 def __getattr__(name: str) -> Any:

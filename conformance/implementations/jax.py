@@ -6,26 +6,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from conformance.errors import Misbehaviour
+from conformance.implementations.besides import others
 from conformance.implementations.decorating import decorator
+from conformance.implementations.jax_arrays import read, wide
 from conformance.implementations.jax_ways import WAYS, Call
-from conformance.implementations.numpy import DTYPES
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
-from conformance.implementations.ways import Way, others
+from conformance.implementations.results import called, read_metrics, versions
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -85,10 +85,10 @@ class JaxImplementation:
 
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is transformed so, and the derivatives of their weighted sum."""
-        with _wide(fmt):
+        with wide(fmt):
             besides = tuple(self._call(other, fmt) for other in others(way, batch, self.claims))
             losses, parts = called(WAYS[way], replace(self._call(batch, fmt, weights), others=besides))
-            values, dtype = _read("losses", losses, self._shape(batch), fmt)
+            values, dtype = read("losses", losses, self._shape(batch), fmt)
             return Answer(values, _read_each(parts, len(batch), fmt) if gradient else None, dtype)
 
     def _call(self, batch: Batch, fmt: Format, weights: Floats | None = None) -> Call:
@@ -101,10 +101,10 @@ class JaxImplementation:
 
     def _answer(self, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None, places: int = 4) -> Answer:
         shape = self._shape(batch)
-        with _wide(fmt):
+        with wide(fmt):
             arrays = _arrays(batch, fmt)
             losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
-            values, dtype = _read("losses", losses, shape, fmt)
+            values, dtype = read("losses", losses, shape, fmt)
             factors = 1.0 if weights is None else jnp.asarray(weights.reshape(shape), dtype=losses.dtype)
             derivatives = self._differentiate(arrays, batch, fmt, factors, places) if gradient else None
         return Answer(values, derivatives, dtype)
@@ -113,7 +113,7 @@ class JaxImplementation:
         """What the metrics function returned, as floats."""
         if self._metrics is None:
             raise Misbehaviour("wrong type", "it has no metrics")
-        with _wide(fmt):
+        with wide(fmt):
             return read_metrics(called(self._metrics, *_arrays(batch, fmt), batch.beta, batch.label_smoothing))
 
     def _differentiate(self, arrays: Arrays, batch: Batch, fmt: Format, factors: jax.Array | float, places: int) -> Derivatives:
@@ -155,35 +155,15 @@ def _watch(place: int, reached: set[int]) -> Callable[[jax.Array], jax.Array]:
     return watched
 
 
-@contextlib.contextmanager
-def _wide(fmt: Format) -> Iterator[None]:
-    """64-bit types for binary64, which JAX would turn into binary32; its own default for the others."""
-    if fmt.width <= 32:
-        yield
-        return
-    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
-        yield
-
-
 def _arrays(batch: Batch, fmt: Format) -> Arrays:
     """The four logps as JAX arrays of the format's dtype, from their bit patterns."""
     pc, pr, rc, rr = (jnp.asarray(fmt.encode(values).view(DTYPES[fmt.name])) for values in batch.logps)
     return pc, pr, rc, rr
 
 
-def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
-    """A returned array as exact float64 values, with its own dtype's name."""
-    if not isinstance(result, jax.Array):
-        raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a JAX array was promised")
-    check_shape(what, result.shape, shape)
-    real = jnp.issubdtype(result.dtype, jnp.floating)
-    check_dtype(what, str(result.dtype), int(ml_dtypes.finfo(result.dtype).nmant) + 1 if real else None, fmt)
-    return np.asarray(result).astype(np.float64), str(result.dtype)
-
-
 def _read_each(parts: tuple[jax.Array | None, ...], pairs: int, fmt: Format) -> Derivatives:
     pc, pr, rc, rr = (
-        None if part is None else _read(f"d loss / d {name}", part, (pairs,), fmt)[0]
+        None if part is None else read(f"d loss / d {name}", part, (pairs,), fmt)[0]
         for name, part in zip(NAMES, parts, strict=True)
     )
     return pc, pr, rc, rr

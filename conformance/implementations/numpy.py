@@ -11,17 +11,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
+from conformance.implementations.besides import another, others
 from conformance.implementations.decorating import decorator
+from conformance.implementations.numpy_arrays import DTYPES, read
 from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
-from conformance.implementations.ways import LAYOUTS, Way, another, others
+from conformance.implementations.results import called, read_metrics, versions
+from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -31,14 +32,6 @@ Arrays = tuple[Array, Array, Array, Array]
 Loss = Callable[[Array, Array, Array, Array, float, float], Array]
 Partials = Callable[[Array, Array, Array, Array, float, float], tuple[Array, Array, Array, Array]]
 MetricFunction = Callable[[Array, Array, Array, Array, float, float], Mapping[str, Any]]
-
-DTYPES: dict[str, np.dtype[Any]] = {
-    "binary16": np.dtype(np.float16),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "binary32": np.dtype(np.float32),
-    "binary64": np.dtype(np.float64),
-}
-"""The NumPy dtype that carries each format."""
 
 
 class NumpyImplementation:
@@ -123,7 +116,7 @@ class NumpyImplementation:
 
     def _read(self, losses: object, derivatives: object, batch: Batch, fmt: Format) -> Answer:
         shape = (len(batch),) if self.claims.reduction == "none" else ()
-        values, dtype = _read("losses", losses, shape, fmt)
+        values, dtype = read("losses", losses, shape, fmt)
         return Answer(values, _read_gradient(derivatives, len(batch), fmt), dtype)
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
@@ -148,26 +141,6 @@ def _arrays(batch: Batch, fmt: Format) -> Arrays:
     return pc, pr, rc, rr
 
 
-def _read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
-    """A returned array as exact float64 values, with its own dtype's name."""
-    if not isinstance(result, np.ndarray | np.generic):
-        raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a NumPy array was promised")
-    check_shape(what, result.shape, shape)
-    precision = _precision(result.dtype)
-    check_dtype(what, str(result.dtype), precision, fmt)
-    return np.array(result, dtype=np.float64), str(result.dtype)
-
-
-def _precision(dtype: np.dtype[Any]) -> int | None:
-    """p of a real floating dtype, ml_dtypes' included; None for any other."""
-    if dtype.kind == "c":
-        return None
-    try:
-        return int(ml_dtypes.finfo(dtype).nmant) + 1
-    except ValueError:
-        return None
-
-
 def _read_gradient(
     derivatives: object, pairs: int, fmt: Format
 ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None] | None:
@@ -176,7 +149,7 @@ def _read_gradient(
     if not isinstance(derivatives, tuple | list) or len(derivatives) != len(NAMES):
         raise Misbehaviour("wrong type", "gradient: four arrays were promised, in the order of the arguments")
     pc, pr, rc, rr = (
-        None if part is None else _read(f"d loss / d {name}", part, (pairs,), fmt)[0]
+        None if part is None else read(f"d loss / d {name}", part, (pairs,), fmt)[0]
         for name, part in zip(NAMES, derivatives, strict=True)
     )
     return pc, pr, rc, rr

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from conformance.implementations.jax import _read, _wide
-from conformance.implementations.numpy import DTYPES
+from conformance.implementations.jax_arrays import read, wide
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.preference import LossAnswer, LossClaims, call, is_length, lengths_of, shape_of
 from conformance.implementations.results import called, versions
 from conformance.inputs.losses import LossBatch
@@ -42,7 +42,7 @@ class JaxFramework:
         self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
     ) -> LossAnswer:
         """The function's losses, and the derivatives of their sum."""
-        with _wide(fmt):
+        with wide(fmt):
             lengths = {name: jnp.asarray(lengths_of(row)) for name, row in batch.rows.items() if is_length(name)}
             logps = {
                 name: jnp.asarray(fmt.encode(row).view(DTYPES[fmt.name]))
@@ -55,9 +55,9 @@ class JaxFramework:
 
             losses = called(jax.jit(of) if self._jit else of, logps)
             shape = shape_of(loss, claims, len(batch), np.shape(losses))
-            values, dtype = _read("losses", losses, shape, fmt)
+            values, dtype = read("losses", losses, shape, fmt)
             found = None
             if gradient:
                 parts = called(jax.grad(lambda given: jnp.sum(of(given))), logps)
-                found = {name: _read(f"d loss / d {name}", part, (len(batch),), fmt)[0] for name, part in parts.items()}
+                found = {name: read(f"d loss / d {name}", part, (len(batch),), fmt)[0] for name, part in parts.items()}
         return LossAnswer(values, found, dtype)

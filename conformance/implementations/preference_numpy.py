@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.implementations.numpy import DTYPES, _read
+from conformance.implementations.numpy_arrays import DTYPES, read
 from conformance.implementations.preference import LossAnswer, LossClaims, by_name, call, is_length, lengths_of, shape_of
 from conformance.implementations.results import versions
 from conformance.inputs.losses import LossBatch
@@ -52,11 +52,11 @@ class NumpyFramework:
         with np.errstate(all="ignore"):
             losses = self._back(call(function, batch, arrays))
             parts = call(self._gradient, batch, arrays) if gradient and self._gradient is not None else None
-        values, dtype = _read("losses", losses, shape_of(loss, claims, len(batch), np.shape(losses)), fmt)
+        values, dtype = read("losses", losses, shape_of(loss, claims, len(batch), np.shape(losses)), fmt)
         found = None
         if parts is not None:
             found = {
-                name: None if part is None else _read(f"d loss / d {name}", self._back(part), (len(batch),), fmt)[0]
+                name: None if part is None else read(f"d loss / d {name}", self._back(part), (len(batch),), fmt)[0]
                 for name, part in by_name(parts, loss).items()
             }
         wrote = tuple(n for n, array in arrays.items() if not _same(self._back(array), originals[n]))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import BadClaim
+from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, UnknownFormat, get_format
 from oracle.formats import Floats
-
-if TYPE_CHECKING:
-    from conformance.implementations.ways import Way
 
 Reduction = Literal["none", "mean"]
 Subnormals = Literal["gradual", "flush"]

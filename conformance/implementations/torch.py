@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conformance.errors import BadClaim, Misbehaviour
+from conformance.implementations.besides import others
 from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
 from conformance.implementations.torch_ways import WAYS, Call, Parts, laid_out
-from conformance.implementations.ways import LAYOUTS, Way, others
+from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats

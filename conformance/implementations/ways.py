@@ -5,11 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-import numpy as np
-
-from conformance.implementations.protocol import DEFAULTS, Claims
-from conformance.inputs.batch import Batch
-
 
 class Way(StrEnum):
     """One way to call a loss and to take its derivatives; each gives one answer to one batch.
@@ -92,21 +87,3 @@ WITHOUT: Final = (
 """In the order of the signature."""
 STRIDES, OFFSETS = (1, 2, 3, 1), (0, 1, 2, 5)
 """Of UNLIKE_STRIDES, in elements, in the order of the signature."""
-
-
-def another(batch: Batch, claims: Claims) -> Batch:
-    """A batch of the same size that has nothing in common: chosen and rejected exchanged, and other options where claimed."""
-    pc, pr, rc, rr = batch.logps
-    beta = 2 * batch.beta if "beta" in claims.options else DEFAULTS["beta"]
-    smoothing = 0.25 if batch.label_smoothing == 0 else 0.0
-    smoothing = smoothing if "label_smoothing" in claims.options else DEFAULTS["label_smoothing"]
-    return Batch(pr, pc, rr, rc, beta, smoothing)
-
-
-def others(way: Way, batch: Batch, claims: Claims) -> list[Batch]:
-    """What is answered besides: another batch; and while an answer is held four of the same size, one pair, and more pairs."""
-    other = another(batch, claims)
-    if way is not Way.HELD:
-        return [other]
-    more = other.take(np.arange(2 * len(batch) + 1) % len(batch))
-    return [other, other, other, other, other.take([0]), more]

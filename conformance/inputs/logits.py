@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from conformance.running.profiles import Profile
+from conformance.inputs.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
 

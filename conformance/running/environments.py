@@ -23,7 +23,7 @@ from conformance.files import cache
 from conformance.implementations.loading import requirements
 from conformance.implementations.requirements import Requirements
 from conformance.records.environment import NAME
-from conformance.running.isolation import Interpreter
+from conformance.running.job import Interpreter
 
 _MARK = "complete.json"
 _LAST_LINES = 12

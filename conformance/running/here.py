@@ -9,9 +9,9 @@ from dataclasses import replace
 from conformance.clauses import Clause, for_kind
 from conformance.clauses.trial import Trial
 from conformance.implementations import Implementation
+from conformance.inputs.profiles import Profile
 from conformance.records.diagnosis import Diagnosis
 from conformance.records.record import Finding, Level, Run, Verdict
-from conformance.running.profiles import Profile
 from conformance.running.state import Progress
 from conformance.running.trying import check, concluded, explained, opened, skipped, unanswered
 from conformance.running.watch import MOST_FAILURES, Watch, alarm, watched

@@ -11,11 +11,12 @@ from conformance.clauses import CLAUSES, Clause
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
+from conformance.inputs.profiles import Profile, get_profile
 from conformance.records.environment import environment, suite
 from conformance.records.record import Record, Run
 from conformance.running import isolation
 from conformance.running.here import Here
-from conformance.running.profiles import Profile, get_profile
+from conformance.running.job import Interpreter, Job
 from conformance.running.state import Progress, State
 from oracle import FORMATS, Format, UnknownFormat, get_format
 
@@ -42,7 +43,7 @@ def judge(
     clauses: Iterable[Clause] = CLAUSES,
     isolate: bool = True,
     time_limit: float = TIME_LIMIT,
-    interpreters: Mapping[str, isolation.Interpreter] | None = None,
+    interpreters: Mapping[str, Interpreter] | None = None,
     fail_fast: bool = False,
     stamp: str = "",
     progress: Progress | None = None,
@@ -72,7 +73,7 @@ def judge(
         for item in implementations:
             session.begun += 1
             if isinstance(item, str) and isolate:
-                state = State(isolation.Job(item, formats, chosen, seed, clauses, (interpreters or {}).get(item)))
+                state = State(Job(item, formats, chosen, seed, clauses, (interpreters or {}).get(item)))
                 session.trials.append(state)
                 isolation.judged(state, time_limit, session.report, fail_fast=fail_fast)
             else:

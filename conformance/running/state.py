@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.clauses import Clause, find
 from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.record import Finding, Level, Run, Verdict, finding_from, run_from
+from conformance.running.job import Job
 from conformance.running.trying import FIRSTS, concluded, failed, skipped
 from conformance.running.watch import MOST_FAILURES
-
-if TYPE_CHECKING:
-    from conformance.running.isolation import Job
 
 Progress = Callable[[str, str, int, int], None]
 """Called before each clause with the implementation, the format and clause, its number and how many there are."""

@@ -11,9 +11,9 @@ from conformance.clauses import Clause, Outcome
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour, Unfinished
 from conformance.implementations import Implementation
+from conformance.inputs.profiles import Profile
 from conformance.records.diagnosis import Diagnosis
 from conformance.records.record import Finding, Level, Run, Verdict
-from conformance.running.profiles import Profile
 from oracle import Format
 from oracle.doubledouble import UnfaithfulArithmetic
 

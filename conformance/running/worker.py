@@ -20,8 +20,8 @@ from conformance.clauses.trial import Trial
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Finding, Verdict, plain
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check, explained, opened, skipped, unanswered
 from conformance.running.watch import Page, Watch, watched
 from oracle import get_format

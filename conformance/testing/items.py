@@ -18,9 +18,9 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest
 from conformance.gate import Acceptance, BadAcceptance, read_acceptances
 from conformance.implementations import load
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Finding, Level, Record, Run, Verdict
 from conformance.reports import causes, words
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check, explained, opened, unanswered
 from oracle import Format, UnknownFormat, get_format
 

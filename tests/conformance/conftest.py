@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conformance.implementations.numpy import numpy_implementation
-from conformance.running.profiles import Profile
+from conformance.inputs.profiles import Profile
 from conformance.running.runner import run
 from oracle import get_format
 

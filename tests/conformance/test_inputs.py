@@ -10,8 +10,8 @@ from conformance.clauses.trial import Trial
 from conformance.implementations import numpy_implementation
 from conformance.inputs import generated, logits, pairs
 from conformance.inputs.batch import NAMES, Batch
+from conformance.inputs.profiles import PROFILES
 from conformance.inputs.shrinking import smallest
-from conformance.running.profiles import PROFILES
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64
 
 formats = pytest.mark.parametrize("fmt", FORMATS, ids=str)

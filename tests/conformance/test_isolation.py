@@ -12,9 +12,10 @@ from conformance.clauses.trial import Trial
 from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
 from conformance.implementations import load
 from conformance.inputs.pairs import golden
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Verdict, plain
-from conformance.running import isolation, worker
-from conformance.running.profiles import get_profile
+from conformance.running import worker
+from conformance.running.job import Job
 from conformance.running.state import Died, State
 from conformance.running.trying import FIRST, opened
 from oracle import bfloat16, binary32
@@ -275,17 +276,17 @@ def test_no_clause_is_a_bad_request(name):
 
 
 def test_a_job_names_what_a_process_needs():
-    from conformance.running.profiles import get_profile  # noqa: PLC0415
+    from conformance.inputs.profiles import get_profile  # noqa: PLC0415
     from oracle import bfloat16  # noqa: PLC0415
 
-    job = isolation.Job("torch", (bfloat16,), get_profile("quick"), 7, (find(FIRST),))
+    job = Job("torch", (bfloat16,), get_profile("quick"), 7, (find(FIRST),))
     expected = {"source": "torch", "formats": ["bfloat16"], "profile": "quick", "seed": 7, "clauses": [FIRST], "start": 5}
     assert job.plain(5).items() >= expected.items()
 
 
 def test_a_sign_of_life_is_progress_within_the_clause(small):
     told = []
-    state = State(isolation.Job("numpy", (binary32,), small, 0, CLAUSES[:2]))
+    state = State(Job("numpy", (binary32,), small, 0, CLAUSES[:2]))
     blank = opened(load("numpy"), binary32, small, "numpy")
     state.take({"run": plain(blank)}, None)
     state.take({"alive": [1, 3]}, lambda *step: told.append(step))
@@ -299,7 +300,7 @@ def state(small):
     """state(): of two clauses in two formats, of an implementation that has been imported and claims one of them."""
 
     def state(imported=True):
-        made = State(isolation.Job("numpy", (binary32, bfloat16), small, 0, CLAUSES[1:3]))
+        made = State(Job("numpy", (binary32, bfloat16), small, 0, CLAUSES[1:3]))
         if imported:
             blank = opened(load("numpy"), binary32, small, "numpy")
             made.take({"run": plain(replace(blank, claims=blank.claims | {"formats": ["binary32"]}))}, None)

@@ -18,7 +18,7 @@ from conformance.errors import CannotInstall, CannotShow
 from conformance.implementations import SHIPPED, load
 from conformance.records.record import Record, Verdict, read
 from conformance.reports import matrix
-from conformance.running.isolation import Interpreter
+from conformance.running.job import Interpreter
 
 DOCS = Path(__file__).parents[2] / "docs"
 KEPT = matrix.read_page(DOCS / "matrix")

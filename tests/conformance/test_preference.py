@@ -18,9 +18,9 @@ from conformance.implementations import (
 )
 from conformance.implementations.preference import KIND
 from conformance.implementations.written import computed
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Verdict, read
 from conformance.reports import words
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import binary32
 from oracle.losses import LOSSES, get_loss

@@ -11,8 +11,8 @@ from conformance.clauses import CLAUSES, Clause, Outcome, find
 from conformance.errors import BadRequest, CannotLoad, Misbehaviour, UnknownImplementation
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.implementations.numpy import STABLE
+from conformance.inputs.profiles import PROFILES, get_profile
 from conformance.records.record import Finding, Level, Run, Verdict, plain
-from conformance.running.profiles import PROFILES, get_profile
 from conformance.running.trying import FIRST, concluded
 from oracle import FORMATS, bfloat16, binary32
 

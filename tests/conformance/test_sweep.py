@@ -346,7 +346,7 @@ def sliver(pc, pr, rc, rr, beta, eps):
 
 
 def test_a_sliver_of_400_floats_that_no_sample_finds_is_found_by_the_sweep(judged):
-    from conformance.running.profiles import PROFILES  # noqa: PLC0415
+    from conformance.inputs.profiles import PROFILES  # noqa: PLC0415
 
     implementation = numpy_implementation(sliver)
     for profile in ("quick", "standard"):
@@ -422,7 +422,7 @@ def test_the_kernel_clauses_find_by_a_sweep_what_they_find_by_every_pattern(name
 def test_the_exhaustive_profile_finds_the_sliver_and_gives_signs_of_life(judged, small, monkeypatch):
     from conformance.clauses import kernel as module  # noqa: PLC0415
     from conformance.clauses.trial import Trial  # noqa: PLC0415
-    from conformance.running.profiles import PROFILES  # noqa: PLC0415
+    from conformance.inputs.profiles import PROFILES  # noqa: PLC0415
 
     assert [profile.sweep for profile in PROFILES.values()] == [False, False, True]
     low, high = (float(binary32.from_ordinals(START + step)) for step in (-100_000, 100_000))

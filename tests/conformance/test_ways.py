@@ -9,8 +9,8 @@ from conformance.implementations import load
 from conformance.implementations.protocol import Versatile
 from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
 from conformance.inputs.pairs import golden
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import bfloat16, binary32
 

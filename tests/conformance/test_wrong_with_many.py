@@ -16,8 +16,8 @@ from conformance.implementations.jax import jax_implementation
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.ways import Way
 from conformance.inputs.pairs import golden
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import get_format
 from tests.mutants.tensors import Loss, stable

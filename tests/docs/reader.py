@@ -25,7 +25,7 @@ from commands import Command, check, commands
 from pages import ROOT, Fence, fences
 
 from conformance.cli import main
-from conformance.running.profiles import PROFILES, Profile
+from conformance.inputs.profiles import PROFILES, Profile
 
 CLONE = ("docs", "conformance", "oracle", "tests", "benchmarks")
 """What of a clone of the repository a reader's folder has, as links."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import diagnosed
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Record, Run, Verdict
 from conformance.reports.causes import told
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import get_format
 

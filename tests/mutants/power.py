@@ -11,8 +11,8 @@ from rich.console import Console
 
 from conformance.clauses import CLAUSES, Clause
 from conformance.clauses.trial import Trial as Held
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.runner import run
 from conformance.running.trying import check
 from oracle import Format, get_format

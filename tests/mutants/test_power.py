@@ -15,8 +15,8 @@ import pytest
 from conformance.clauses import CLAUSES, Clause, find
 from conformance.clauses.trial import Trial
 from conformance.implementations.protocol import Implementation
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.runner import run
 from conformance.running.trying import check
 from oracle import Format, get_format

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conformance.implementations.numpy import DTYPES
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.written import computed
 from oracle import FORMATS, bfloat16, binary32
 from oracle.bounds.expression import running

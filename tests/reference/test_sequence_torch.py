@@ -9,8 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
 from conformance.implementations import load
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.runner import run
 from oracle import FORMATS, sequence
 from oracle.reference import sequence_torch

@@ -9,7 +9,7 @@ import oracle
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.implementations import load
-from conformance.running.profiles import get_profile
+from conformance.inputs.profiles import get_profile
 from conformance.running.trying import check
 from oracle import bfloat16, binary16
 from oracle.reference.torch import BLOCK, dpo_loss

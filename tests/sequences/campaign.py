@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import click
 
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Run, Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.runner import run
 from oracle import get_format
 

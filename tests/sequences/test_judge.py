@@ -6,8 +6,8 @@ import pytest
 
 from conformance.clauses import EVERY, Clause, find
 from conformance.clauses.trial import Trial
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Finding, Level, Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import get_format
 

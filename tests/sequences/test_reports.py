@@ -12,8 +12,8 @@ from torch import Tensor
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.implementations import torch_sequence
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.trying import check
 from oracle import get_format
 

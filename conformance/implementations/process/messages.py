@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from conformance.errors import Misbehaviour
-from conformance.implementations.numpy import DTYPES
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import check_dtype, check_shape
 from conformance.inputs.batch import NAMES, Batch

@@ -10,8 +10,8 @@ from functools import partial
 
 from torch import Tensor
 
-from conformance.implementations.sequence.path import torch_path
 from conformance.implementations.sequence.torch import torch_sequence
+from conformance.implementations.sequence.torch_paths import torch_path
 from oracle.reference.sequence_torch import sequence_logps, token_logps
 from oracle.reference.torch import dpo_loss
 

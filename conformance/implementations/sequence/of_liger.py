@@ -12,7 +12,7 @@ from __future__ import annotations
 from liger_kernel.chunked_loss import LigerFusedLinearDPOLoss
 from torch import Tensor
 
-from conformance.implementations.sequence.path import torch_path
+from conformance.implementations.sequence.torch_paths import torch_path
 
 
 def _loss(

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.errors import Misbehaviour
+from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.array import as_numpy
 from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS, Claims
@@ -81,8 +81,6 @@ def steps_claims(
     notes: Mapping[str, str] | None,
 ) -> StepsClaims:
     """The claims, checked. Raises BadClaim."""
-    from conformance.errors import BadClaim  # noqa: PLC0415
-
     base = loss_claims(
         dtypes=dtypes, reduction="mean", options=options, subnormals=None, gradient=gradient, metrics=bool(logged), notes=notes
     )
@@ -179,25 +177,3 @@ def array_steps(
     """
     claimed = steps_claims(dtypes, options, metrics, gradient, notes)
     return Steps(function, name or str(getattr(function, "__name__", "function")), claimed, library)
-
-
-@decorator
-def torch_steps(
-    function: Function,
-    /,
-    *,
-    name: str | None = None,
-    dtypes: Collection[str | Format] | None = None,
-    options: Collection[str] = OPTIONS,
-    metrics: Collection[str] = (),
-    gradient: bool = True,
-    library: str | None = None,
-    notes: Mapping[str, str] | None = None,
-) -> Steps:
-    """As array_steps, of torch tensors: the derivatives are what the function left in `.grad` by its own backward calls, as a
-    trainer does; where it left none, autograd's of the returned loss.
-    """
-    from conformance.implementations.sequence.torch_steps import TorchSteps  # noqa: PLC0415 - a framework, only where used
-
-    claimed = steps_claims(dtypes, options, metrics, gradient, notes)
-    return TorchSteps(function, name or str(getattr(function, "__name__", "function")), claimed, library)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from conformance.implementations.decorating import decorator
+from conformance.implementations.protocol import OPTIONS
 from conformance.implementations.results import called, versions
-from conformance.implementations.sequence.path import PathAnswer, PathClaims, inputs
+from conformance.implementations.sequence.path import PathAnswer, PathClaims, inputs, path_claims
 from conformance.implementations.sequence.torch import changed, derivatives, headed, inner_of, read, surroundings, tensor
 from conformance.inputs.paths import Paths
 from oracle import Format
@@ -77,3 +79,38 @@ class TorchPath:
             found += [None if part is None else tensor(part, fmt, gradient=asked) for part in (hidden, weight, bias)]
             weights.append(weight)
         return found, weights[0]
+
+
+@decorator
+def torch_path(
+    function: Callable[..., Any],
+    /,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    reduction: str = "none",
+    options: Collection[str] = OPTIONS,
+    average: bool = False,
+    shift: bool = False,
+    ignore_index: int | None = None,
+    accumulates: str | Format | Mapping[str, str | Format] | None = None,
+    infinities: bool = True,
+    head: bool = False,
+    gradient: bool = True,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Any:
+    """A function from token logits to DPO losses becomes an implementation, as a call or as a decorator.
+
+    function(policy_logits, ref_logits, labels, mask, beta, label_smoothing): 2n sequences, (2n, T, V) each, the n chosen ones
+    first and then the n rejected ones; it returns n losses, or their mean with reduction="mean".
+
+    head: function(hidden, weight, bias, ref_hidden, ref_weight, ref_bias, labels, mask, beta, label_smoothing) instead, a fused
+    loss that never shows its logits; it is fed exactly by hidden states that are the identity. average: its
+    log-probabilities are means over tokens. The other keywords are those of torch_sequence. Raises BadClaim.
+    """
+    claimed = path_claims(
+        reduction=reduction, options=options, dtypes=dtypes, average=average, shift=shift, ignore_index=ignore_index,
+        accumulates=accumulates, infinities=infinities, gradient=gradient, incoming=True, head=head, notes=notes,
+    )  # fmt: skip
+    return TorchPath(function, name or str(getattr(function, "__name__", "function")), claimed, library)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from conformance.errors import Misbehaviour
+from conformance.implementations.decorating import decorator
+from conformance.implementations.protocol import OPTIONS
 from conformance.implementations.results import called, versions
-from conformance.implementations.sequence.steps import Steps
+from conformance.implementations.sequence.steps import Steps, steps_claims
 from conformance.implementations.sequence.torch import surroundings, tensor
 from conformance.inputs.batch import Batch
 from oracle import Format
@@ -48,3 +50,23 @@ class TorchSteps(Steps):
 def _grad(leaf: torch.Tensor) -> Floats:
     found: Floats = (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).detach().to(torch.float64).numpy().copy()
     return found
+
+
+@decorator
+def torch_steps(
+    function: Callable[..., Any],
+    /,
+    *,
+    name: str | None = None,
+    dtypes: Collection[str | Format] | None = None,
+    options: Collection[str] = OPTIONS,
+    metrics: Collection[str] = (),
+    gradient: bool = True,
+    library: str | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Steps:
+    """As array_steps, of torch tensors: the derivatives are what the function left in `.grad` by its own backward calls, as a
+    trainer does; where it left none, autograd's of the returned loss.
+    """
+    claimed = steps_claims(dtypes, options, metrics, gradient, notes)
+    return TorchSteps(function, name or str(getattr(function, "__name__", "function")), claimed, library)
