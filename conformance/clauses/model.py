@@ -23,10 +23,13 @@ NEEDS = frozenset(
         "chunk",
         "incoming",
         "head",
+        "reference",
+        "lengths",
     }
 )
 """What a clause may need an implementation to claim: an option, gradients, metrics, a reduction; or, from logits, one number
-a sequence or a token, logits of -inf, a temperature, a chunk size, derivatives with incoming ones, a fused head."""
+a sequence or a token, logits of -inf, a temperature, a chunk size, derivatives with incoming ones, a fused head, a loss that
+takes a reference, or one that divides by numbers of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from conformance.implementations.array import array_implementation
     from conformance.implementations.jax import jax_implementation
     from conformance.implementations.numpy import numpy_implementation
+    from conformance.implementations.sequence.array_paths import array_path
     from conformance.implementations.sequence.jax import jax_sequence
     from conformance.implementations.sequence.numpy import array_sequence, numpy_sequence
-    from conformance.implementations.sequence.path import array_path
     from conformance.implementations.sequence.steps import array_steps
     from conformance.implementations.sequence.torch import torch_head, torch_sequence
     from conformance.implementations.sequence.torch_paths import torch_path
@@ -44,7 +44,7 @@ __all__ = [
 _WRAPPERS = {f"{framework}_implementation": framework for framework in ("array", "jax", "numpy", "torch")}
 _WRAPPERS |= {"array_sequence": "sequence.numpy", "jax_sequence": "sequence.jax", "numpy_sequence": "sequence.numpy"}
 _WRAPPERS |= {"torch_sequence": "sequence.torch", "torch_head": "sequence.torch"}
-_WRAPPERS |= {"array_path": "sequence.path", "torch_path": "sequence.torch_paths"}
+_WRAPPERS |= {"array_path": "sequence.array_paths", "torch_path": "sequence.torch_paths"}
 _WRAPPERS |= {"array_steps": "sequence.steps", "torch_steps": "sequence.torch_steps"}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,23 +14,51 @@ from oracle.formats import Floats, Format
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paths:
-    """n pairs: policy and reference logits of the same 2n sequences, the chosen ones first, then the rejected ones."""
+    """n pairs: policy and reference logits of the same sequences, the n chosen ones first, then the n rejected ones; then, of
+    3 groups, n others. parameters: of the loss, by name.
+    """
 
     policy: Rows
     reference: Rows
-    beta: float = 0.1
-    label_smoothing: float = 0.0
+    parameters: Mapping[str, float] = field(default_factory=lambda: {"beta": 0.1, "label_smoothing": 0.0})
+    groups: int = 2
 
     def __len__(self) -> int:
-        return self.policy.shape[0] // 2
+        return self.policy.shape[0] // self.groups
 
-    def at(self, *, beta: float, label_smoothing: float) -> Paths:
+    @property
+    def places(self) -> list[slice]:
+        """Where the sequences of each group are."""
+        return [slice(i * len(self), (i + 1) * len(self)) for i in range(self.groups)]
+
+    def at(self, **parameters: float) -> Paths:
         """The same pairs with other options."""
-        return replace(self, beta=beta, label_smoothing=label_smoothing)
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def exchanged(self) -> Paths:
+        """Policy and reference exchanged."""
+        return replace(self, policy=self.reference, reference=self.policy)
+
+    def with_others(self) -> Paths:
+        """With a third response of each pair: a chosen one, the last pair's first, that the policy has left for the
+        reference, so that its mean log-ratio is none of the two others'.
+        """
+        rows = list(range(len(self)))[::-1]
+        sides = (self.policy, self.reference), (self.reference, self.policy)
+        policy, reference = (joined(own, other.take(rows)) for own, other in sides)
+        return replace(self, policy=policy, reference=reference, groups=3)
 
     def described(self) -> str:
         """What it is and how large."""
-        return f"{len(self)} pairs, {self.policy.described()}, β {self.beta:g}, ε {self.label_smoothing:g}"
+        named = {"beta": "β", "label_smoothing": "ε"}
+        told = [f"{named.get(name, name)} {x:g}" for name, x in self.parameters.items()]
+        return ", ".join([f"{len(self)} pairs", self.policy.described(), *told])
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """The sequences of both."""
+    logits, labels, mask = (np.concatenate(both) for both in zip(first.parts, second.parts, strict=True))
+    return replace(first, logits=logits, labels=labels, mask=mask)
 
 
 def drawn_pairs(rng: np.random.Generator, fmt: Format, pairs: int, length: int, columns: int, *, drift: float = 0.5) -> Paths:

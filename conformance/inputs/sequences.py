@@ -41,6 +41,11 @@ class Rows:
         batch, length, columns = self.logits.shape
         return batch, length, columns
 
+    @property
+    def parts(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Logits, labels and mask."""
+        return self.logits, self.labels, self.mask
+
     def rounded(self, fmt: Format) -> Rows:
         """The same with logits that are numbers of the format."""
         return replace(self, logits=fmt.round_array(self.logits))

@@ -43,8 +43,9 @@ class Errors:
 class Running:
     """The errors at every node of expressions over the same n pairs, each worked out once."""
 
-    def __init__(self, arrays: Arrays, fmt: Format, *, flush: bool = False) -> None:
+    def __init__(self, arrays: Arrays, fmt: Format, *, flush: bool = False, given: Mapping[str, Floats] | None = None) -> None:
         self.arrays, self.fmt = arrays, fmt
+        self._given = given or {}
         self._u, self._lam = fmt.unit_roundoff, fmt.smallest_normal
         self._floor = quantum_floor(fmt, flush)
         self._known: dict[Node, Errors] = {}
@@ -116,7 +117,7 @@ class Running:
         exact = self._centre(node)
         if node.op is Op.INPUT:
             held = self.fmt.round_array(exact) == exact
-            error = np.where(held | ~np.isfinite(exact), 0.0, self._u * np.abs(exact))
+            error = np.where(held | ~np.isfinite(exact), 0.0, self._u * np.abs(exact)) + self._given.get(node.name, 0.0)
             return Errors(error, error)
         least, most = option_range(float(exact[0]), self.fmt)
         inner, outer = np.full_like(exact, abs(exact[0]) - least), np.full_like(exact, most - abs(exact[0]))
@@ -256,6 +257,16 @@ def _end(kernel: Kernel, x: Enclosure, side: int) -> Enclosure:
     return point(np.where(reached, 1.0, 0.0))
 
 
-def running(inputs: Mapping[str, Floats], parameters: Mapping[str, Fraction], fmt: Format, *, flush: bool = False) -> Running:
-    """The analysis over n pairs: inputs are float64 arrays of shape (n,) that hold numbers of the format."""
-    return Running(Arrays(inputs, parameters), fmt, flush=flush)
+def running(
+    inputs: Mapping[str, Floats],
+    parameters: Mapping[str, Fraction],
+    fmt: Format,
+    *,
+    flush: bool = False,
+    given: Mapping[str, Floats] | None = None,
+) -> Running:
+    """The analysis over n pairs: inputs are float64 arrays of shape (n,) that hold numbers of the format.
+
+    given: what an input that was computed itself may be off by, by its name; besides its rounding into the format.
+    """
+    return Running(Arrays(inputs, parameters), fmt, flush=flush, given=given)

@@ -18,10 +18,11 @@ from .kinds import Honest, Mutant
 from .logps import MUTANTS as LOGPS
 from .outside import OUTSIDE
 from .paths import PATHS, STEPS
+from .preferences import PREFERENCES
 from .slopes import MUTANTS as SLOPES
 
 Entry = TypeVar("Entry", Mutant, Honest)
-MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS, *OUTSIDE)
+MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS, *OUTSIDE, *PREFERENCES)
 
 
 def judged(entry: Mutant | Honest, fmt: str, seed: int = 0, profile: str = "quick") -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,11 @@ from conformance.implementations import (
     torch_sequence,
     torch_steps,
 )
+from oracle.losses import LOSSES
 
 from .kinds import ALL, METRICS, Honest, cleaned, scored, summed, tokens, wide
 from .paths import losses, right, stepped
+from .preferences import named
 
 WIDE = ("binary32", "binary64")
 
@@ -279,4 +282,5 @@ HONEST: tuple[Honest, ...] = (
     ),
     Honest("steps", "sums over all pairs", lambda: torch_steps(stepped, name="steps", metrics=METRICS)),
     Honest("array-steps", "the whole step in float64", lambda: array_steps(_arrays, name="array-steps")),
+    *(Honest(f"path-{loss}", f"the whole path of {loss}", functools.partial(named, loss)) for loss in LOSSES),
 )

@@ -10,7 +10,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.pairs import Pairs
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.inputs.paths import Paths, distant_pairs, drawn_pairs, full_pairs
+from conformance.inputs.paths import Paths, distant_pairs, full_pairs
 from conformance.inputs.sequences import drawn
 from conformance.records.record import Level
 from oracle import get_format
@@ -18,9 +18,8 @@ from oracle.formats import Floats
 
 chapter = Chapter("PATH", "path")
 BOUND = (
-    "δ_z = |β| (the four sequences' bounds and 4u of their sizes) + 4u|z|; the loss lies between f(z + δ_z)(1 − 32u) and "
-    "f(z − δ_z)(1 + 32u) "
-    "(docs/bounds.md), the mixture's terms likewise."
+    "The sequences' own bounds enter a running error analysis of the loss's definition as errors of its inputs "
+    '(docs/bounds.md, "From logits" and "Any expression").'
 )
 
 
@@ -38,7 +37,7 @@ BOUND = (
 def answers(trial: Trial) -> Outcome:
     """One ordinary call."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-1"), trial.fmt, 3, 6, 11)
+    paths = pairs.drawn(trial.rng("PATH-1"), 3, 6, 11)
     losses = pairs.implementation.evaluate(paths, trial.fmt).losses
     if np.isfinite(losses).all():
         return Outcome(1, 0)
@@ -73,8 +72,9 @@ def value(trial: Trial) -> Outcome:
     pairs = Pairs(trial)
     rng = trial.rng("PATH-2")
     for n, length, columns, drift in ((1, 4, 5, 0.5), (3, 9, 40, 0.5), (9, 7, 11, 3.0), (4, 6, 300, 2.0)):
-        paths = drawn_pairs(rng, trial.fmt, n, length, columns, drift=drift)
-        pairs.losses(paths.at(**pairs.options(0.1, 0.0)))
+        paths = pairs.drawn(rng, n, length, columns, drift=drift)
+        for each in pairs.turned(paths.at(**pairs.options(0.1, 0.0))):
+            pairs.losses(each)
     return pairs.outcome()
 
 
@@ -82,8 +82,11 @@ def value(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "policy and reference the same",
-    statement="Where policy and reference have the same logits, the loss shall be ln 2, to one ulp of the result's format.",
-    derivation="The same code on the same numbers gives the same log-probabilities, their differences are 0, and f(0) = ln 2.",
+    statement="Where policy and reference have the same logits, DPO's loss shall be ln 2, to one ulp of the result's format, "
+    "and another one that of log-ratios of 0.",
+    derivation="The same code on the same numbers gives the same log-probabilities, their differences are 0, and f(0) = ln 2. "
+    f"Another loss: {BOUND}",
+    needs=("reference",),
     guards=(
         "https://github.com/eric-mitchell/direct-preference-optimization/issues/34",
         "https://github.com/NVIDIA/NeMo-Aligner/issues/227",
@@ -95,7 +98,10 @@ def same(trial: Trial) -> Outcome:
     """The policy beside itself."""
     pairs = Pairs(trial)
     policy = drawn(trial.rng("PATH-3"), trial.fmt, 6, 9, 30, name="policy = reference")
-    paths = Paths(policy, policy, **pairs.options(0.5, 0.0))
+    paths = pairs.fitted(Paths(policy, policy)).at(**pairs.options(0.5, 0.0))
+    if pairs.claims.loss:
+        pairs.losses(paths)
+        return pairs.outcome()
     answer = pairs.implementation.evaluate(paths, trial.fmt)
     result = get_format(answer.dtype)
     exact = np.full(answer.losses.shape, np.log(2.0))
@@ -108,17 +114,18 @@ def same(trial: Trial) -> Outcome:
     4,
     Level.MUST,
     "options",
-    statement="β and label smoothing shall change the loss, to what the definition says.",
+    statement="β and label smoothing, and each other parameter that the loss has, shall change the loss, to what the "
+    "definition says.",
     derivation=BOUND,
     remedy="Pass the options on to the loss; apply β once.",
     kills=("path-beta-ignored", "path-smoothing-ignored", "path-beta-twice"),
 )
 def options(trial: Trial) -> Outcome:
-    """Three betas, with and without smoothing."""
+    """Three betas, with and without smoothing; of another loss one parameter after the other."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-4"), trial.fmt, 3, 7, 20)
-    for beta, eps in ((0.5, 0.0), (2.0, 0.0), (0.05, 0.25), (1.0, 0.1)):
-        pairs.losses(paths.at(**pairs.options(beta, eps)))
+    paths = pairs.drawn(trial.rng("PATH-4"), 3, 7, 20)
+    for parameters in pairs.varied():
+        pairs.losses(paths.at(**parameters))
     return pairs.outcome()
 
 
@@ -135,7 +142,7 @@ def options(trial: Trial) -> Outcome:
 def masked(trial: Trial) -> Outcome:
     """Poison in policy and reference where nothing counts."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-5"), trial.fmt, 3, 8, 12).at(**pairs.options(0.1, 0.0))
+    paths = pairs.drawn(trial.rng("PATH-5"), 3, 8, 12).at(**pairs.options(0.1, 0.0))
     mask = paths.policy.mask
     counts = np.concatenate([mask[:, 1:], np.zeros((len(mask), 1), dtype=bool)], axis=1)
     labels = np.where(mask, paths.policy.labels, -100)
@@ -152,8 +159,8 @@ def masked(trial: Trial) -> Outcome:
     6,
     Level.MUST,
     "derivatives",
-    statement="The derivatives of the loss in the policy's logits shall be β (ε − σ(−z)) times those of the chosen sequence's "
-    "log-probability, and minus that of the rejected one's.",
+    statement="The derivatives of the loss in the policy's logits shall be its derivative in a sequence's log-probability "
+    "times those of the log-probability: of DPO, β (ε − σ(−z)) for the chosen one and minus that for the rejected one.",
     derivation="The slope's bound times the token's, and crosswise; 0 where nothing counts.",
     needs=("gradient",),
     remedy="Detach the reference and nothing of the policy; a handwritten backward multiplies by the incoming derivative.",
@@ -164,9 +171,9 @@ def gradient(trial: Trial) -> Outcome:
     pairs = Pairs(trial)
     rng = trial.rng("PATH-6")
     for columns in (5, 60):
-        paths = drawn_pairs(rng, trial.fmt, 3, 6, columns)
-        pairs.gradient(paths.at(**pairs.options(0.5, 0.0)))
-        pairs.gradient(paths.at(**pairs.options(0.1, 0.25)))
+        for paths in pairs.turned(pairs.drawn(rng, 3, 6, columns)):
+            pairs.gradient(paths.at(**pairs.options(0.5, 0.0)))
+            pairs.gradient(paths.at(**pairs.options(0.1, 0.25)))
     return pairs.outcome()
 
 
@@ -182,7 +189,7 @@ def gradient(trial: Trial) -> Outcome:
 def untouched(trial: Trial) -> Outcome:
     """The bytes of the inputs."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-7"), trial.fmt, 2, 6, 12)
+    paths = pairs.drawn(trial.rng("PATH-7"), 2, 6, 12)
     wrote = pairs.implementation.evaluate(paths, trial.fmt).wrote
     pairs.wrong(paths, not wrote, f"it changed {', '.join(wrote)} in place")
     return pairs.outcome()
@@ -201,7 +208,8 @@ def untouched(trial: Trial) -> Outcome:
 def far(trial: Trial) -> Outcome:
     """|z| of 3 to 800 with β = 0.1, of both signs."""
     pairs = Pairs(trial)
-    paths = distant_pairs(trial.fmt).at(**pairs.options(0.1, 0.0))
+    distant = distant_pairs(trial.fmt)
+    paths = pairs.fitted(distant if pairs.claims.referenced else distant.exchanged()).at(**pairs.options(0.1, 0.0))
     pairs.losses(paths)
     if pairs.claims.gradient:
         pairs.gradient(paths)
@@ -225,7 +233,7 @@ def forbidden(trial: Trial) -> Outcome:
     rng = trial.rng("PATH-9")
     tiles = (1024,) if trial.profile.name == "quick" else (1024, 8192, 32_768)
     for columns, banned in ((12, slice(0, 1)), (12, slice(7, 12)), *((n + 9, slice(0, n)) for n in tiles)):
-        paths = drawn_pairs(rng, trial.fmt, 2, 5, columns).at(**pairs.options(0.1, 0.0))
+        paths = pairs.drawn(rng, 2, 5, columns).at(**pairs.options(0.1, 0.0))
         free = np.setdiff1d(np.arange(columns), np.arange(columns)[banned])
         held = []
         for rows in (paths.policy, paths.reference):
@@ -254,10 +262,12 @@ def large(trial: Trial) -> Outcome:
     drawn_logits = trial.fmt.round_array(rng.normal(0, 4, (2, 151_936)))
     drawn_logits[:, [0, -1]] = [[20.0, 16.0], [15.0, 20.0]]  # the first and the last column weigh
     for policy, reference in ((drawn_logits, drawn_logits[::-1]), (np.zeros((2, 151_936)), drawn_logits)):
-        pairs.losses(full_pairs(policy, reference, [100_000, 151_935]).at(**pairs.options(0.1, 0.0)))
+        paths = pairs.fitted(full_pairs(policy, reference, [100_000, 151_935]))
+        pairs.losses(paths.at(**pairs.options(0.1, 0.0)))
     for level in (1e4, -1e4):
         scores = trial.fmt.round_array(rng.normal(level, 20.0, (2, 2, 33)))
-        pairs.losses(full_pairs(scores[0], scores[1], [3, 32], f"level {level:g}").at(**pairs.options(0.1, 0.0)))
+        paths = pairs.fitted(full_pairs(scores[0], scores[1], [3, 32], f"level {level:g}"))
+        pairs.losses(paths.at(**pairs.options(0.1, 0.0)))
     return pairs.outcome()
 
 
@@ -275,9 +285,9 @@ def large(trial: Trial) -> Outcome:
 def nothing(trial: Trial) -> Outcome:
     """The second of three pairs has an empty chosen response."""
     pairs = Pairs(trial)
-    if pairs.claims.average and pairs.claims.reduction == "mean":
+    if "lengths" in pairs.claims.claimed and (pairs.claims.reduction == "mean" or pairs.claims.known.has_batch_state):
         return Outcome(0, 0, note="a mean over an undefined loss is undefined", not_claimed=True)
-    paths = drawn_pairs(trial.rng("PATH-11"), trial.fmt, 3, 7, 15).at(**pairs.options(0.5, 0.0))
+    paths = pairs.drawn(trial.rng("PATH-11"), 3, 7, 15).at(**pairs.options(0.5, 0.0))
     mask = paths.policy.mask.copy()
     mask[1] = False
     policy, reference = (replace(rows, mask=mask, name="a response of no token") for rows in (paths.policy, paths.reference))
@@ -288,7 +298,7 @@ def nothing(trial: Trial) -> Outcome:
         if error.kind != "raised":  # it may refuse such a pair, and say so
             raise
         return Outcome(1, 0)
-    if pairs.claims.gradient and not pairs.claims.average:
+    if pairs.claims.gradient and "lengths" not in pairs.claims.claimed:
         pairs.gradient(hollow)
     return pairs.outcome()
 
@@ -307,11 +317,12 @@ def nothing(trial: Trial) -> Outcome:
 def nan(trial: Trial) -> Outcome:
     """One NaN in the policy's logits of the first pair, then in the reference's."""
     pairs = Pairs(trial)
-    for broken in (0, 1):
-        paths = drawn_pairs(trial.rng("PATH-12"), trial.fmt, 3, 7, 15).at(**pairs.options(0.5, 0.0))
+    for broken in (0, 1) if pairs.claims.referenced else (0,):
+        paths = pairs.drawn(trial.rng("PATH-12"), 3, 7, 15).at(**pairs.options(0.5, 0.0))
         sides = [paths.policy, paths.reference]
+        first = 0 if "policy_chosen_logps" in pairs.claims.known.inputs else len(paths)
         logits = sides[broken].logits.copy()
-        logits[0, int(np.flatnonzero(sides[broken].mask[0])[0]) - 1, 4] = np.nan
+        logits[first, int(np.flatnonzero(sides[broken].mask[first])[0]) - 1, 4] = np.nan
         sides[broken] = replace(sides[broken], logits=logits, name="NaN in a logit that counts")
         poisoned = replace(paths, policy=sides[0], reference=sides[1])
         try:
@@ -320,9 +331,11 @@ def nan(trial: Trial) -> Outcome:
             if error.kind != "raised":  # it may refuse NaN
                 raise
             continue
-        mine, others = losses.reshape(-1)[0], losses.reshape(-1)[1:]
+        batch = pairs.claims.known.has_batch_state
+        mine, others = (losses.mean() if batch else losses.reshape(-1)[0]), losses.reshape(-1)[1:]
         pairs.wrong(poisoned, bool(np.isnan(mine)), f"got {float(mine)!r} for NaN")
-        pairs.wrong(poisoned, bool(np.isfinite(others).all()), f"the other pairs got {others.tolist()}")
+        if not batch:
+            pairs.wrong(poisoned, bool(np.isfinite(others).all()), f"the other pairs got {others.tolist()}")
     return pairs.outcome()
 
 
@@ -340,8 +353,8 @@ def nan(trial: Trial) -> Outcome:
 def incoming(trial: Trial) -> Outcome:
     """A factor a pair; a loss scale of 1,024 and a share of 1/8 of a mean."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-13"), trial.fmt, 4, 6, 9).at(**pairs.options(0.5, 0.0))
-    each = np.array([0.5, -2.0, 0.0, 1.0])
+    paths = pairs.drawn(trial.rng("PATH-13"), 4, 6, 9).at(**pairs.options(0.5, 0.0))
+    each = np.full(4, -2.0) if pairs.claims.known.has_batch_state else np.array([0.5, -2.0, 0.0, 1.0])
     weights: list[Floats] = [each] if pairs.claims.reduction == "none" else [np.array(1024.0), np.array(0.125)]
     for factors in weights:
         pairs.gradient(paths, factors)
@@ -362,9 +375,37 @@ def incoming(trial: Trial) -> Outcome:
 def inner(trial: Trial) -> Outcome:
     """Hidden states and bias, on logits that are multiples of 1/8."""
     pairs = Pairs(trial)
-    paths = drawn_pairs(trial.rng("PATH-14"), trial.fmt, 2, 5, 30).at(**pairs.options(0.5, 0.0))
+    paths = pairs.drawn(trial.rng("PATH-14"), 2, 5, 30).at(**pairs.options(0.5, 0.0))
     coarse = [replace(rows, logits=np.round(rows.logits * 8) / 8) for rows in (paths.policy, paths.reference)]
     paths = replace(paths, policy=coarse[0], reference=coarse[1])
     pairs.losses(paths)
     pairs.gradient(paths, inner=True)
+    return pairs.outcome()
+
+
+@chapter.clause(
+    15,
+    Level.MUST,
+    "how many tokens",
+    statement="What is divided by the number of a response's tokens shall be divided by the number of those that count and are "
+    "predicted: not the first place of a sequence, which nothing predicts, no padding, nothing that is masked within.",
+    derivation=f"As of ADDED-1. {BOUND}",
+    needs=("lengths",),
+    guards=("https://github.com/huggingface/trl/issues/6879",),
+    remedy="Shift the mask with the labels, and count it then: mask[:, 1:].sum(-1).",
+    kills=("path-ipo-counts-first", "path-simpo-padded-lengths", "path-orpo-lengths-exchanged"),
+)
+def lengths(trial: Trial) -> Outcome:
+    """Masks that keep the first place, of a sequence without a prompt; with padding before and after."""
+    pairs = Pairs(trial)
+    paths = pairs.drawn(trial.rng("PATH-15"), 4, 8, 12).at(**pairs.options(0.1, 0.0))
+    mask = paths.policy.mask.copy()
+    mask[:, 0] = True
+    for left, right in ((0, 0), (0, 3), (2, 1)):
+        sides = [
+            replace(rows, mask=mask, name="the first place is kept by the mask") for rows in (paths.policy, paths.reference)
+        ]
+        if left or right:
+            sides = [rows.padded(left, right) for rows in sides]
+        pairs.losses(replace(paths, policy=sides[0], reference=sides[1]))
     return pairs.outcome()
