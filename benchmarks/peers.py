@@ -28,7 +28,8 @@ import oracle
 from conformance.errors import Misbehaviour
 from conformance.implementations import Implementation, load
 from conformance.implementations.protocol import DEFAULTS, Answer
-from conformance.implementations.torch import DTYPES, TorchImplementation
+from conformance.implementations.torch import TorchImplementation
+from conformance.implementations.torch_tensors import DTYPES
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, near_reference
 from conformance.records.environment import environment

@@ -72,7 +72,7 @@ class Format:
             wide = integers("bits", bits, "an integer")
         except NotAnInteger:
             raise NotRepresentable(f"a bit pattern of {self.name} is an integer") from None
-        if wide.size and (int(wide.max()) >> self.width or int(wide.min()) < 0):
+        if wide.dtype != self.bits_dtype and wide.size and (int(wide.max()) >> self.width or int(wide.min()) < 0):
             raise NotRepresentable(f"a bit pattern of {self.name} has {self.width} bits")
         patterns = np.ascontiguousarray(wide.astype(self.bits_dtype, copy=False))
         with np.errstate(invalid="ignore"):

@@ -92,7 +92,7 @@ def _judged(function: _Function, z: Floats, got: Floats, fmt: Format) -> Judged:
             from oracle.compiled import first  # noqa: PLC0415 - imports numba
 
             found = judged.errors, judged.wrong, judged.subnormal
-            at = first.judged(z, got, function is _SLOPE, first_tier.tables(), fmt, _slack(fmt), found)
+            at = first.judged(z, got, function is _SLOPE, first_tier.tables(), fmt, first_slack(fmt), found)
         elif fmt.width <= 32:
             blocks = range(0, z.size, first_tier.BLOCK)
             doubtful = [_first(function, z, got, fmt, judged, slice(at, at + first_tier.BLOCK)) for at in blocks]
@@ -118,7 +118,7 @@ def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Jud
     deep = highest > -0.69 * fmt.emin  # both functions are above 2**emin before that
     if deep:
         np.maximum(power, fmt.smallest_normal, out=power)
-    slack = _slack(fmt)
+    slack = first_slack(fmt)
     errors = _errors(got, exact, power, fmt, slack, judged.errors[block])
     placed = got
     if not np.isfinite(errors.max()):
@@ -142,7 +142,7 @@ def _first(function: _Function, z: Floats, got: Floats, fmt: Format, judged: Jud
     return np.unique(np.concatenate(doubtful)) + block.start if any(part.size for part in doubtful) else odd
 
 
-def _slack(fmt: Format) -> float:
+def first_slack(fmt: Format) -> float:
     """The first tier's error in ulps: 2**-50 of a value below 2**p quanta, and 2**-184 in quanta of at least 2**-149."""
     return 2.0 ** (fmt.precision - 49) + 2.0**-30
 

@@ -13,7 +13,7 @@ from conformance.errors import BadClaim
 from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, UnknownFormat, get_format
-from oracle.formats import Floats
+from oracle.formats import Bits, Floats
 
 Reduction = Literal["none", "mean"]
 Subnormals = Literal["gradual", "flush"]
@@ -22,6 +22,8 @@ METRICS = ("accuracy", "margin", "chosen_logratio", "rejected_logratio")
 """Metrics in nats, without beta, and the share of pairs that are won."""
 REWARDS = ("rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected")
 """The same with beta, by the names that training loops log. An implementation of metrics returns one group or both."""
+Patterns = tuple[Bits, Bits, Bits, Bits]
+"""The bit patterns of the four logps."""
 DEFAULTS = {"beta": 0.1, "label_smoothing": 0.0}
 """The values an option has where an implementation does not claim it."""
 
@@ -120,6 +122,19 @@ class Answer:
         return replace(self, losses=self.losses[index], gradient=(pc, pr, rc, rr))
 
 
+Stored = NDArray[np.float32] | Floats
+"""Returned numbers as they lie in memory, where NumPy has the dtype; else exactly, as float64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """What an implementation returned at logits: `Answer`, without the reference's derivatives and without widening."""
+
+    losses: Stored
+    gradient: tuple[Stored | None, Stored | None]
+    wrote: tuple[str, ...] = ()
+
+
 class Implementation(Protocol):
     """The code that is judged, behind one interface."""
 
@@ -161,6 +176,14 @@ class Weighing(Protocol):
         weights: n numbers of the format, or one for a mean. policy_alone: no derivative is asked for in the reference's
         logps, as where a reference model runs without gradients; theirs are then None.
         """
+
+
+@runtime_checkable
+class Sweepable(Protocol):
+    """An implementation that takes bit patterns and returns numbers as they lie in memory, which costs a sweep least."""
+
+    def at_patterns(self, patterns: Patterns, fmt: Format, *, gradient: bool) -> Columns:
+        """What `evaluate` returns with beta 1 for the logps of those bit patterns. Raises Misbehaviour."""
 
 
 @runtime_checkable

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from conformance.errors import BadClaim, Misbehaviour
@@ -18,8 +17,9 @@ from conformance.implementations.besides import others
 from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.preference import preference
-from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
-from conformance.implementations.results import called, check_dtype, check_shape, read_metrics, versions
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims
+from conformance.implementations.results import called, read_metrics, versions
+from conformance.implementations.torch_tensors import checked, encoded, leaves, stored, widened, written
 from conformance.implementations.torch_ways import WAYS, Call, Parts, laid_out
 from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import NAMES, Batch
@@ -27,18 +27,7 @@ from oracle import Format
 from oracle.formats import Floats
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Tensor]
-Signed = NDArray[np.signedinteger[Any]]
 MetricFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Mapping[str, Any]]
-
-DTYPES = {
-    "binary16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "binary32": torch.float32,
-    "binary64": torch.float64,
-}
-"""The torch dtype of each format."""
-_SIGNED = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-_PRECISIONS = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
 
 
 class TorchImplementation:
@@ -143,8 +132,8 @@ class TorchImplementation:
         weights: Floats | None = None,
         policy_alone: bool = False,
     ) -> Answer:
-        bits = _encoded(batch, fmt)
-        tensors = self._on_device(bits, fmt, gradient=gradient, strided=strided)
+        bits = encoded(batch, fmt)
+        tensors = leaves(bits, fmt, self.device, gradient=gradient, strided=strided)
         if policy_alone:
             for reference in tensors[2:]:
                 reference.requires_grad_(False)
@@ -153,8 +142,21 @@ class TorchImplementation:
         values, dtype = self._read("losses", losses, shape, fmt)
         if weights is not None:
             losses = losses * torch.tensor(weights.reshape(shape), dtype=losses.dtype, device=losses.device)
-        derivatives = self._differentiate(losses, tensors, fmt) if gradient else None
-        return Answer(values, derivatives, dtype, _written(tensors, bits, batch))
+        derivatives = self._read_each(self._parts(losses, tensors), len(batch), fmt) if gradient else None
+        return Answer(values, derivatives, dtype, written(tensors, bits, fmt))
+
+    def at_patterns(self, patterns: Patterns, fmt: Format, *, gradient: bool) -> Columns:
+        """As `evaluate` with beta 1, from bit patterns; of the derivatives those in the policy are handed on."""
+        bits = tuple(of_one.view(f"i{fmt.width // 8}") for of_one in patterns)
+        tensors = leaves(bits, fmt, self.device, gradient=gradient)
+        losses = called(self._function, *tensors, 1.0, 0.0)
+        kept = stored(checked("losses", losses, bits[0].shape, fmt, self.device), copy=True)
+        parts = self._parts(losses, tensors) if gradient else (None,) * 4
+        pc, pr, *_ = (
+            None if part is None else stored(checked(f"d loss / d {name}", part, bits[0].shape, fmt, self.device))
+            for name, part in zip(NAMES, parts, strict=True)
+        )
+        return Columns(kept, (pc, pr), written(tensors, bits, fmt))
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """What the metrics function returned, as floats."""
@@ -173,32 +175,15 @@ class TorchImplementation:
         self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The four logps as leaf tensors on the device, from their bit patterns; with stride 2 if asked for."""
-        return self._on_device(_encoded(batch, fmt), fmt, gradient=gradient, strided=strided)
+        return leaves(encoded(batch, fmt), fmt, self.device, gradient=gradient, strided=strided)
 
-    def _on_device(
-        self, bits: tuple[Signed, ...], fmt: Format, *, gradient: bool, strided: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Copies: what is done to a tensor does not reach the patterns it was made from."""
-        step = 2 if strided else 1
-        pc, pr, rc, rr = (
-            torch.from_numpy(np.repeat(patterns, 2) if strided else patterns.copy())
-            .view(DTYPES[fmt.name])
-            .to(self.device)[::step]
-            .detach()
-            .requires_grad_(gradient)
-            for patterns in bits
-        )
-        return pc, pr, rc, rr
-
-    def _differentiate(
-        self, losses: Tensor, tensors: tuple[Tensor, ...], fmt: Format
-    ) -> tuple[Floats | None, Floats | None, Floats | None, Floats | None]:
+    def _parts(self, losses: Tensor, tensors: tuple[Tensor, ...]) -> Parts:
+        """The derivatives of the sum in those logps that ask for one."""
         if not losses.requires_grad:
-            return None, None, None, None
+            return (None,) * 4
         asked = [tensor for tensor in tensors if tensor.requires_grad]
         found = iter(called(functools.partial(torch.autograd.grad, allow_unused=True), losses.sum(), asked))
-        parts = tuple(next(found) if tensor.requires_grad else None for tensor in tensors)
-        return self._read_each(parts, len(tensors[0]), fmt)
+        return tuple(next(found) if tensor.requires_grad else None for tensor in tensors)
 
     def _read_each(
         self, parts: Parts, pairs: int, fmt: Format
@@ -211,43 +196,8 @@ class TorchImplementation:
 
     def _read(self, what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
         """A returned tensor as exact float64 values, with its own dtype's name."""
-        if not isinstance(result, torch.Tensor):
-            raise Misbehaviour("wrong type", f"{what}: a {type(result).__name__} where a tensor was promised")
-        if result.device.type != self.device.type:
-            raise Misbehaviour("wrong device", f"{what}: on {result.device}, where the inputs are on {self.device}")
-        if result.layout is not torch.strided:
-            raise Misbehaviour("wrong type", f"{what}: a {str(result.layout).removeprefix('torch.')} tensor, not a dense one")
-        check_shape(what, tuple(result.shape), shape)
-        check_dtype(what, str(result.dtype), _PRECISIONS.get(result.dtype), fmt)
-        values: Floats = result.detach().to("cpu", torch.float64, copy=True).numpy()
-        return values, str(result.dtype).removeprefix("torch.")
-
-
-def _encoded(batch: Batch, fmt: Format) -> tuple[Signed, ...]:
-    """The bit patterns of the four logps, as the signed integers that torch knows."""
-    return tuple(fmt.encode(values).view(f"i{fmt.width // 8}") for values in batch.logps)
-
-
-def _written(tensors: tuple[Tensor, ...], bits: tuple[Signed, ...], batch: Batch) -> tuple[str, ...]:
-    """The names of the inputs that no longer hold what they were given."""
-    return tuple(
-        name
-        for name, tensor, patterns, given in zip(NAMES, tensors, bits, batch.logps, strict=True)
-        if not _holds(tensor.detach(), patterns, given)
-    )
-
-
-def _holds(tensor: Tensor, patterns: Signed, given: Floats) -> bool:
-    """True where the tensor still holds those patterns, or at least those numbers: one NaN is as good as another."""
-    signed = _SIGNED[patterns.itemsize]
-    if tensor.element_size() == patterns.itemsize and np.array_equal(tensor.cpu().view(signed).numpy(), patterns):
-        return True
-    return _same(tensor.to("cpu", torch.float64).numpy(), given)
-
-
-def _same(a: Floats, b: Floats) -> bool:
-    """True where the numbers are the same, -0 told from 0, and NaN stands where NaN stood."""
-    return bool(((a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b)).all())
+        tensor = checked(what, result, shape, fmt, self.device)
+        return widened(tensor), str(tensor.dtype).removeprefix("torch.")
 
 
 @decorator

@@ -16,7 +16,7 @@ import numpy as np
 from conformance.errors import BadRequest
 from oracle import Format, OracleError, binary64
 from oracle.arguments import read
-from oracle.formats import Floats
+from oracle.formats import Bits, Floats
 
 BLOCK = 1 << 15
 """Logits of one call: they stay in the cache, and torch splits no array of so few over threads."""
@@ -53,6 +53,15 @@ class Shard:
         """The logits, from 0 outwards."""
         sign = 1 << (fmt.width - 1) if self.negative else 0
         return fmt.decode(np.arange(sign + self.first, sign + self.stop, dtype=fmt.bits_dtype))
+
+    def logps(self, fmt: Format) -> tuple[Bits, Bits, Bits, Bits]:
+        """The four logps at which `Batch.at_logits` feeds the logits, as bit patterns."""
+        sign = 1 << (fmt.width - 1)
+        below = np.arange(sign + self.first, sign + self.stop, dtype=fmt.bits_dtype)
+        if self.negative and not self.first:
+            below[0] = 0  # of both zeros pc is 0
+        nothing = np.zeros_like(below)
+        return (below, nothing, nothing, nothing) if self.negative else (nothing, below, nothing, nothing)
 
     def ends(self, fmt: Format) -> tuple[float, float]:
         """The logits nearest to 0 and farthest from it."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import Answer, Implementation
+from conformance.implementations.protocol import Answer, Columns, Implementation, Stored, Sweepable
 from conformance.inputs.batch import Batch
-from conformance.sweep.counting import Counted, above_from, counted
+from conformance.sweep.counting import Counted, above_from, counted, counted_both
 from conformance.sweep.found import KEPT, Found, Point
 from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.quantities import QUANTITIES, Quantity
@@ -19,7 +19,6 @@ from oracle import Format
 from oracle.bounds import KERNEL_SHOULD, kernel_least
 from oracle.doubledouble import UnfaithfulArithmetic, assert_ieee
 from oracle.formats import Floats
-from oracle.judging import Judged
 from oracle.ulp import ulp_error
 
 OPEN = 2.0**-15
@@ -63,30 +62,36 @@ def failure(kind: str, text: str, shard: Shard, fmt: Format) -> Failure:
 
 def _judge_block(implementation: Implementation, fmt: Format, block: Shard, tallies: tuple[_Tally, ...]) -> None:
     z = block.logits(fmt)
-    answer = implementation.evaluate(Batch.at_logits(z), fmt, gradient=len(tallies) > 1)
-    assert_ieee()
-    if answer.wrote:
-        raise Misbehaviour("wrote its inputs", f"it changed {', '.join(answer.wrote)} in place")
-    before: tuple[Quantity, Floats, Judged, Counted] | None = None
-    for tally in tallies:
-        quantity = tally.quantity
-        got = _column(answer, quantity)
+    columns = _asked(implementation, fmt, block, z, gradient=len(tallies) > 1)
+    flush = tallies[0].flush
+    both = counted_both(z, columns[0], -columns[1], fmt, flush) if len(tallies) > 1 else None
+    before: tuple[Quantity, Stored, Counted] | None = None
+    for place, tally in enumerate(tallies):
+        quantity, got = tally.quantity, columns[place]
         size = got if quantity.sign > 0 else -got
         if before is not None and before[0].judge is quantity.judge and np.array_equal(before[1], size):
-            judged, count = before[2:]  # one derivative is minus the other: the same numbers at the same logits
+            count = before[2]  # one derivative is minus the other: the same numbers at the same logits
+        elif both is not None and place < len(both):
+            count = both[place]
         else:
-            judged = quantity.judge(z, size, fmt)
-            count = counted(size, judged, fmt, tally.flush)
-        tally.add(block, z, got, judged, count)
-        before = quantity, size, judged, count
+            wide = size.astype(np.float64, copy=False)
+            count = counted(wide, quantity.judge(z, wide, fmt), fmt, flush)
+        tally.add(block, z, got, count)
+        before = quantity, size, count
 
 
-def _column(answer: Answer, quantity: Quantity) -> Floats:
-    """What was returned of that quantity; NaN where the implementation does not differentiate."""
-    if quantity.column < 0:
-        return answer.losses
-    part = None if answer.gradient is None else answer.gradient[quantity.column]
-    return np.full_like(answer.losses, np.nan) if part is None else part
+def _asked(implementation: Implementation, fmt: Format, block: Shard, z: Floats, *, gradient: bool) -> tuple[Stored, ...]:
+    """What is returned of each quantity; NaN where the implementation does not differentiate. Raises Misbehaviour."""
+    told: Answer | Columns
+    if isinstance(implementation, Sweepable):
+        told = implementation.at_patterns(block.logps(fmt), fmt, gradient=gradient)
+    else:
+        told = implementation.evaluate(Batch.at_logits(z), fmt, gradient=gradient)
+    assert_ieee()
+    if told.wrote:
+        raise Misbehaviour("wrote its inputs", f"it changed {', '.join(told.wrote)} in place")
+    parts = (told.gradient or (None, None))[:2] if gradient else ()
+    return told.losses, *(np.full_like(told.losses, np.nan) if part is None else part for part in parts)
 
 
 class _Tally:
@@ -99,13 +104,13 @@ class _Tally:
         self.flush = flush
         self._bin = bin_bits
 
-    def add(self, block: Shard, z: Floats, got: Floats, judged: Judged, count: Counted) -> None:
+    def add(self, block: Shard, z: Floats, got: Stored, count: Counted) -> None:
         """Count a block of consecutive logits."""
         found, errors, top, above = self.found, count.errors, count.top, count.above
         found.judged += len(z)
         found.wrong += count.wrong
         found.not_finite += count.not_finite
-        found.escalated = tuple(a + b for a, b in zip(found.escalated, judged.escalated, strict=True))  # type: ignore[assignment]
+        found.escalated = tuple(a + b for a, b in zip(found.escalated, count.escalated, strict=True))  # type: ignore[assignment]
         found.flushed += count.flushed
         if top > KERNEL_SHOULD:
             errors = self._sharpened(block, z, got, errors)
@@ -121,16 +126,18 @@ class _Tally:
         if top > found.threshold:
             self._keep(block, got, errors)
 
-    def _break(self, block: Shard, z: Floats, got: Floats, places: NDArray[np.intp]) -> None:
+    def _break(self, block: Shard, z: Floats, got: Stored, places: NDArray[np.intp]) -> None:
         """Count what the MUST does not allow among those places, and keep the worst of it."""
-        rho = self.quantity.bound(z[places], self._fmt, flush=self.flush).rho(self.quantity.sign * got[places])
+        rho = self.quantity.bound(z[places], self._fmt, flush=self.flush).rho(
+            self.quantity.sign * got[places].astype(np.float64)
+        )
         self.found.over_must += int(np.count_nonzero(rho > 1))
         if (rho > 1).any():
             worst = int(np.argmax(rho))
             at = int(places[worst])
             self.found.keep_breach(Point(float(rho[worst]), block.negative, block.first + at, float(got[at])))
 
-    def _sharpened(self, block: Shard, z: Floats, got: Floats, errors: Floats) -> Floats:
+    def _sharpened(self, block: Shard, z: Floats, got: Stored, errors: Floats) -> Floats:
         """Errors worked out exactly where their upper bounds leave the SHOULD open."""
         places = np.flatnonzero((errors > KERNEL_SHOULD) & (errors <= KERNEL_SHOULD + OPEN))
         errors = errors.copy() if places.size else errors
@@ -151,7 +158,7 @@ class _Tally:
         keys = (~number for number in numbers) if block.negative else iter(numbers)
         self.found.raise_peaks(dict(zip(keys, peaks, strict=True)))
 
-    def _keep(self, block: Shard, got: Floats, errors: Floats) -> None:
+    def _keep(self, block: Shard, got: Stored, errors: Floats) -> None:
         """The block's worst among the worst; of equal errors those nearest to 0, and so the first, are kept."""
         places = np.flatnonzero(errors > self.found.threshold)
         if len(places) > KEPT:

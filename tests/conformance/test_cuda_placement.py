@@ -14,7 +14,7 @@ from conformance import judge
 from conformance.errors import Misbehaviour
 from conformance.implementations import torch_implementation
 from conformance.implementations import torch_spellings as shipped
-from conformance.implementations.torch import DTYPES as OF_FORMATS
+from conformance.implementations.torch_tensors import DTYPES as OF_FORMATS
 from conformance.inputs.pairs import golden
 from conformance.records.record import Verdict
 from oracle import FORMATS, binary32

@@ -13,8 +13,8 @@ from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.implementations.numpy import STABLE
 from conformance.implementations.protocol import Weighing
-from conformance.implementations.torch import DTYPES
 from conformance.implementations.torch_spellings import CPU as SHIPPED_TORCH
+from conformance.implementations.torch_tensors import DTYPES
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
 from oracle import FORMATS, bfloat16, binary16, binary32, binary64, get_format

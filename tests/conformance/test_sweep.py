@@ -144,7 +144,7 @@ def tally_of(errors, *, first=1 << 20, negative=False, fmt=binary32, size=997):
         part = np.array(errors[start : start + size], dtype=float)
         block = Shard(first + start, first + start + len(part), negative)
         got, judged = np.arange(start, start + len(part)) + 1.0, judged_as(part)
-        tally.add(block, block.logits(fmt), got, judged, counted(got, judged, fmt, False))
+        tally.add(block, block.logits(fmt), got, counted(got, judged, fmt, False))
     return tally.found
 
 
@@ -211,7 +211,7 @@ def test_a_correctly_rounded_number_is_counted_at_half_an_ulp_at_most():
     block = Shard(0, 2, False)
     errors = np.array([0.5000002, 0.5000002])
     judged = replace(judged_as(errors), wrong=np.array([False, True]))
-    tally.add(block, block.logits(binary32), np.ones(2), judged, counted(np.ones(2), judged, binary32, False))
+    tally.add(block, block.logits(binary32), np.ones(2), counted(np.ones(2), judged, binary32, False))
     assert tally.found.histogram[EDGES.index(0.5)] == 1
     assert tally.found.histogram[EDGES.index(0.5) + 1] == tally.found.wrong == 1
 

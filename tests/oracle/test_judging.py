@@ -104,7 +104,7 @@ def test_what_the_float64_tier_leaves_open_goes_up(name: str, monkeypatch: pytes
     judge, first, _ = FUNCTIONS[name]
     z, got = three_ways(first, 4000)
     sharp = judge(z, got, binary32)
-    monkeypatch.setattr(judging, "_slack", lambda fmt: 0.1)
+    monkeypatch.setattr(judging, "first_slack", lambda fmt: 0.1)
     blunt = judge(z, got, binary32)
     assert blunt.escalated[0] > 100 > sharp.escalated[0]
     assert (blunt.wrong == sharp.wrong).all()

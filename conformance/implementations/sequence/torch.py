@@ -23,7 +23,7 @@ from conformance.implementations.sequence.protocol import (
     promised,
     sequence_claims,
 )
-from conformance.implementations.torch import DTYPES
+from conformance.implementations.torch_tensors import DTYPES
 from conformance.inputs.sequences import Rows
 from oracle import Format
 from oracle.formats import Floats
