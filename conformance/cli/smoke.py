@@ -13,11 +13,12 @@ from conformance.errors import BadRequest, ConformanceError, Misbehaviour
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.implementations.preference import PreferenceLoss
-from conformance.implementations.process import ProcessImplementation, ProgramLoss
+from conformance.implementations.process import ProcessImplementation, ProgramLoss, ProgramSequence
 from conformance.inputs.batch import NAMES
 from conformance.inputs.losses import common
 from conformance.inputs.pairs import golden
-from oracle import Format, UnknownFormat, get_format, losses
+from conformance.inputs.sequences import full
+from oracle import Format, UnknownFormat, get_format, losses, sequence
 
 SHOWN = 300
 """Characters of a line that a program reads or writes."""
@@ -68,7 +69,7 @@ def _one(implementation: Implementation, fmt: Format) -> bool:
         click.echo(f"  {fmt.name}: no answer: {error.kind}: {error}")
         return False
     finally:
-        if isinstance(implementation, ProcessImplementation | ProgramLoss):
+        if isinstance(implementation, ProcessImplementation | ProgramLoss | ProgramSequence):
             for line in implementation.complaints.rstrip().splitlines():
                 click.echo(f"  stderr   {line}")
     return True
@@ -80,6 +81,8 @@ def _show(implementation: Implementation, fmt: Format) -> None:
         _show_loss(implementation, fmt)
     elif implementation.claims.kind == "loss":
         _show_pair(implementation, fmt)
+    elif isinstance(implementation, ProgramSequence):
+        _show_token(implementation, fmt)
     else:
         raise Misbehaviour("not asked", f"it is a {implementation.claims.kind}, of which no single pair is asked")
 
@@ -111,6 +114,18 @@ def _show_pair(implementation: Implementation, fmt: Format) -> None:
         for name, part, exact in zip(NAMES, answer.gradient or (), gradient.by_logps, strict=False)
         if part is not None
     ]
+    _tell(told)
+
+
+def _show_token(implementation: ProgramSequence, fmt: Format) -> None:
+    """Of one token of three columns: what it returns, and what is exact."""
+    row, label = [0.5, -1.0, 2.0], 2
+    answer = implementation.evaluate(full(np.array([row]), [label], "one token"), fmt, gradient=True)
+    click.echo(f"  {fmt.name}, of the logits {', '.join(map(repr, row))} and the label {label}:")
+    told: list[tuple[str, Any, Any]] = [("log-probability", answer.values, sequence.token_logp(row, label))]
+    if answer.gradient is not None:
+        slopes = sequence.token_gradient(row, label)
+        told += [(f"d logp / d logits[{j}]", answer.gradient[0, 0, j], slopes[j]) for j in range(len(row))]
     _tell(told)
 
 

@@ -21,7 +21,7 @@ from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
 if TYPE_CHECKING:
-    from conformance.implementations.process import ProcessImplementation, ProgramLoss
+    from conformance.implementations.process import Claimed
     from conformance.implementations.requirements import Requirements
 
 SHIPPED = {
@@ -67,10 +67,10 @@ def load(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None
     attribute, or the attribute is no implementation, and if the program cannot be started or gives no valid hello.
     """
     if name.startswith(PROCESS):
-        from conformance.implementations.process import loss_of, start  # noqa: PLC0415 - only where a program is judged
+        from conformance.implementations.process import claimed_of, start  # noqa: PLC0415 - only where a program is judged
 
         command, asked = split_loss(name.removeprefix(PROCESS))
-        return cast("Implementation", loss_of(start(command, time_limit=time_limit, heard=heard), asked))
+        return cast("Implementation", claimed_of(start(command, time_limit=time_limit, heard=heard), asked))
     if _is_file(name):
         raise CannotLoad(_held(name))
     loss = split_loss(name)[1]
@@ -123,7 +123,7 @@ def loaded(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: No
         yield implementation
     finally:
         if name.startswith(PROCESS):
-            cast("ProcessImplementation | ProgramLoss", implementation).close()
+            cast("Claimed", implementation).close()
 
 
 def _target(name: str) -> str:

@@ -93,29 +93,30 @@ class ProcessImplementation:
         return self.asked(
             lambda number: messages.evaluate(number, batch, fmt, gradient=wanted),
             lambda number, line: messages.read_answer(line, number, batch, fmt, self.claims, gradient=wanted),
-            len(batch),
+            7 * len(batch),
             finite=_finite(batch.logps),
-            told=f"beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}",
+            told=f"{len(batch)} pairs, beta {batch.beta!r}, label_smoothing {batch.label_smoothing!r}",
         )
 
     def asked(
         self,
         request: Callable[[int], bytes],
         read: Callable[[int, bytes], Asked],
-        pairs: int,
+        numbers: int,
         *,
         finite: bool,
         told: str,
     ) -> Asked:
         """What `read` makes of the answer to a request, both told the request's number. Raises Misbehaviour.
 
-        finite: whether all that is asked about is; told: what of the request goes into the message of what went wrong.
+        numbers: how many an answer may have; finite: whether all that is asked about is; told: what of the request goes into
+        the message of what went wrong.
         """
         self._asked += 1
         try:
             program = self._running()
             program.check_silent()
-            line = program.exchange(request(self._asked), self._limit, messages.longest_answer(pairs))
+            line = program.exchange(request(self._asked), self._limit, messages.longest_answer(numbers))
             answer = read(self._asked, line)
             program.check_silent()
             return answer
@@ -124,7 +125,7 @@ class ProcessImplementation:
                 # one that panics at an infinity does so each time: that is judged where infinities are, and ends nothing else
                 self._failures += error.kind != "ended" or finite
                 self._kill()
-            raise Misbehaviour(error.kind, f"{error} (request {self._asked}: {pairs} pairs, {told})") from None
+            raise Misbehaviour(error.kind, f"{error} (request {self._asked}: {told})") from None
 
     def metrics(self, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """None: the protocol has no request for them."""

@@ -14,10 +14,12 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.numpy_arrays import DTYPES
-from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.process.claims import of_losses, of_sequences
+from conformance.implementations.protocol import Answer, Claims
 from conformance.implementations.results import check_dtype, check_shape
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.environment import suite_version
@@ -34,7 +36,8 @@ BYE = b'{"type":"bye"}\n'
 class Hello:
     """What a program says of itself: its name and version, its claims, and what it runs on.
 
-    losses: those that it computes, none for DPO's alone; parameters: which of theirs it honours.
+    losses: those that it computes, none for DPO's alone, or where it computes log-probabilities; parameters: which of theirs it
+    honours.
     """
 
     name: str
@@ -66,9 +69,14 @@ def number_of(name: str, value: float) -> dict[str, Any]:
     return {name: float(value), f"{name}_bits": struct.pack(">d", value).hex()}
 
 
-def longest_answer(pairs: int) -> int:
-    """Bytes of an answer at the most: seven arrays of binary64, and as much room for spaces, or for an error's message."""
-    return 2 * 7 * 16 * pairs + (1 << 16)
+def counts(row: NDArray[Any]) -> str:
+    """Numbers of tokens, or labels: 16 hexadecimal digits each, of 64-bit integers in two's complement."""
+    return row.astype(">i8").tobytes().hex()
+
+
+def longest_answer(numbers: int) -> int:
+    """Bytes of an answer of so many numbers at the most: of binary64, and as much room again, or for an error's message."""
+    return 2 * 16 * numbers + (1 << 16)
 
 
 def to_hex(values: Floats, fmt: Format) -> str:
@@ -104,17 +112,12 @@ def read_hello(line: bytes) -> Hello:
     _check("its hello", data, "program_error" if data.get("type") == "error" else "program_hello")
     if data["type"] == "error":
         raise Misbehaviour("raised", f"it answered the hello with the error: {_first_line(data['message'])}")
+    environment = data.get("environment", {})
+    if data.get("kind") == "sequence":
+        return Hello(data["name"], data["version"], of_sequences(data), environment)
     losses = tuple(data.get("losses", ()))
-    claimed = claims(
-        dtypes=data["dtypes"],
-        reduction=data["reduction"],
-        options=OPTIONS if losses else data["options"],
-        subnormals=data.get("subnormals"),
-        gradient=data["gradient"],
-        metrics=False,
-    )
     parameters = tuple(data["options"]) if losses else ()
-    return Hello(data["name"], data["version"], claimed, data.get("environment", {}), losses, parameters)
+    return Hello(data["name"], data["version"], of_losses(data), environment, losses, parameters)
 
 
 def read_answer(line: bytes, number: int, batch: Batch, fmt: Format, claimed: Claims, *, gradient: bool) -> Answer:
@@ -135,15 +138,7 @@ def read_numbers(
     whole: one number for the whole batch will do too. Raises Misbehaviour: raised, where it answers with an error; garbled,
     out of order, wrong dtype, wrong width, wrong shape, no gradient.
     """
-    data = _parsed("its answer", line)
-    _check("its answer", data, "program_error" if data.get("type") == "error" else "program_answer")
-    if data["id"] != number:
-        raise Misbehaviour("out of order", f"its answer bears the id {data['id']} where {number} was asked")
-    if data["type"] == "error":
-        raise Misbehaviour("raised", f"it answered with the error: {_first_line(data['message'])}")
-    own = get_format(data.get("dtype", fmt.name))
-    dtype = str(DTYPES[own.name])
-    check_dtype("losses", dtype, own.precision, fmt)
+    data, own, dtype = _answer(line, number, fmt, "program_answer", "losses")
     alone = whole and len(data["losses"]) == own.width // 4
     losses = from_hex("losses", data["losses"], own, () if alone else shape)
     if not names:
@@ -158,6 +153,40 @@ def read_numbers(
         for name, part in zip(names, given, strict=True)
     }
     return losses, parts, dtype
+
+
+def read_logps(
+    line: bytes, number: int, fmt: Format, shape: tuple[int, ...], slopes: tuple[int, ...] | None
+) -> tuple[Floats, Floats | None, str]:
+    """The log-probabilities of an answer, the derivatives of their sum of the shape `slopes`, and the dtype.
+
+    Raises Misbehaviour, as `read_numbers` does.
+    """
+    data, own, dtype = _answer(line, number, fmt, "program_logps", "logps")
+    values = _reshaped("logps", data["logps"], own, shape)
+    if slopes is None:
+        return values, None, dtype
+    if data.get("gradient") is None:
+        raise Misbehaviour("no gradient", "it claims gradients, and gave none where one was wanted")
+    return values, _reshaped("gradient", data["gradient"], own, slopes), dtype
+
+
+def _reshaped(what: str, digits: str, fmt: Format, shape: tuple[int, ...]) -> Floats:
+    return from_hex(what, digits, fmt, (int(np.prod(shape)),)).reshape(shape)
+
+
+def _answer(line: bytes, number: int, fmt: Format, kind: str, what: str) -> tuple[dict[str, Any], Format, str]:
+    """The message of an answer to that request, its numbers' format and their dtype. Raises Misbehaviour."""
+    data = _parsed("its answer", line)
+    _check("its answer", data, "program_error" if data.get("type") == "error" else kind)
+    if data["id"] != number:
+        raise Misbehaviour("out of order", f"its answer bears the id {data['id']} where {number} was asked")
+    if data["type"] == "error":
+        raise Misbehaviour("raised", f"it answered with the error: {_first_line(data['message'])}")
+    own = get_format(data.get("dtype", fmt.name))
+    dtype = str(DTYPES[own.name])
+    check_dtype(what, dtype, own.precision, fmt)
+    return data, own, dtype
 
 
 @cache
@@ -192,13 +221,10 @@ def _check(what: str, data: dict[str, Any], kind: str) -> None:
 
     error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(data))
     place = "/".join(str(part) for part in error.absolute_path) if error is not None else ""
-    text = (
-        ""
-        if error is None
-        else error.message
-        if len(error.message) < 200
-        else f"{error.message[:80]} ... {error.message[-80:]}"
-    )
+    text = "" if error is None else error.message
+    if error is not None and error.validator == "not":
+        text = "this key is not for what it claims"
+    text = text if len(text) < 200 else f"{text[:80]} ... {text[-80:]}"
     raise Misbehaviour("garbled", f"{what} is not valid{f' at {place}' if place else ''}: {text}")
 
 
