@@ -187,13 +187,6 @@ def beyond_half(z: Floats, got: Returned, exact: Floats, slope: bool, sizes: Siz
 
 
 @inlined
-def is_close(x: float, normal: float) -> Truth:
-    """Whether the exact value may be on either side of the smallest normal number."""
-    close: Truth = abs(x - normal) <= normal * 2.0**-48
-    return close
-
-
-@inlined
 def is_deep(least: float, normal: float) -> Truth:
     """Whether one of the exact values may be below the smallest normal number."""
     deep: Truth = least <= normal * (1 + 2.0**-47)
@@ -232,7 +225,7 @@ def _judge(
             wrong[i] |= not _held(got[i], precision, emin, emax)
     if is_deep(least, normal):
         for i in range(z.size):
-            close = is_close(exact[i], normal)
+            close = abs(exact[i] - normal) <= normal * 2.0**-48
             subnormal[i] = exact[i] < normal
             doubt[i] |= close
             in_doubt += np.int64(close)

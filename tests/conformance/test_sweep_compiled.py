@@ -11,7 +11,7 @@ from conformance.inputs.batch import Batch
 from conformance.sweep import counting, shard, sweep
 from conformance.sweep.plan import BLOCK, Shard, plan
 from conformance.sweep.shard import judge_shard
-from oracle import FORMATS, bfloat16, binary16, binary32, compiled
+from oracle import FORMATS, bfloat16, binary16, binary32, compiled, first_tier, judging
 
 pytest.importorskip("numba", reason="the extra `fast` is not installed")
 
@@ -57,18 +57,26 @@ def test_a_block_is_counted_alike_by_numpy_and_in_one_compiled_pass(function, fl
     assert passed == [None] * len(passed)
 
 
-def test_a_block_with_an_answer_in_doubt_is_left_to_the_tiers_above():
-    z = binary32.from_ordinals(np.arange(9) + 1_082_130_432)
-    wide = torch.nn.functional.softplus(-torch.from_numpy(z)).numpy()
-    both = [wide.astype(np.float32), (1 / (1 + np.exp(z))).astype(np.float32)]
+def test_what_is_not_decided_in_one_pass_is_left_to_the_tiers():
+    """At z = 9.33..., torch's loss lies so near to half an ulp that float64 cannot tell."""
+    z = np.array([float.fromhex("0x1.2ab37ep+3")])
+    loss, slope = np.float32([float.fromhex("0x1.727954p-14")]), (1 / (1 + np.exp(z))).astype(np.float32)
+    near = binary32.neighbours(z)[1]
     with compiled.choice(True):
-        assert counting.counted_both(z, *both, binary32, False) is not None
-        assert counting.counted_both(
-            np.append(z, 87.33654), *(np.append(x, np.float32(2.0**-126)) for x in both), binary32, False
-        )
-        assert counting.counted_both(z, wide, both[1], binary32, False) is None, "not stored in binary32"
+        assert judging.losses(z, loss.astype(float), binary32).escalated == (1, 0)
+        assert counting.counted_both(z, loss, slope, binary32, False) is None
+        assert counting.counted_both(near, loss, slope, binary32, False) is not None
+        assert counting.counted_both(near, loss.astype(float), slope, binary32, False) is None, "not stored in binary32"
     with compiled.choice(False):
-        assert counting.counted_both(z, *both, binary32, False) is None
+        assert counting.counted_both(near, loss, slope, binary32, False) is None
+
+
+def test_no_logit_of_binary32_leaves_it_in_doubt_whether_the_exact_value_is_subnormal():
+    around = binary32.from_ordinals(int(binary32.ordinals(binary32.round_array([126 * np.log(2)]))[0]) + np.arange(-2, 3))
+    for tier in (first_tier.softplus_minus, first_tier.sigmoid_minus):
+        exact = tier(around)
+        assert exact[0] > binary32.smallest_normal > exact[-1]
+        assert (np.abs(exact / binary32.smallest_normal - 1) > 2.0**-19).all()
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
