@@ -36,7 +36,11 @@ _FILE = click.Path(dir_okay=False, readable=False, path_type=Path)
 @click.option("--resume", type=_FILE, metavar="FILE", help="Keep finished shards there, and carry on from what is there.")
 @click.option("--shard-size", type=click.IntRange(min=1), default=SHARD_SIZE, show_default=True, help="Logits of one shard.")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=1), default=TIME_LIMIT, show_default=True, help="Seconds a shard may take."
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=TIME_LIMIT,
+    show_default=True,
+    help="Seconds that a call may take, on a cluster a shard.",
 )
 @output("json", "Write the report there.")
 @output("markdown", "Write the report there as Markdown.")

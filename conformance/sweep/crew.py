@@ -20,6 +20,7 @@ from conformance.implementations import Implementation
 from conformance.sweep import worker
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
+from conformance.sweep.place import Place
 from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.shard import Failure, failure, judge_shard
 from conformance.sweep.worker import Refusal
@@ -157,13 +158,13 @@ class Processes:
         self._planned = planned
         self._limit = time_limit
         self._folder = tempfile.TemporaryDirectory(prefix="dpo-conformance-")
-        self._lanes = [_Lane(Path(self._folder.name) / f"{number}.txt") for number in range(workers)]
+        self._lanes = [_Lane(Path(self._folder.name), number) for number in range(workers)]
         self._deaths: Counter[Shard] = Counter()
 
     def introduce(self) -> Subject | Refusal:
         """As the first process sees it, which imports the implementation."""
         lane = self._lanes[0]
-        lane.submit(self._limit, worker.introduce, self._source, self._planned.fmt)
+        lane.submit(worker.introduce, self._source, self._planned.fmt)
         try:
             assert lane.future is not None
             told: Subject | Refusal = lane.future.result(self._limit)
@@ -182,7 +183,7 @@ class Processes:
         """Hand it to an idle process."""
         lane = next(lane for lane in self._lanes if lane.shard is None)
         lane.shard = shard
-        lane.submit(self._limit, worker.judge, self._source, self._planned, shard)
+        lane.submit(worker.judge, self._source, self._planned, shard)
 
     def busy(self) -> bool:
         """Where a process has one."""
@@ -191,10 +192,12 @@ class Processes:
     def wait(self) -> list[Seen]:
         """Whatever is finished, dead or hung; a shard whose process died is begun once more."""
         busy = {lane.future: lane for lane in self._lanes if lane.shard is not None and lane.future is not None}
-        nearest = min(lane.deadline for lane in busy.values())
+        nearest = min(lane.changed for lane in busy.values()) + self._limit
         patience = max(0.0, nearest - time.monotonic())
         done, _ = concurrent.futures.wait(busy, patience, concurrent.futures.FIRST_COMPLETED)
-        lanes = [busy[future] for future in done] or [lane for lane in busy.values() if lane.deadline <= time.monotonic()]
+        lanes = [busy[future] for future in done]
+        if not lanes:
+            lanes = [lane for lane in busy.values() if lane.changed + self._limit <= time.monotonic()]
         return [seen for lane in lanes if (seen := self._collect(lane)) is not None]
 
     def close(self) -> None:
@@ -208,38 +211,46 @@ class Processes:
         assert shard is not None and future is not None
         lane.shard = lane.future = None
         if not future.done():
+            block = lane.place.block
             lane.kill()
-            told = f"no answer within {self._limit:g} s; a smaller shard or a longer time limit may help"
-            return shard, None, failure("hung", told, shard, self._planned.fmt)
+            told = f"no answer within {self._limit:g} s; a longer time limit may help"
+            return shard, None, failure("hung", told, block or shard, self._planned.fmt)
         try:
             return _seen(shard, future.result())
         except BrokenExecutor:
-            how = lane.ending()
+            how, block = lane.ending(), lane.place.block
             lane.kill()
         self._deaths[shard] += 1
         if self._deaths[shard] < TRIES:
             self.submit(shard)
             return None
-        return shard, None, failure("died", f"it {how}", shard, self._planned.fmt)
+        return shard, None, failure("died", f"it {how}", block or shard, self._planned.fmt)
 
 
 class _Lane:
     """One process at a time behind an executor of its own, and what it wrote."""
 
-    def __init__(self, noise: Path) -> None:
+    def __init__(self, folder: Path, number: int) -> None:
         self.shard: Shard | None = None
         self.future: Future[Any] | None = None
-        self.deadline = 0.0
-        self._noise = noise
+        self._submitted = 0.0
+        self._noise, self._where = folder / f"{number}.txt", folder / f"{number}.place"
+        self.place = Place(self._where)
         self._process: BaseProcess | None = None
         self._executor: ProcessPoolExecutor | None = None
         self._open()
 
-    def submit(self, limit: float, function: Callable[..., Any], *arguments: Any) -> None:
-        """Give the process something to do, to be done within the limit."""
+    @property
+    def changed(self) -> float:
+        """When the process last began to do something, or the implementation answered it."""
+        return max(self._submitted, self.place.changed)
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Give the process something to do."""
         executor = self._executor or self._open()
         self._process = self._process or self._started()
-        self.deadline = time.monotonic() + limit
+        self.place.clear()
+        self._submitted = time.monotonic()
         self.future = executor.submit(function, *arguments)
 
     def ending(self) -> str:
@@ -273,7 +284,7 @@ class _Lane:
 
     def _open(self) -> ProcessPoolExecutor:
         spawn = multiprocessing.get_context("spawn")
-        executor = ProcessPoolExecutor(1, spawn, initializer=worker.start, initargs=(str(self._noise),))
+        executor = ProcessPoolExecutor(1, spawn, initializer=worker.start, initargs=(self._noise, self._where))
         self._executor, self._pid = executor, executor.submit(os.getpid)
         return executor
 

@@ -22,7 +22,7 @@ from conformance.sweep.worker import Refusal
 from oracle import Format, UnknownFormat, get_format
 
 TIME_LIMIT = 300.0
-"""Seconds that one shard may take; the first includes the import and a compilation."""
+"""Seconds that one call may take, over a lent executor one shard; the first includes the import and a compilation."""
 WORTH_A_PROCESS = 1 << 20
 """Logits that pay for the import of a framework in one more process, unless a number of workers is asked for."""
 Progress = Callable[[int, int, int], None]
@@ -58,8 +58,9 @@ def sweep(
     a lent executor, with that many shards under way; isolate=False, or an object, judges in this process. resume: a
     ledger, begun where there is none, to which every finished shard is added and from which a sweep is carried on.
 
-    What an implementation does wrong is in the report; a shard that it ends in another way than by an answer, or does not
-    end within time_limit seconds, ends the sweep, and the report says so. Raises BadRequest, CannotSweep, what `load`
+    What an implementation does wrong is in the report; a call that it ends in another way than by an answer, or does not
+    answer within time_limit seconds (over a lent executor, a shard that is not finished), ends the sweep, and the report
+    says at which logits. Raises BadRequest, CannotSweep, what `load`
     raises, the errors of the ledger, MixedWorkers, and WorkerFailed where a lent executor fails.
     """
     started = time.perf_counter()

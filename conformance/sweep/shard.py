@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +24,7 @@ from oracle.doubledouble import UnfaithfulArithmetic, assert_ieee
 from oracle.formats import Floats
 from oracle.ulp import ulp_error
 
+Asking = Callable[[Shard], AbstractContextManager[object]]
 OPEN = 2.0**-15
 """ulp. An error this little above a limit may be an upper bound that passes it alone."""
 
@@ -30,7 +34,7 @@ class Failure:
     """Conduct that ended a shard before it was judged.
 
     kind: as of a Misbehaviour, or "died", "hung". first, last: the logits that were at hand, hexadecimal, the one nearer
-    to 0 first.
+    to 0 first: a block's, or the shard's where nobody knows at which block it was.
     """
 
     kind: str
@@ -39,14 +43,22 @@ class Failure:
     last: str
 
 
-def judge_shard(implementation: Implementation, planned: Plan, shard: Shard) -> tuple[Found, ...] | Failure:
-    """What is found of each quantity that the implementation claims, in the order of QUANTITIES; or why nothing is."""
+def judge_shard(
+    implementation: Implementation, planned: Plan, shard: Shard, asking: Asking = contextlib.nullcontext
+) -> tuple[Found, ...] | Failure:
+    """What is found of each quantity that the implementation claims, in the order of QUANTITIES; or why nothing is.
+
+    asking: what a call about a block is made in.
+    """
     quantities = QUANTITIES if implementation.claims.gradient else QUANTITIES[:1]
     fmt, flush = planned.fmt, implementation.claims.subnormals == "flush"
     tallies = tuple(_Tally(quantity, fmt, planned.bin_bits, flush) for quantity in quantities)
     for block in shard.blocks():
         try:
-            _judge_block(implementation, fmt, block, tallies)
+            z = block.logits(fmt)
+            with asking(block):
+                columns = _asked(implementation, fmt, block, z, gradient=len(tallies) > 1)
+            _judge_block(fmt, block, z, columns, tallies)
         except Misbehaviour as error:
             return failure(error.kind, str(error), block, fmt)
         except UnfaithfulArithmetic as error:
@@ -60,9 +72,7 @@ def failure(kind: str, text: str, shard: Shard, fmt: Format) -> Failure:
     return Failure(kind, text, first.hex(), last.hex())
 
 
-def _judge_block(implementation: Implementation, fmt: Format, block: Shard, tallies: tuple[_Tally, ...]) -> None:
-    z = block.logits(fmt)
-    columns = _asked(implementation, fmt, block, z, gradient=len(tallies) > 1)
+def _judge_block(fmt: Format, block: Shard, z: Floats, columns: tuple[Stored, ...], tallies: tuple[_Tally, ...]) -> None:
     flush = tallies[0].flush
     both = counted_both(z, columns[0], -columns[1], fmt, flush) if len(tallies) > 1 else None
     before: tuple[Quantity, Stored, Counted] | None = None

@@ -9,16 +9,20 @@ import signal
 import threading
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation, load
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
+from conformance.sweep.place import Place
 from conformance.sweep.plan import Plan, Shard
 from conformance.sweep.shard import Failure, judge_shard
 from oracle import Format
 
 _LOADING = threading.Lock()
+_PLACE: list[Place] = []
+"""Where this process says which block it asks about, if it is a worker that somebody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def judge(source: str, planned: Plan, shard: Shard) -> tuple[Subject, tuple[Foun
         implementation, who = _loaded(source)
     except ConformanceError as error:
         return Refusal(type(error).__name__, str(error))
-    return who, judge_shard(implementation, planned, shard)
+    return who, judge_shard(implementation, planned, shard, *(place.asking for place in _PLACE))
 
 
 def refusal(implementation: Implementation, fmt: Format) -> Refusal | None:
@@ -76,12 +80,16 @@ def _load(source: str) -> tuple[Implementation, Subject]:
     return implementation, subject(implementation, source)
 
 
-def start(noise: str) -> None:
-    """Make this process a worker: its prints go to a file, an interrupt is the parent's business, and it ends with it."""
+def start(noise: Path, place: Path) -> None:
+    """Make this process a worker: its prints go to a file, an interrupt is the parent's business, and it ends with it.
+
+    place: the file by which the parent knows where it is.
+    """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open(noise, "ab") as file:  # noqa: PTH123 - its descriptor is what is wanted
+    _PLACE[:] = [Place(place)]
+    with noise.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()

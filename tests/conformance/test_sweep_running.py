@@ -224,6 +224,34 @@ def test_conduct_is_a_finding_and_the_other_shards_are_kept(file, tmp_path, body
     assert json.loads(found.to_json())["verdict"] == "violates"
 
 
+def test_a_call_that_hangs_is_named_by_its_block_and_the_sweep_is_carried_on(file, tmp_path):
+    flag, ledger = tmp_path / "flag", tmp_path / "ledger"
+    flag.touch()
+    two = int(binary32.ordinals(2.0))
+    low, high, at, first, last = binary32.from_ordinals(
+        [two, two + 4 * BLOCK - 1, *(two + 3 * BLOCK + i for i in (7, 0, -1))]
+    ).tolist()
+    name = file(mine(f"if (z == {at!r}).any() and Path({str(flag)!r}).exists(): time.sleep(60)"))
+    asked = {"low": low, "high": high, "workers": 1, "shard_size": 2 * BLOCK, "resume": ledger}
+    hung = sweep(name, binary32, time_limit=3, **asked)
+    (failure,) = hung.failures
+    assert (failure.kind, failure.text.startswith("no answer within 3 s")) == ("hung", True)
+    assert (float.fromhex(failure.first), float.fromhex(failure.last)) == (first, high) and first > last
+    assert hung.judged == 2 * BLOCK
+    flag.unlink()
+    seen = []
+    carried = sweep(name, binary32, progress=lambda done, total, before: seen.append(before), **asked)
+    assert carried.conforms and carried.judged == 4 * BLOCK and set(seen) == {2 * BLOCK}
+
+
+def test_an_implementation_that_is_slow_and_answers_is_waited_for(file):
+    """Eight calls of half a second each; a shard of them takes longer than one call may."""
+    two = int(binary32.ordinals(2.0))
+    low, high = binary32.from_ordinals([two, two + 8 * BLOCK - 1]).tolist()
+    found = sweep(file(mine("time.sleep(0.45)")), binary32, low=low, high=high, workers=1, time_limit=3)
+    assert found.conforms and found.seconds > 3.6
+
+
 def test_what_the_implementation_prints_is_not_the_sweeps(file, capfd):
     assert sweep(file(mine("print('noise'); print('noise', file=sys.stderr)")), binary16, workers=1).conforms
     assert "noise" not in "".join(capfd.readouterr())
