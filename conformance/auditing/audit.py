@@ -19,10 +19,10 @@ from conformance.errors import BadRequest
 def audit(records: Iterable[Mapping[str, Any]], **settings: Any) -> Report:
     """The report of a run's log, given as the mappings that a trainer logs (transformers' `log_history`, say).
 
-    settings: loss, beta, label_smoothing, pairs_per_line, accumulation, ranks, dtype, and parameters of the loss, as the
-    command `audit` takes them. Names are those that trainers use: "loss", "rewards/margins", "eval_loss". A figure may be a
-    number or a text; an entry of which nothing is known counts for nothing. Raises BadRequest for what is no record or no
-    setting.
+    settings: loss, beta, label_smoothing, pairs_per_line, accumulation, ranks, dtype, parameters (of the loss, by name),
+    added_term and reference_free, as the command `audit` takes them. Names are those that trainers use: "loss",
+    "rewards/margins", "eval_loss". A figure may be a number or a text; an entry of which nothing is known counts for
+    nothing. Raises BadRequest for what is no record or no setting.
     """
     told = Settings.of(**settings)
     return Report((audit_log(_given(records), told, form="records"),))

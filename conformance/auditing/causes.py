@@ -10,7 +10,9 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.auditing import names
-from conformance.auditing.lines import CHECKS, Lines, least_mean
+from conformance.auditing.checks import CHECKS
+from conformance.auditing.lines import Lines
+from conformance.auditing.means import least_mean
 from conformance.auditing.report import Cause
 from conformance.auditing.settings import Settings
 from conformance.auditing.shapes import BOUNDED, Shape
@@ -24,6 +26,9 @@ MOST = 3
 """Causes that are told."""
 NEAR = 0.08
 """nats. So far from 0 a margin still says what the loss is at 0, to as much of it."""
+SAME = 1e-3
+"""So near to each other, relative to their size, are losses that a clamp holds."""
+FEWEST = 3
 FACTORS = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128, 256, 512)
 Change = Callable[[Lines, Settings], tuple[Lines, Settings]]
 
@@ -53,9 +58,27 @@ def explained(lines: Lines, settings: Settings, fmt: Format) -> tuple[Cause, ...
             continue
         if fits:
             found.setdefault(hypothesis.text, _distance(changed, configured))
+    if not found:
+        return tuple(Cause(text, len(lines)) for text in _ceiling(lines, settings))
     nearest = min(found.values(), default=0.0)
     likely = sorted((text for text, distance in found.items() if distance <= 4 * nearest + 1e-9), key=found.__getitem__)
     return tuple(Cause(text, len(lines)) for text in likely[:MOST])
+
+
+def _ceiling(lines: Lines, settings: Settings) -> Iterator[str]:
+    """Where the largest loss comes again and again while the margin goes on, and no right loss stays there: a clamp."""
+    shape, loss, m = settings.shape(), lines.span(names.LOSS), lines.span(names.MARGIN)
+    top = np.nanmax(loss.high, initial=-math.inf, where=np.isfinite(loss.high))
+    if shape is None or not shape.curves or not math.isfinite(top):
+        return
+    every = Span(np.zeros(len(lines)), np.ones(len(lines)))
+    with np.errstate(invalid="ignore"):
+        there = loss.high >= top - SAME * abs(top)
+        beyond = np.minimum.reduce([least_mean(curve, m, every) for curve in shape.curves]) > top
+    margins = m.low[there & beyond]
+    if len(margins) >= FEWEST and beyond[there].all() and np.ptp(margins) > SAME * np.abs(margins).max():
+        middle = float(loss.low[there][0] + loss.high[there][0]) / 2
+        yield f"the logit, or the loss, is clamped: no loss is above {middle:.4g}, however far the margin goes"
 
 
 def _distance(lines: Lines, settings: Settings) -> float:
@@ -106,6 +129,13 @@ def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
         yield Hypothesis(f"the loss is multiplied by {k}{why}", _loss_times(1 / k), near_start=True)
     for k, why in _factors(settings):
         yield Hypothesis(f"the loss is divided by {k}{why}", _loss_times(float(k)), near_start=True)
+    if not settings.added_term:
+        yield Hypothesis(
+            "a term that is never negative is added (an NLL: rpo_alpha, cpo_alpha, pref_ftx)",
+            lambda lines, s: (lines, replace(s, added_term=True)),
+        )
+    if not settings.reference_free:
+        yield Hypothesis("no reference is in the loss (reference_free), and one is in the rewards", _unreferenced)
     if settings.beta not in {None, Fraction(1)} and settings.beta is not None:
         yield Hypothesis("the rewards are logged without beta", _margin_times(float(settings.beta)))
     yield Hypothesis("chosen and rejected are exchanged in the rewards", _margin_times(-1.0))
@@ -151,10 +181,21 @@ def _margin_times(factor: float) -> Change:
     return change
 
 
-def _scaled(lines: Lines, which: tuple[str, ...], factor: float) -> Lines:
-    def times(span: Span) -> Span:
-        with np.errstate(invalid="ignore"):
-            ends = span.low * factor, span.high * factor
-        return Span(*(ends if factor > 0 else ends[::-1]))
+def _unreferenced(lines: Lines, settings: Settings) -> tuple[Lines, Settings]:
+    """The lines with the margin that the log-probabilities of the policy alone have. Raises BadRequest without them."""
+    if settings.beta is None or not lines.span(names.LOGPS_CHOSEN).known.all():
+        raise BadRequest("not logged")
+    chosen, rejected = lines.span(names.LOGPS_CHOSEN), lines.span(names.LOGPS_REJECTED)
+    span = _times(Span(chosen.low - rejected.high, chosen.high - rejected.low), float(settings.beta))
+    left = {name: one for name, one in lines.spans.items() if name not in {names.CHOSEN, names.REJECTED, names.ACCURACY}}
+    return replace(lines, spans={**left, names.MARGIN: span}, unmoved=np.zeros(len(lines), bool)), settings
 
-    return replace(lines, spans={name: times(span) if name in which else span for name, span in lines.spans.items()})
+
+def _times(span: Span, factor: float) -> Span:
+    with np.errstate(invalid="ignore"):
+        ends = span.low * factor, span.high * factor
+    return Span(*(ends if factor > 0 else ends[::-1]))
+
+
+def _scaled(lines: Lines, which: tuple[str, ...], factor: float) -> Lines:
+    return replace(lines, spans={name: _times(span, factor) if name in which else span for name, span in lines.spans.items()})

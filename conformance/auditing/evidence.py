@@ -6,13 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.auditing.figures import Figure
+from conformance.auditing.figures import AVERAGED, LOOKED_AT, Figure, on_grid
 from oracle import Format, bfloat16, binary32
 
-AVERAGED = 64
-"""So many bfloat16 numbers may have been averaged into a figure that is still known for one of theirs."""
-LOOKED_AT = 4096
-"""Figures of a log that are looked at."""
 ENOUGH = 3
 
 
@@ -37,12 +33,12 @@ class Evidence:
             if figure is None or not math.isfinite(figure.value) or abs(figure.value) < 1:
                 continue
             if figure.digits > 6:
-                on = _on_grid(figure.value, AVERAGED)
+                on = on_grid(figure.value, AVERAGED)
                 self.coarse += on
                 self.fine += not on
             else:
                 self.short += 1
-                self.short_coarse += _on_grid(figure.value, 1)
+                self.short_coarse += on_grid(figure.value, 1)
 
     @property
     def format(self) -> Format | None:
@@ -50,13 +46,3 @@ class Evidence:
         if self.fine + self.coarse:
             return bfloat16 if self.coarse > 2 * self.fine else binary32
         return bfloat16 if self.short >= ENOUGH and self.short == self.short_coarse else None
-
-
-def _on_grid(value: float, averaged: int) -> bool:
-    """Whether the value is a mean of up to so many numbers of 8 significant bits, from its own binade or the one below."""
-    spacing = 2.0 ** (math.floor(math.log2(abs(value))) - 8)
-    for k in range(1, averaged + 1):
-        steps = value * k / spacing
-        if abs(steps - round(steps)) < 1e-6 * k:
-            return True
-    return False

@@ -5,17 +5,31 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from oracle.formats import Floats
+from oracle import bfloat16, binary16
+from oracle.formats import Floats, Format
 
+COARSE = (bfloat16, binary16)
+SHORT = 6
+"""Digits with which a figure does not say which number of binary32 it is."""
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "infinity": math.inf, "-infinity": -math.inf}
 LEAST_DECIMALS, LEAST_DIGITS = 2, 3
 """No writer is taken to round more coarsely than to two decimals and three significant digits, unless all it prints is."""
+AVERAGED = 64
+"""So many bfloat16 numbers may have been averaged into a figure that is still known for one of theirs."""
+UNITS = 4.0
+"""Units of bfloat16 or binary16 by which a figure may be off that was computed in it."""
+LOOKED_AT = 4096
+"""Figures of a column whose format is looked at."""
+FEW = 5
+"""Short figures that show a format: all of them are its numbers, where not every figure would be."""
+SINGLE = 11
+"""Characters of a number that says more than binary32 does, where it is no number of binary32 that binary64 prints."""
 MOST_DIGITS = 400
 """A longer number is no figure of a log."""
 
@@ -43,6 +57,8 @@ def value(raw: object) -> float:
 def read(raw: Raw) -> Figure | None:
     """The figure of a text such as 0.6931, -3e-05 or nan, or of a number; None where it is none."""
     stripped = raw.strip() if isinstance(raw, str) else repr(float(raw))
+    if len(stripped) > SINGLE:
+        stripped = _of_single(stripped)
     special = _SPECIAL.get(stripped.lower())
     if special is not None:
         return Figure(special, 0, 0)
@@ -56,16 +72,45 @@ def read(raw: Raw) -> Figure | None:
     return Figure(number, len(fraction) - exponent, len(significant) if number else 0)
 
 
+def _of_single(text: str) -> str:
+    """A number of binary32 as binary32 prints it: 0.6931 that was stored so prints as 0.6930999755859375 from binary64."""
+    number = value(text)
+    single = float(np.float32(number)) if abs(number) < float(np.finfo(np.float32).max) else math.nan
+    return str(np.float32(number)) if single == number else text
+
+
+def on_grid(value: float, averaged: int) -> bool:
+    """Whether the value is a mean of up to so many numbers of 8 significant bits, from its own binade or the one below."""
+    spacing = 2.0 ** (math.floor(math.log2(abs(value))) - 8)
+    for k in range(1, averaged + 1):
+        steps = value * k / spacing
+        if abs(steps - round(steps)) < 1e-6 * k:
+            return True
+    return False
+
+
+def _shows(figure: Figure, fmt: Format) -> bool | None:
+    """Whether a short figure may be a printed number of the format; None where nearly every figure may."""
+    unit, quantum = 10.0 ** -min(figure.decimals, 300), 2.0 ** (math.frexp(figure.value)[1] - fmt.precision)
+    if not 0 < 4 * unit <= quantum:
+        return None
+    return abs(figure.value - round(figure.value / quantum) * quantum) <= 0.5 * unit * (1 + 1e-9)
+
+
 @dataclass(slots=True)
 class Rounding:
     """How finely a column is printed, as far as its figures have shown: the most decimals and the most digits.
 
     A figure that ends in zeros may be printed without them (0.693 for 0.6930), so its own decimals say too little. Two
-    ways to round are known: to fixed decimals, and to significant digits; a number lies within the coarser of the two.
+    ways to round are known: to fixed decimals, and to significant digits; a number lies within the coarser of the two. What
+    was rounded to bfloat16 or binary16 before shows too: its figures are numbers of that format, or means of a few.
     """
 
     decimals: int = 0
     digits: int = 0
+    _coarse: int = 0
+    _fine: int = 0
+    _short: dict[str, list[int]] = field(default_factory=lambda: {fmt.name: [0, 0] for fmt in COARSE})
 
     def add(self, figures: Iterable[Figure | None]) -> None:
         """Learn from more figures. Fewer than all are enough: what is not seen makes intervals wider, never narrower."""
@@ -73,15 +118,39 @@ class Rounding:
             if figure is not None and math.isfinite(figure.value):
                 self.decimals = max(self.decimals, figure.decimals)
                 self.digits = max(self.digits, figure.digits)
+                self._see(figure)
 
-    def interval(self, values: Floats) -> tuple[Floats, Floats]:
-        """(low, high) of the number behind each figure, rounded outward; NaN for NaN."""
+    def _see(self, figure: Figure) -> None:
+        if self._coarse + self._fine >= LOOKED_AT:
+            return
+        if figure.digits > SHORT:
+            on = on_grid(figure.value, AVERAGED)
+            self._coarse, self._fine = self._coarse + on, self._fine + (not on)
+        elif figure.value:
+            for fmt in COARSE:
+                shows = _shows(figure, fmt)
+                if shows is not None:
+                    self._short[fmt.name][shows] += 1
+
+    @property
+    def unit(self) -> float:
+        """The unit roundoff of the coarse format in which the column was computed; 0 where none shows."""
+        if self._coarse > 2 * self._fine:
+            return bfloat16.unit_roundoff
+        if self._fine:
+            return 0.0
+        fits = (fmt.unit_roundoff for fmt in COARSE if self._short[fmt.name][1] >= FEW and not self._short[fmt.name][0])
+        return next(fits, 0.0)
+
+    def interval(self, values: Floats, *, as_shown: bool = True) -> tuple[Floats, Floats]:
+        """(low, high) of the number behind each figure, rounded outward; NaN for NaN. as_shown: by a coarse format too."""
         decimals, digits = max(self.decimals, LEAST_DECIMALS), max(self.digits, LEAST_DIGITS)
         with np.errstate(all="ignore"):
             size = np.abs(values)
             order = np.where(size > 0, np.floor(np.log10(size) + 1e-12), -400.0)
             by_digits = np.where(size > 0, 0.5 * 10.0 ** np.maximum(order + 1 - digits, -350.0), 0.0)
             half = np.maximum(0.5 * 10.0 ** -float(min(decimals, 330)), by_digits) * (1 + 2.0**-40)
+            half += UNITS * (self.unit if as_shown else 0.0) * size
             low, high = np.nextafter(values - half, -np.inf), np.nextafter(values + half, np.inf)
         infinite = np.isinf(values)
         return np.where(infinite, values, low), np.where(infinite, values, high)

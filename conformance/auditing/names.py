@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 LOSS, MARGIN, CHOSEN, REJECTED, ACCURACY = "loss", "margin", "chosen reward", "rejected reward", "accuracy"
 LOGPS_CHOSEN, LOGPS_REJECTED = "chosen logps", "rejected logps"
 ODDS, ODDS_RATIO, KL = "log odds", "log odds ratio", "kl"
-STEP, NORM = "step", "gradient norm"
+STEP, EPOCH, NORM = "step", "epoch", "gradient norm"
+ADDED = "added term"
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    LOSS: ("loss", "train_loss_step", "dpo_loss", "preference_loss", "policy_loss"),
+    LOSS: ("loss", "loss_step", "dpo_loss", "preference_loss", "policy_loss"),
     MARGIN: ("rewards/margins", "reward_margin", "reward_margins", "rewards_margins", "margins", "rewards/margin", "margin"),
     CHOSEN: ("rewards/chosen", "chosen_reward", "chosen_rewards", "rewards_chosen", "reward_chosen"),
     REJECTED: (
@@ -27,10 +29,12 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "logps/rejected", "rejected_logps", "policy_rejected_logps", "logps_rejected", "rejected_logp", "reject_logps",
         "log_probs/rejected",
     ),
+    ADDED: ("nll_loss", "sft_loss", "policy_nll_loss"),
     ODDS: ("log_odds_chosen",),
     ODDS_RATIO: ("log_odds_ratio",),
     KL: ("kl",),
     STEP: ("step", "global_step", "current_steps", "_step", "iteration", "steps", "iter"),
+    EPOCH: ("epoch",),
     NORM: ("grad_norm", "gradient_norm"),
 }  # fmt: skip
 """Our word for a quantity, and the names that logs give it, without the words for training and evaluation.
@@ -41,24 +45,27 @@ rewards_chosen_mean is without beta (NeMo RL).
 
 _WORDS = {alias: word for word, aliases in ALIASES.items() for alias in aliases}
 _SPLIT = re.compile(r"^(?:[\w ]*/)?(train|training|eval|evaluation|val|valid|validation|test)[/_. ](.+)$")
-_WHOLE_RUN = frozenset({"train_loss", "train_runtime", "total_flos", "train_samples_per_second", "train_steps_per_second"})
+_TWICE = re.compile(r"/train_loss$")
+_SPACES = re.compile(r"\s*/\s*|\s+")
+
+
+class Named(NamedTuple):
+    """What a trainer's name means: of which phase ("train", "eval", or "" where it does not say), and which quantity."""
+
+    phase: str
+    word: str
 
 
 @lru_cache(maxsize=4096)
-def word(name: str) -> tuple[str, str] | None:
-    """(phase, our word) for a trainer's name of a quantity, phase "train" or "eval"; None for what is not looked at.
+def word(name: str) -> Named | None:
+    """What a trainer's name of a quantity means; None for what is not looked at.
 
-    train_loss is the mean over a whole run and no line's.
+    train/train_loss is transformers' mean over a whole run, as trackers have it.
     """
-    lowered = name.strip().lower().replace(" ", "_")
-    if lowered in _WHOLE_RUN:
-        return None
+    lowered = _SPACES.sub(lambda found: "/" if "/" in found[0] else "_", name.strip().lower())
     if lowered in _WORDS:
-        return "train", _WORDS[lowered]
-    split = _SPLIT.match(lowered)
-    if split is None:
+        return Named("", _WORDS[lowered])
+    split = None if _TWICE.search(lowered) else _SPLIT.match(lowered)
+    if split is None or split[2] not in _WORDS:
         return None
-    rest = split[2]
-    if rest not in _WORDS:
-        return None
-    return ("train" if split[1].startswith("train") else "eval"), _WORDS[rest]
+    return Named("train" if split[1].startswith("train") else "eval", _WORDS[split[2]])

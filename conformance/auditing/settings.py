@@ -17,7 +17,8 @@ class Settings:
     """loss: a name of `shapes.LOSSES`. beta, label_smoothing, parameters: exact numbers, or None where not told.
 
     pairs_per_line: the pairs whose mean a line is. accumulation, ranks: micro-batches a step, and processes. dtype: the
-    format in which losses and rewards are computed.
+    format in which losses and rewards are computed. added_term: whether a term that is never negative is added to the loss
+    (an NLL: rpo_alpha, cpo_alpha, pref_ftx). reference_free: whether the loss is one of the policy alone, the rewards not.
     """
 
     loss: str = "sigmoid"
@@ -28,6 +29,8 @@ class Settings:
     accumulation: int | None = None
     ranks: int | None = None
     dtype: Format | None = None
+    added_term: bool | None = None
+    reference_free: bool = False
 
     @classmethod
     def of(
@@ -41,6 +44,8 @@ class Settings:
         ranks: int | None = None,
         dtype: str | Format | None = None,
         parameters: Mapping[str, object] | None = None,
+        added_term: bool | None = None,
+        reference_free: bool = False,
     ) -> Settings:
         """The settings, checked. Raises BadRequest, naming the setting, its value and what it may be."""
         if loss not in LOSSES:
@@ -56,7 +61,8 @@ class Settings:
         if eps is not None and not 0 <= eps <= 1:
             raise BadRequest(f"label_smoothing = {label_smoothing}: a number in [0, 1]")
         known = {name: number for name, value in (parameters or {}).items() if (number := _number(name, value)) is not None}
-        made = cls(loss, _number("beta", beta), eps, known, pairs_per_line, accumulation, ranks, fmt)
+        counts = pairs_per_line, accumulation, ranks
+        made = cls(loss, _number("beta", beta), eps, known, *counts, fmt, added_term, reference_free)
         made.shape()  # raises where a parameter is outside its domain, or unknown
         return made
 

@@ -26,6 +26,12 @@ from conformance.reports import audit_html, audit_markdown, audit_terminal
 @click.option("--accumulation", type=click.IntRange(min=1), metavar="N", help="Micro-batches a step.")
 @click.option("--ranks", type=click.IntRange(min=1), metavar="N", help="Processes that train together.")
 @click.option("--dtype", metavar="D", help="The format in which the log-probabilities, losses and rewards are computed.")
+@click.option(
+    "--added-term/--no-added-term",
+    default=None,
+    help="Whether a term that is never negative is added to the loss: an NLL (rpo_alpha, cpo_alpha, pref_ftx).",
+)
+@click.option("--reference-free", is_flag=True, help="The loss is one of the policy alone, and the rewards are not.")
 @output("json", "Write the report there, as JSON.")
 @output("markdown", "Write the report there, for an issue or a job's summary.")
 @output("html", "Write the report there, as one self-contained web page with the plot.")
@@ -39,6 +45,8 @@ def command(
     accumulation: int | None,
     ranks: int | None,
     dtype: str | None,
+    added_term: bool | None,
+    reference_free: bool,
     json_file: Path | None,
     markdown_file: Path | None,
     html_file: Path | None,
@@ -67,6 +75,8 @@ def command(
             ranks=ranks,
             dtype=dtype,
             parameters=_named(parameters),
+            added_term=added_term,
+            reference_free=reference_free,
         )
         report = Report(tuple(_audited(path, settings) for path in files))
     except ConformanceError as error:

@@ -8,7 +8,7 @@ import pytest
 
 from conformance import audit
 from conformance.auditing.figures import Rounding, read
-from conformance.auditing.lines import least_mean, most_mean
+from conformance.auditing.means import least_mean, most_mean
 from conformance.auditing.ranks import Spread
 from conformance.auditing.shapes import LOSSES
 from conformance.auditing.spans import Span

@@ -10,9 +10,10 @@ from typing import IO, Any
 
 from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, NotALog, split
-from conformance.auditing.reading.text import DECODER, LONGEST, flat
+from conformance.auditing.reading.gathering import Gathered
+from conformance.auditing.reading.text import DECODER, LONGEST, flat, record
 
-_HISTORY = re.compile(r'"(?:log_history|history|logs|data|rows)"\s*:\s*\[')
+_HISTORY = re.compile(r'"(?:log_history|history|logs|data|rows|metrics)"\s*:\s*\[')
 _BLANK = re.compile(r"[\s,]*")
 LARGEST_COLUMNS = 1 << 28
 """Bytes of a document of columns, which has to be read whole."""
@@ -40,7 +41,7 @@ def _array(text: str) -> int | None:
 
 def _items(file: IO[str], buffer: str, read: Callable[[int], None]) -> Iterator[Entry | Cut]:
     """One value after the other, from a buffer that is refilled as it is used up."""
-    number, place, done = 0, 0, len(buffer)
+    number, place, done, gathered = 0, 0, len(buffer), Gathered()
     while True:
         blank = _BLANK.match(buffer, place)
         place = blank.end() if blank else place
@@ -50,19 +51,22 @@ def _items(file: IO[str], buffer: str, read: Callable[[int], None]) -> Iterator[
             read(done)
             buffer, place = buffer[place:] + more, 0
             if not buffer:
+                yield from gathered.rest()
                 yield Cut(number + 1, "the document ends before its array does")
                 return
         if buffer[place] == "]":
+            yield from gathered.rest()
             return
         number += 1
         try:
             value, place = DECODER.raw_decode(buffer, place)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON, or cut off: {error}"
+            yield from gathered.rest()
             yield Cut(number, f"{reason}; nothing after it was read")
             return
         if isinstance(value, Mapping):
-            yield from split(number, flat(value))
+            yield from record(number, value, gathered)
 
 
 def _columns(path: Path) -> Iterator[Entry | Cut]:

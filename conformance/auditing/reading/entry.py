@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from conformance.auditing.figures import Raw
-from conformance.auditing.names import STEP, word
+from conformance.auditing.names import EPOCH, LOSS, STEP, word
 from conformance.errors import ConformanceError
 
 
@@ -30,12 +30,40 @@ class Cut(NamedTuple):
 
 
 def split(line: int, pairs: Iterable[tuple[str, object]]) -> list[Entry]:
-    """The entries of one line: one for training, one for evaluation, where there is a figure besides the step."""
-    train: dict[str, Raw] = {}
-    held_out: dict[str, Raw] = {}
+    """The entries of one line: one for training, one for evaluation, where there is a figure besides the step.
+
+    What is no number is not there: a dash, "n/a". Where both losses are named with their phase and the rewards are not
+    (the table of a notebook), the rewards are those of the evaluation. A train_loss that stands alone is transformers' mean
+    over the whole run, and no line's.
+    """
+    told: dict[str, dict[str, Raw]] = {"": {}, "train": {}, "eval": {}}
+    alone = False
     for name, value in pairs:
         known = word(name)
-        if known is not None and isinstance(value, str | float | int) and value != "":
-            (train if known[0] == "train" else held_out).setdefault(known[1], value)
-    both = (("train", train), ("eval", held_out))
-    return [Entry(line, phase, figures) for phase, figures in both if len(figures) > (STEP in figures)]
+        if known is not None and _is_figure(value):
+            told[known.phase].setdefault(known.word, value)  # type: ignore[arg-type]
+            alone = alone or name == "train_loss"
+    train, held_out, plain = told["train"], told["eval"], told[""]
+    if alone and (LOSS in plain or not (train.keys() | plain.keys()) - PLACES - {LOSS}):
+        train.pop(LOSS, None)
+    both = LOSS in train and LOSS in held_out and LOSS not in plain and held_out.keys() <= {LOSS}
+    for name, value in plain.items():
+        for figures in (train, held_out) if name in PLACES else (held_out if both else train,):
+            figures.setdefault(name, value)
+    phases = (("train", train), ("eval", held_out))
+    return [Entry(line, phase, figures) for phase, figures in phases if figures.keys() - PLACES]
+
+
+PLACES = frozenset({STEP, EPOCH})
+"""What says where a line stands in the run, and is no figure of it."""
+
+
+def _is_figure(value: object) -> bool:
+    """Whether a value is a number, or a text of one."""
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,33 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from conformance.auditing.names import STEP, word
+from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, NotALog, split
+from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place, step_of
 
 ROWS = 8192
 Row = tuple[int, list[str]]
 """A line number and its fields."""
-_NAME, _VALUE = ("metric", "key", "tag", "name"), ("value", "metric_value")
 
 
 def separated(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut]:
-    """The rows of a CSV or TSV file; where each row is one metric's value, the rows of a step together."""
+    """The rows of a CSV or TSV file or a Markdown table; where each row is one metric's value, those of a step together."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         first = file.readline()
-        delimiter = max(",;\t", key=first.count)
+        delimiter = max(",;\t|", key=first.count)
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter)
         names = [_bare(name) for name in next(rows)]
-        lowered = [name.strip().lower() for name in names]
-        key = next((lowered.index(name) for name in _NAME if name in lowered), None)
-        value = next((lowered.index(name) for name in _VALUE if name in lowered), None)
+        key, value = place(names, NAME), place(names, VALUE)
         counted = _counted(rows, len(names), lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR), read)
         yield from _wide(counted, names) if key is None or value is None else _long(counted, names, key, value)
 
 
 def _bare(name: str) -> str:
     """A column's name without the run's before it; empty for the least and the largest of a bin."""
-    return "" if name.endswith(("__MIN", "__MAX")) else name.rpartition(" - ")[2]
+    return "" if name.endswith(("__MIN", "__MAX")) else name.rpartition(" - ")[2].strip()
 
 
 def _counted(rows: Any, width: int, place: Callable[[], int], read: Callable[[int], None]) -> Iterator[Row | Cut]:
@@ -68,22 +66,14 @@ def _wide(rows: Iterable[Row | Cut], names: list[str]) -> Iterator[Entry | Cut]:
 
 def _long(rows: Iterable[Row | Cut], names: list[str], key: int, value: int) -> Iterator[Entry | Cut]:
     """A row a value: those of a step together, numbered by the first."""
-    at = next((place for place, name in enumerate(names) if word(name) == ("train", STEP)), None)
-    gathered: dict[str, str] = {}
-    number, step = 0, ""
+    at, gathered = step_of(names), Gathered()
     for row in rows:
         if isinstance(row, Cut):
             yield row
-            continue
-        now = "" if at is None else row[1][at]
-        if gathered and (now != step or row[1][key] in gathered):
-            yield from split(number, [("step", step), *gathered.items()])
-            gathered = {}
-        if not gathered:
-            number, step = row[0], now
-        gathered[row[1][key]] = row[1][value]
-    if gathered:
-        yield from split(number, [("step", step), *gathered.items()])
+        else:
+            number, fields = row
+            yield from gathered.add(number, "" if at is None else fields[at], fields[key], fields[value])
+    yield from gathered.rest()
 
 
 def parquet(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut]:
@@ -99,9 +89,9 @@ def parquet(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut]:
             number = 0
             for batch in file.iter_batches(ROWS, columns=wanted):
                 columns = {name: column.to_pylist() for name, column in zip(wanted, batch.columns, strict=True)}
-                for place in range(batch.num_rows):
+                for row in range(batch.num_rows):
                     number += 1
-                    yield from split(number, ((name, column[place]) for name, column in columns.items()))
+                    yield from split(number, ((name, column[row]) for name, column in columns.items()))
                 read(int(path.stat().st_size * number / max(file.metadata.num_rows, 1)))
     except (pa.ArrowException, OSError) as error:
         raise NotALog(f"{path}: not read as Parquet: {str(error)[:200]}") from error
@@ -115,8 +105,8 @@ def tensorboard(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut
     except ModuleNotFoundError as error:
         raise NotALog(f"{path}: event files are read by tensorboard: pip install 'dpo-conformance[audit]'") from error
     number, step, row = 0, None, dict[str, float]()
-    for place, event in enumerate(event_file_loader.EventFileLoader(str(path)).Load()):
-        if place % 4096 == 0:
+    for count, event in enumerate(event_file_loader.EventFileLoader(str(path)).Load()):
+        if count % 4096 == 0:
             read(0)
         for value in event.summary.value:
             if event.step != step and row:

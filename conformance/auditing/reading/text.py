@@ -10,9 +10,12 @@ from typing import IO, Any
 
 from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, split
+from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place, value_of
 
 LONGEST = 1 << 20
 """Bytes. A longer line is no line of a log."""
+BLOCK = 1 << 18
+"""Bytes that are read at a time."""
 DEEPEST = 4
 """Mappings within mappings that are looked into."""
 DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
@@ -21,7 +24,11 @@ DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _DICT = re.compile(r"\{['\"][^{}]*\}")
 _ITEM = re.compile(r"['\"]([^'\"]{1,200})['\"]\s*:\s*(?:[\w.]{1,40}\()?['\"]?([-+.\w]{1,400})")
 _PAIR = re.compile(r"([A-Za-z_][\w/.]{0,200})\s*[:=]\s*([-+]?(?:\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b)", re.IGNORECASE)
-_COLUMNS = re.compile(r"[,;\t]")
+_SPACED = re.compile(
+    r"([A-Za-z_][\w/.]{0,200}(?: [A-Za-z_]\w{0,50})?) +([-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b", re.IGNORECASE
+)
+_STEP = re.compile(r"\b(?:step|iter|iteration)s?[ :=#]+(\d{1,18})\b", re.IGNORECASE)
+_COLUMNS = re.compile(r"[,;\t|]")
 
 
 def form(head: str) -> str:
@@ -36,12 +43,17 @@ def form(head: str) -> str:
         value = _decoded(first)
         return "document" if isinstance(value, Mapping) and _columns(value) else "lines"
     names = _COLUMNS.split(first)
-    headed = len(names) > 1 and any(word(_bare(name)) is not None for name in names)
+    headed = len(names) > 1 and (any(word(_bare(name)) is not None for name in names) or _is_long(names))
     return "table" if headed and not (_DICT.search(first) or _PAIR.search(first)) else "text"
 
 
+def _is_long(names: list[str]) -> bool:
+    bare = [_bare(name) for name in names]
+    return place(bare, NAME) is not None and place(bare, VALUE) is not None
+
+
 def _bare(name: str) -> str:
-    return name.strip('" ').rpartition(" - ")[2]
+    return name.strip('" \r').rpartition(" - ")[2]
 
 
 def _columns(value: Mapping[str, Any]) -> bool:
@@ -51,39 +63,66 @@ def _columns(value: Mapping[str, Any]) -> bool:
 
 def entries(path: Path, read: Callable[[int], None], *, strict: bool) -> Iterator[Entry | Cut]:
     """An entry a line that has figures. strict: every line is to be JSON, and one that is not is cut."""
+    gathered = Gathered()
     with path.open("rb") as file:
         for number, line in _lines(file, read):
             if isinstance(line, Cut):
                 yield line
             elif strict or line.lstrip().startswith('{"'):
-                yield from _json_line(number, line.strip())
+                yield from _json_line(number, line.strip(), gathered)
             else:
                 yield from _console_line(number, line)
+    yield from gathered.rest()
 
 
 def _lines(file: IO[bytes], read: Callable[[int], None]) -> Iterator[tuple[int, str | Cut]]:
-    number, done = 0, 0
-    while raw := file.readline(LONGEST):
-        number += 1
-        done += len(raw)
-        if number % 4096 == 0:
-            read(done)
-        if len(raw) == LONGEST and not raw.endswith(b"\n"):
-            while (more := file.readline(LONGEST)) and not more.endswith(b"\n"):
-                done += len(more)
+    """The lines with their numbers; where a progress bar has gone back to the start of a line, all that stood there."""
+    number, done, blocks, rest = 1, 0, 0, b""
+    while block := file.read(BLOCK):
+        done, blocks = done + len(block), blocks + 1
+        *whole, rest = (rest + block).splitlines(keepends=True) or [b""]
+        if rest.endswith(b"\n"):
+            whole, rest = [*whole, rest], b""
+        for raw in whole:
+            yield from _line(number, raw)
+            number += raw.endswith(b"\n")
+        if len(rest) >= LONGEST:
             yield number, Cut(number, f"longer than {LONGEST:,} bytes")
-        elif raw.strip():
-            yield number, raw.decode("utf-8", errors="replace")
-    read(done)
+            done += _skipped(file)
+            number, rest = number + 1, b""
+        read(done)
+    yield from _line(number, rest)
 
 
-def _json_line(number: int, line: str) -> Iterable[Entry | Cut]:
+def _line(number: int, raw: bytes) -> Iterator[tuple[int, str]]:
+    if raw.strip():
+        yield number, raw.decode("utf-8", errors="replace")
+
+
+def _skipped(file: IO[bytes]) -> int:
+    """Go to the end of the line that is too long; how many bytes that was."""
+    skipped = 0
+    while more := file.readline(LONGEST):
+        skipped += len(more)
+        if more.endswith(b"\n"):
+            break
+    return skipped
+
+
+def _json_line(number: int, line: str, gathered: Gathered) -> Iterable[Entry | Cut]:
     value = _decoded(line)
     if isinstance(value, str):
         return [Cut(number, value)]
     if not isinstance(value, Mapping):
         return [Cut(number, "JSON, but no object of names and values")]
-    return split(number, flat(value))
+    return record(number, value, gathered)
+
+
+def record(number: int, value: Mapping[str, Any], gathered: Gathered) -> Iterable[Entry]:
+    """The entries of one JSON object: a line's figures, or one value, which is gathered with those of its step."""
+    pairs = list(flat(value))
+    one = value_of(dict(pairs))
+    return split(number, pairs) if one is None else gathered.add(number, *one)
 
 
 def _decoded(line: str) -> Any:
@@ -106,7 +145,17 @@ def _console_line(number: int, line: str) -> Iterable[Entry | Cut]:
         return found
     if ("{'" in line or '{"' in line) and any(word(name) for name, _ in _ITEM.findall(line)):
         return [Cut(number, "a dict that is cut off")]
-    return split(number, _PAIR.findall(line))
+    pairs = _PAIR.findall(line)
+    if not any(word(name) is not None for name, _ in pairs):
+        pairs += _spaced(line)
+    step = _STEP.search(line)
+    return split(number, pairs if step is None else [*pairs, ("step", step[1])])
+
+
+def _spaced(line: str) -> list[tuple[str, str]]:
+    """Names and values with nothing but a space between them: `Iter 10: Train loss 0.693, margin 0.02`."""
+    found = _SPACED.findall(line)
+    return [(name if word(name) is not None else name.rpartition(" ")[2], value) for name, value in found]
 
 
 def flat(value: Mapping[str, Any], depth: int = 0) -> Iterable[tuple[str, object]]:

@@ -1,0 +1,56 @@
+"""Logs of a value a record (a metric's name, its value, its step): those of a step together are one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from conformance.auditing.names import STEP, word
+from conformance.auditing.reading.entry import Entry, split
+
+NAME = ("metric", "metricname", "metric_name", "key", "tag", "name")
+VALUE = ("value", "metricvalue", "metric_value")
+
+
+def place(names: list[str], wanted: tuple[str, ...]) -> int | None:
+    """Where the first of the wanted names stands, whatever its case."""
+    lowered = [name.strip().lower() for name in names]
+    return next((lowered.index(name) for name in wanted if name in lowered), None)
+
+
+def step_of(names: list[str]) -> int | None:
+    """Where the step stands."""
+    return next((at for at, name in enumerate(names) if (known := word(name)) is not None and known.word == STEP), None)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The values of one step so far; a step ends where another begins, or where a metric comes a second time."""
+
+    number: int = 0
+    step: object = ""
+    values: dict[str, object] = field(default_factory=dict)
+
+    def add(self, number: int, step: object, name: str, value: object) -> Iterator[Entry]:
+        """One more value; the entries of the step before, where that has ended. number: of the value's line."""
+        if self.values and (step != self.step or name in self.values):
+            yield from self.rest()
+        if not self.values:
+            self.number, self.step = number, step
+        self.values[name] = value
+
+    def rest(self) -> Iterator[Entry]:
+        """The entries of what was gathered last."""
+        if self.values:
+            yield from split(self.number, [("step", self.step), *self.values.items()])
+            self.values = {}
+
+
+def value_of(record: Mapping[str, object]) -> tuple[object, str, object] | None:
+    """(step, name, value) of a record that is one value (MLflow's, Comet's); None for any other."""
+    names = list(record)
+    name, value = place(names, NAME), place(names, VALUE)
+    if name is None or value is None or not isinstance(record[names[name]], str):
+        return None
+    at = step_of(names)
+    return ("" if at is None else record[names[at]]), str(record[names[name]]), record[names[value]]
