@@ -10,7 +10,8 @@ from conformance.auditing.log import audit_log
 from conformance.auditing.reading import Cut, Entry, NotALog, entries
 from conformance.auditing.reading.entry import split
 from conformance.auditing.reading.files import form
-from conformance.auditing.reading.text import flat
+from conformance.auditing.reading.gathering import flat
+from conformance.auditing.reading.unreadable import told_by_text
 from conformance.auditing.report import FileReport, Report
 from conformance.auditing.settings import Settings
 from conformance.errors import BadRequest
@@ -45,14 +46,18 @@ def _plain(value: object) -> object:
         return value
 
 
-def audit_file(path: Path, settings: Settings, read: Callable[[int], None] | None = None) -> FileReport:
-    """The report of one file. read: told how many bytes have been read. Raises NotALog and OSError."""
+def audit_file(path: Path, settings: Settings, read: Callable[[int], None] | None = None, run: str | None = None) -> FileReport:
+    """The report of one file, or of a run's folder. read: told how many bytes have been read. run: which run of a database.
+
+    Raises NotALog and OSError.
+    """
     found = form(path)
     if found in {"npz", "safetensors"}:
         from conformance.auditing.tensors import audit_tensors  # noqa: PLC0415 - the oracle's bounds, for tensors alone
 
         return audit_tensors(path, found, settings)
-    report = audit_log(entries(path, read), settings, file=str(path), form=found)
+    report = audit_log(entries(path, read, run), settings, file=str(path), form=found)
     if report.lines == 0 and report.cut == 0:
-        raise NotALog(f"{path}: no line with a figure that is known (loss, rewards/margins, ...)")
+        seems = None if found in {"mlflow", "tensorboard", "parquet", "sqlite"} else told_by_text(path)
+        raise NotALog(f"{path}: {seems or 'no line with a figure that is known (loss, rewards/margins, ...)'}")
     return report

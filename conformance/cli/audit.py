@@ -10,14 +10,17 @@ from rich.console import Console
 
 from conformance.auditing import FileReport, Report, Settings, audit_file
 from conformance.auditing.shapes import LOSSES
-from conformance.cli.files import READABLE, STDOUT, check_outputs, output, write
+from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError
 from conformance.reports import audit_html, audit_markdown, audit_terminal
 
+LOG = click.Path(exists=True, path_type=Path)
+"""A file, or the folder of a run."""
+
 
 @click.command("audit")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=READABLE)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=LOG)
 @click.option("--loss", default="sigmoid", show_default=True, metavar="NAME", help=f"One of {', '.join(LOSSES)}.")
 @click.option("--beta", metavar="X", help="The beta of the run.")
 @click.option("--label-smoothing", metavar="X", help="The label smoothing of the run; 0 is to be said too.")
@@ -25,6 +28,7 @@ from conformance.reports import audit_html, audit_markdown, audit_terminal
 @click.option("--pairs-per-line", type=click.IntRange(min=1), metavar="N", help="The pairs whose mean a line is.")
 @click.option("--accumulation", type=click.IntRange(min=1), metavar="N", help="Micro-batches a step.")
 @click.option("--ranks", type=click.IntRange(min=1), metavar="N", help="Processes that train together.")
+@click.option("--run", metavar="NAME", help="Which run of a database that holds several.")
 @click.option("--dtype", metavar="D", help="The format in which the log-probabilities, losses and rewards are computed.")
 @click.option(
     "--added-term/--no-added-term",
@@ -44,6 +48,7 @@ def command(
     pairs_per_line: int | None,
     accumulation: int | None,
     ranks: int | None,
+    run: str | None,
     dtype: str | None,
     added_term: bool | None,
     reference_free: bool,
@@ -54,9 +59,10 @@ def command(
     """Say what each FILE proves of the run that left it.
 
     A FILE is a log: a trainer's state with its log_history, JSON, JSON lines, console output with a dict or name: value
-    pairs a line, CSV, Parquet or TensorBoard events; or tensors: .npz or safetensors with the log-probabilities of the
-    pairs and what was computed from them (losses, rewards), or with logits, labels and a mask. What it is, its content
-    says. Nothing in it is run: a pickle is refused.
+    pairs a line, CSV, Parquet, TensorBoard events, a database of MLflow or Trackio, the folder of a run of MLflow or
+    TensorBoard; or tensors: .npz or safetensors with the log-probabilities of the pairs and what was computed from them
+    (losses, rewards), or with logits, labels and a mask. What it is, its content says. Nothing in it is run: a pickle is
+    refused.
 
     Each line, or pair, is consistent with the configured loss, impossible, or not decided. A line that could be right is
     never called impossible: the rounding of what is printed, and of the arithmetic, is on the log's side. What is not told
@@ -78,7 +84,7 @@ def command(
             added_term=added_term,
             reference_free=reference_free,
         )
-        report = Report(tuple(_audited(path, settings) for path in files))
+        report = Report(tuple(_audited(path, settings, run) for path in files))
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     forms = ((json_file, report.to_json), (markdown_file, lambda: audit_markdown.render(report)))
@@ -101,15 +107,16 @@ def _named(parameters: tuple[str, ...]) -> dict[str, object]:
     return named
 
 
-def _audited(path: Path, settings: Settings) -> FileReport:
+def _audited(path: Path, settings: Settings, run: str | None) -> FileReport:
     """The report of one file, with a bar while it is read."""
-    size = max(path.stat().st_size, 1)
+    parts = path.glob("**/*") if path.is_dir() else [path]
+    size = max(sum(part.stat().st_size for part in parts if part.is_file()), 1)
     with Bar(str(path)) as bar:
 
         def read(done: int) -> None:
             bar.show(done, size, count=f"{done / 1e6:.1f} of {size / 1e6:.1f} MB")
 
         try:
-            return audit_file(path, settings, read)
+            return audit_file(path, settings, read, run)
         except OSError as error:
             raise click.UsageError(f"{path}: {error.strerror or error}") from error

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, NotALog, split
-from conformance.auditing.reading.gathering import Gathered
-from conformance.auditing.reading.text import DECODER, LONGEST, flat, record
+from conformance.auditing.reading.gathering import Gathered, flat, record
+from conformance.auditing.reading.text import DECODER, LONGEST
 
 _HISTORY = re.compile(r'"(?:log_history|history|logs|data|rows|metrics)"\s*:\s*\[')
 _BLANK = re.compile(r"[\s,]*")

@@ -6,20 +6,22 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from conformance.auditing.reading import document, table, text
+from conformance.auditing.reading import database, document, folder, table, text
 from conformance.auditing.reading.entry import Cut, Entry, NotALog
+from conformance.auditing.reading.unreadable import told_by_members, told_by_start
 
 Read = Callable[[int], None]
 """Told now and then how many bytes have been read."""
 HEAD = 1 << 16
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def form(path: Path) -> str:
-    """What the file holds: parquet, tensorboard, npz, safetensors, array, document, lines, dicts, table or text.
+    """What it holds: mlflow, tensorboard, parquet, sqlite, npz, safetensors, array, document, lines, table or text.
 
-    Raises NotALog for an empty file, a pickle, a compressed file and one that is no text; OSError.
+    Raises NotALog for an empty file, a pickle, and what else is not read, which it names where it is known; OSError.
     """
+    if path.is_dir():
+        return folder.form(path)
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head.strip():
@@ -33,6 +35,11 @@ def form(path: Path) -> str:
 def _binary(path: Path, head: bytes) -> str | None:
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith(database.MAGIC):
+        return "sqlite"
+    unread = told_by_members(path) if head.startswith(b"PK\x03\x04") else told_by_start(head)
+    if unread is not None:
+        raise NotALog(f"{path}: {unread}")
     if head.startswith(b"PK\x03\x04"):
         return "npz"
     length = struct.unpack("<Q", head[:8])[0] if len(head) > 8 else 0
@@ -40,18 +47,15 @@ def _binary(path: Path, head: bytes) -> str | None:
         return "safetensors"
     if b"brain.Event:" in head[:64]:
         return "tensorboard"
-    for magic, name in _PACKED.items():
-        if head.startswith(magic):
-            raise NotALog(f"{path}: compressed by {name}; unpack it first")
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        raise NotALog(f"{path}: a pickle, which runs code when it is loaded; save tensors as .npz or safetensors")
     if b"\0" in head:
-        raise NotALog(f"{path}: neither a text nor Parquet, TensorBoard events, .npz or safetensors")
+        raise NotALog(f"{path}: neither a text nor Parquet, TensorBoard events, SQLite, .npz or safetensors")
     return None
 
 
-def entries(path: Path, read: Read | None = None) -> Iterator[Entry | Cut]:
+def entries(path: Path, read: Read | None = None, run: str | None = None) -> Iterator[Entry | Cut]:
     """The lines of a log, in order, with those that could not be read. Memory does not grow with the file.
+
+    run: which run of a database.
 
     Raises NotALog and OSError.
     """
@@ -59,6 +63,10 @@ def entries(path: Path, read: Read | None = None) -> Iterator[Entry | Cut]:
     found = form(path)
     if found in {"npz", "safetensors"}:
         raise NotALog(f"{path}: tensors, not a log")
+    if path.is_dir():
+        return folder.entries(path, told)
+    if found == "sqlite":
+        return database.entries(path, told, run)
     if found == "parquet":
         return table.parquet(path, told)
     if found == "tensorboard":

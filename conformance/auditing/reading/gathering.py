@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from conformance.auditing.names import STEP, word
 from conformance.auditing.reading.entry import Entry, split
 
 NAME = ("metric", "metricname", "metric_name", "key", "tag", "name")
 VALUE = ("value", "metricvalue", "metric_value")
+DEEPEST = 4
+"""Mappings within mappings that are looked into."""
 
 
 def place(names: list[str], wanted: tuple[str, ...]) -> int | None:
@@ -46,7 +49,7 @@ class Gathered:
             self.values = {}
 
 
-def value_of(record: Mapping[str, object]) -> tuple[object, str, object] | None:
+def _value_of(record: Mapping[str, object]) -> tuple[object, str, object] | None:
     """(step, name, value) of a record that is one value (MLflow's, Comet's); None for any other."""
     names = list(record)
     name, value = place(names, NAME), place(names, VALUE)
@@ -54,3 +57,24 @@ def value_of(record: Mapping[str, object]) -> tuple[object, str, object] | None:
         return None
     at = step_of(names)
     return ("" if at is None else record[names[at]]), str(record[names[name]]), record[names[value]]
+
+
+def record(number: int, value: Mapping[str, Any], gathered: Gathered) -> Iterable[Entry]:
+    """The entries of one object: a line's figures, or one value, which is gathered with those of its step."""
+    pairs = list(flat(value))
+    one = _value_of(dict(pairs))
+    return split(number, pairs) if one is None else gathered.add(number, *one)
+
+
+def flat(value: Mapping[str, Any], depth: int = 0) -> Iterable[tuple[str, object]]:
+    """Names and values; those of a mapping within by their own name, or with its name before it."""
+    if not any(isinstance(item, dict) for item in value.values()):
+        return value.items()
+    found: list[tuple[str, object]] = []
+    for name, item in value.items():
+        if not isinstance(item, dict):
+            found.append((name, item))
+        elif depth < DEEPEST:
+            inner = flat(item, depth + 1)
+            found += (((part if word(f"{name}/{part}") is None else f"{name}/{part}"), thing) for part, thing in inner)
+    return found

@@ -10,14 +10,12 @@ from typing import IO, Any
 
 from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, split
-from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place, value_of
+from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place, record
 
 LONGEST = 1 << 20
 """Bytes. A longer line is no line of a log."""
 BLOCK = 1 << 18
 """Bytes that are read at a time."""
-DEEPEST = 4
-"""Mappings within mappings that are looked into."""
 DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 """Numbers stay as they are printed: how many digits they have says how they were rounded."""
 
@@ -118,13 +116,6 @@ def _json_line(number: int, line: str, gathered: Gathered) -> Iterable[Entry | C
     return record(number, value, gathered)
 
 
-def record(number: int, value: Mapping[str, Any], gathered: Gathered) -> Iterable[Entry]:
-    """The entries of one JSON object: a line's figures, or one value, which is gathered with those of its step."""
-    pairs = list(flat(value))
-    one = value_of(dict(pairs))
-    return split(number, pairs) if one is None else gathered.add(number, *one)
-
-
 def _decoded(line: str) -> Any:
     """The value of a JSON text, or why it has none."""
     try:
@@ -156,17 +147,3 @@ def _spaced(line: str) -> list[tuple[str, str]]:
     """Names and values with nothing but a space between them: `Iter 10: Train loss 0.693, margin 0.02`."""
     found = _SPACED.findall(line)
     return [(name if word(name) is not None else name.rpartition(" ")[2], value) for name, value in found]
-
-
-def flat(value: Mapping[str, Any], depth: int = 0) -> Iterable[tuple[str, object]]:
-    """Names and values; those of a mapping within by their own name, or with its name before it."""
-    if not any(isinstance(item, dict) for item in value.values()):
-        return value.items()
-    found: list[tuple[str, object]] = []
-    for name, item in value.items():
-        if not isinstance(item, dict):
-            found.append((name, item))
-        elif depth < DEEPEST:
-            inner = flat(item, depth + 1)
-            found += (((part if word(f"{name}/{part}") is None else f"{name}/{part}"), thing) for part, thing in inner)
-    return found
