@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from conformance.auditing import names
 from conformance.auditing.figures import Rounding, read, value
-from conformance.auditing.lines import Lines
+from conformance.auditing.lines import PARTS, Lines
 from conformance.auditing.ranks import WATCHED, Spread, unmoved
 from conformance.auditing.reading import Cut, Entry
 from conformance.auditing.spans import Mask, Span
@@ -22,8 +22,6 @@ BLOCK = 8192
 Watched = dict[str, tuple[NDArray[np.int64], Floats]]
 METRICS = frozenset({names.MARGIN, names.CHOSEN, names.REJECTED, names.ACCURACY, names.LOGPS_CHOSEN, names.LOGPS_REJECTED})
 REWARDS = (names.CHOSEN, names.REJECTED, names.MARGIN)
-PARTS = ("numbers", "steps", "train", "bad", "unmoved", "uneven")
-"""What lines have besides the spans of their quantities and their rooms."""
 LOOKED_AT, SELDOM = 256, 64
 SHOWN = 0.01
 """Epochs. How finely a log tells where in an epoch a line stands."""
@@ -114,13 +112,6 @@ def some(entries: Sequence[Entry]) -> Iterator[Entry]:
 def _writer(name: str) -> str:
     """Columns that one piece of code rounds alike: the loss has its own, all metrics of preference pairs another."""
     return "metrics" if name in METRICS else name
-
-
-def taken(lines: Lines, places: NDArray[np.intp]) -> Lines:
-    """The lines at those places."""
-    spans = {name: Span(span.low[places], span.high[places]) for name, span in lines.spans.items()}
-    rooms = {name: room[places] for name, room in lines.rooms.items()}
-    return Lines(spans=spans, rooms=rooms, **{part: getattr(lines, part)[places] for part in PARTS})
 
 
 def joined(blocks: Sequence[Lines]) -> Lines:

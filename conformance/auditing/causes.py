@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.auditing import names
 from conformance.auditing.checks import CHECKS
-from conformance.auditing.lines import Lines
+from conformance.auditing.lines import Lines, taken
 from conformance.auditing.means import least_mean
 from conformance.auditing.report import Cause
 from conformance.auditing.settings import Settings
@@ -20,7 +20,7 @@ from conformance.auditing.spans import Span
 from conformance.errors import BadRequest
 from oracle import Format
 
-EXPLAINING = ("least", "most", "mean", "one-sided", "finite")
+EXPLAINING = ("least", "most", "mean", "one-sided")
 """The checks that look at the loss; the others are not explained by another loss."""
 MOST = 3
 """Causes that are told."""
@@ -48,6 +48,9 @@ def explained(lines: Lines, settings: Settings, fmt: Format) -> tuple[Cause, ...
     lines: those that are impossible, and others beside them. Almost any loss is possible after division by a large number;
     so a factor, or another loss, counts only where lines of a margin near 0 show it: there the loss is near its value at 0.
     """
+    lines = taken(lines, np.flatnonzero(~lines.bad))  # a loss of NaN is its own cause
+    if not len(lines) or _fits(lines, settings, fmt, near_start=False):
+        return ()
     found: dict[str, float] = {}
     for hypothesis in _hypotheses(settings):
         try:

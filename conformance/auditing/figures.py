@@ -66,7 +66,7 @@ def read(raw: Raw) -> Figure | None:
     if found is None or len(stripped) > MOST_DIGITS or not (found[2] or found[3]):
         return None
     whole, fraction, exponent = found[2] or "", found[3] or "", int(found[4] or 0)
-    fraction = "" if fraction == "0" else fraction  # 1.0 is how a float prints that has no decimals
+    fraction = fraction.rstrip("0")  # of 1.0 it is how a float prints, of 0.693100 how a page prints what was rounded before
     significant = (whole + fraction).lstrip("0")
     number = float(stripped)
     return Figure(number, len(fraction) - exponent, len(significant) if number else 0)

@@ -13,6 +13,9 @@ from conformance.auditing.settings import Settings
 from conformance.auditing.spans import Mask, Span
 from oracle.formats import Floats
 
+PARTS = ("numbers", "steps", "train", "bad", "unmoved", "uneven")
+"""What lines have besides the spans of their quantities and their rooms."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
@@ -44,3 +47,10 @@ class Lines:
         """What a figure that may be of one process is short of that of all: 0 where one trains, and where none has moved."""
         nothing = np.zeros(len(self))
         return nothing if settings.ranks == 1 else np.where(self.unmoved, 0.0, self.rooms.get(name, nothing))
+
+
+def taken(lines: Lines, places: NDArray[np.intp]) -> Lines:
+    """The lines at those places."""
+    spans = {name: Span(span.low[places], span.high[places]) for name, span in lines.spans.items()}
+    rooms = {name: room[places] for name, room in lines.rooms.items()}
+    return Lines(spans=spans, rooms=rooms, **{part: getattr(lines, part)[places] for part in PARTS})

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.auditing.blocks import joined, taken
+from conformance.auditing.blocks import joined
 from conformance.auditing.causes import explained
 from conformance.auditing.checks import CHECKS, Check
-from conformance.auditing.lines import Lines
+from conformance.auditing.lines import Lines, taken
 from conformance.auditing.outcome import Outcome
 from conformance.auditing.report import SHOWN, Cause, Impossible
 from conformance.auditing.settings import Settings

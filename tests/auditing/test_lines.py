@@ -131,7 +131,14 @@ def test_where_nothing_is_told_of_smoothing_both_ends_are_allowed():
 
 @pytest.mark.parametrize(
     ("text", "low", "high"),
-    [("0.693", 0.69249, 0.69351), ("0.6930", 0.69294, 0.69306), ("1e-05", -0.0051, 0.0051), ("12.34", 12.29, 12.39)],
+    [
+        ("0.693", 0.69249, 0.69351),
+        ("0.6934", 0.69334, 0.69346),
+        ("0.693000", 0.69249, 0.69351),
+        ("0.6930999755859375", 0.69304, 0.69316),
+        ("1e-05", -0.0051, 0.0051),
+        ("12.34", 12.29, 12.39),
+    ],
 )
 def test_a_figure_alone_is_known_to_its_own_digits(text, low, high):
     rounding = Rounding()

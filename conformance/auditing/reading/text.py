@@ -14,6 +14,7 @@ from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place,
 
 LONGEST = 1 << 20
 """Bytes. A longer line is no line of a log."""
+BOM = b"\xef\xbb\xbf"
 BLOCK = 1 << 18
 """Bytes that are read at a time."""
 DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
@@ -26,6 +27,7 @@ _SPACED = re.compile(
     r"([A-Za-z_][\w/.]{0,200}(?: [A-Za-z_]\w{0,50})?) +([-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b", re.IGNORECASE
 )
 _STEP = re.compile(r"\b(?:step|iter|iteration)s?[ :=#]+(\d{1,18})\b", re.IGNORECASE)
+_ARRAY = re.compile(r"\[\s*(?:[{\]]|$)")
 _COLUMNS = re.compile(r"[,;\t|]")
 
 
@@ -33,7 +35,7 @@ def form(head: str) -> str:
     """array, document or lines (JSON), dicts (Python), table, or text."""
     start = head.lstrip()
     first = start.split("\n", 1)[0].strip()
-    if start.startswith("["):
+    if _ARRAY.match(start):
         return "array"
     if start.startswith("{") and not start.startswith("{'"):
         if not first.endswith("}") or '"log_history"' in first:
@@ -93,6 +95,7 @@ def _lines(file: IO[bytes], read: Callable[[int], None]) -> Iterator[tuple[int, 
 
 
 def _line(number: int, raw: bytes) -> Iterator[tuple[int, str]]:
+    raw = raw.removeprefix(BOM) if number == 1 else raw
     if raw.strip():
         yield number, raw.decode("utf-8", errors="replace")
 
@@ -129,11 +132,9 @@ def _decoded(line: str) -> Any:
 
 def _console_line(number: int, line: str) -> Iterable[Entry | Cut]:
     """Every dict in the line (a progress bar may stand before it), or its pairs."""
-    found: list[Entry | Cut] = []
-    for match in _DICT.finditer(line):
-        found += split(number, _ITEM.findall(match[0]))
-    if found:
-        return found
+    dicts = _DICT.findall(line)
+    if dicts:
+        return [entry for one in dicts for entry in split(number, _ITEM.findall(one))]
     if ("{'" in line or '{"' in line) and any(word(name) for name, _ in _ITEM.findall(line)):
         return [Cut(number, "a dict that is cut off")]
     pairs = _PAIR.findall(line)
