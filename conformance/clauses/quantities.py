@@ -75,4 +75,6 @@ _VALUES: dict[str, Callable[[Batch], Real]] = {
     **{name: _derivative(place, mean=False) for names in (GRADIENTS, WEIGHED) for place, name in enumerate(names)},
     **{name: _derivative(place, mean=True) for place, name in enumerate(MEAN_GRADIENTS)},
     **{quantity: _metric(name) for name, quantity in METRICS.items()},
+    "metric logps/chosen": lambda batch: oracle.mean(batch.policy_chosen_logps),
+    "metric logps/rejected": lambda batch: oracle.mean(batch.policy_rejected_logps),
 }

@@ -20,7 +20,7 @@ def cause(violated: Sequence[Finding]) -> Cause | None:
     """The first violation by conduct, as a cause."""
     for finding in violated:
         kind, colon, said = finding.note.partition(": ")
-        if finding.worst is None and colon:
+        if finding.worst is None and colon and not set(kind) & set("(["):  # a place in brackets is a number's
             promised = "where () was promised" in said
             cures = [text for part, text in CURES.items() if part in said and promised == ("promised" in part)]
             return Cause(kind, Kind.CONDUCT, "", said, "", cures[0] if cures else "", finding.points, finding.violations)

@@ -13,6 +13,7 @@ from conformance.diagnosis import conduct, kernels
 from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.inference import inferred
+from conformance.diagnosis.metrics import of_loss
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Part, Points, holds, points
 from conformance.diagnosis.probe import Probe, probed
@@ -44,6 +45,8 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     told = [[state]] if state else _groups(probe, losses, derivatives)  # what is kept makes anything of the rest
     found = ([_without(missing)] if missing else [], *told)
     groups = [group for group in found if group]
+    if any(finding.clause.startswith("METRIC-") for finding in violated):
+        groups += [[cause] for cause in of_loss(trial)]
     if refused is not None:
         groups.append([refused])
     if not groups and (changed := unrepeated(trial, violated)) is not None:

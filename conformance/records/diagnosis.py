@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """The log-sigmoid at some logits."""
     BATCH = "batch"
     """Sizes, places, strides, neighbours, what was called before, how it was called, a reduction."""
+    METRIC = "metric"
+    """What is logged beside the loss."""
     CONDUCT = "conduct"
     """It raises, or what it returns is no answer."""
     CLAUSE = "clause"
@@ -30,7 +32,7 @@ class Asked:
     """One call: the four logps by name, beta and label_smoothing, hexadecimal; and how, where not plainly.
 
     pairs: how many there are; those given are repeated in turn. how: "", "strided", "weighed", "policy alone" or "losses
-    alone".
+    alone". parts: of a step, the sizes of its micro-batches or ranks.
     """
 
     inputs: Mapping[str, tuple[str, ...]]
@@ -38,6 +40,7 @@ class Asked:
     label_smoothing: str
     pairs: int
     how: str = ""
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One explanation. key: its name, the same in every format. part: "loss", "derivatives", or both, by "and".
+    """One explanation. key: its name, the same in every format. part: "loss", "derivatives", or both, by "and"; of
+    metrics their names.
 
     says: what is returned. where: under which condition, empty for everywhere. points: how many numbers it gives, of
     which `wrong` are wrong. cure: what mends it.
@@ -95,7 +99,8 @@ def diagnosis_from(data: Mapping[str, Any]) -> Diagnosis:
     shown = data["shown"]
     if shown is not None:
         inputs = {name: tuple(values) for name, values in shown["call"]["inputs"].items()}
-        shown = Shown(**{**shown, "call": Asked(**{**shown["call"], "inputs": inputs})})
+        parts = tuple(shown["call"].get("parts", ()))
+        shown = Shown(**{**shown, "call": Asked(**{**shown["call"], "inputs": inputs, "parts": parts})})
     causes, besides = (
         tuple(Cause(**{**one, "kind": Kind(one["kind"])}) for one in data[name]) for name in ("causes", "besides")
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.records.diagnosis import Cause, Kind
-from conformance.records.record import Record, Run
+from conformance.records.record import Finding, Record, Run
 from conformance.reports import words
 from conformance.reports.shown import input_lines, snippet
 
@@ -59,17 +59,28 @@ class Told:
 
     @property
     def example(self) -> tuple[list[str], list[str]]:
-        """(the smallest input with what was got and what is exact, Python that shows it); empty where none is known."""
+        """(the smallest input with what was got and what is exact, Python that shows it).
+
+        Where none is known the number that a clause saw, and no Python; empty where there is no such number.
+        """
         if self.run.diagnosis is None or self.run.diagnosis.shown is None:
-            return [], []
+            return _of_finding(self.run, self.seen)
         return input_lines(self.run.diagnosis.shown), snippet(self.run, self.run.diagnosis.shown)
+
+    @property
+    def seen(self) -> Finding | None:
+        """The violation that shows it, where no smallest input does."""
+        if self.cause.kind is Kind.CONDUCT:
+            return None
+        named = sorted(self.run.violated, key=lambda finding: finding.clause != self.cause.key)
+        return next((finding for finding in named if finding.worst is not None or finding.note), None)
 
     @property
     def title(self) -> str:
         """What the example is."""
         shown = self.run.diagnosis.shown if self.run.diagnosis is not None else None
         if shown is None:
-            return ""
+            return f"what was seen by {self.seen.clause}, in {self.run.format}:" if self.seen is not None else ""
         size = "" if shown.call.pairs == 1 else f", {shown.call.pairs:,} pairs"
         length = "; alone the pair is right, the length matters" if not shown.alone and shown.quantity == "loss" else ""
         return f"the smallest input found that shows it, in {self.run.format}{size}{length}:"
@@ -94,9 +105,20 @@ def lines(one: Told, width: int = 100) -> list[str]:
         parts += ["  what mends it:", *_folded(one.cure, width, 4)]
     example, code = one.example
     if example:
-        parts += [*_folded(one.title, width, 2), *(f"    {line}" for line in example)]
+        shown = [f"    {line}" for line in example] if code else [part for line in example for part in _folded(line, width, 4)]
+        parts += [*_folded(one.title, width, 2), *shown]
+    if code:
         parts += ["  to see it again:", *(f"    {line}" for line in code)]
     return parts
+
+
+def _of_finding(run: Run, seen: Finding | None) -> tuple[list[str], list[str]]:
+    """The worst number of a violation and Python that shows it, or the number that its note tells."""
+    if seen is None:
+        return [], []
+    if seen.worst is None:
+        return [words.visible(seen.note.partition("; ")[0])], []
+    return words.details(seen.worst, run), words.snippet(run, seen.worst, seen.clause)
 
 
 def _merged(name: str, runs: Sequence[Run]) -> Iterator[Told]:
@@ -124,16 +146,25 @@ def _causes(run: Run) -> tuple[Cause, ...]:
     return run.diagnosis.causes if run.diagnosis is not None else ()
 
 
+_WHAT = {
+    "loss": "its losses are",
+    "derivatives": "its derivatives are",
+    "log-probabilities": "its log-probabilities are",
+}
+
+
 def _sentence(cause: Cause, points: int, formats: str) -> str:
     """A cause in a sentence."""
     within = f" in {formats}" if formats else ""
     if cause.kind is Kind.CONDUCT:
         return f"{cause.key}{within}: {cause.says}."
     if cause.kind is Kind.CLAUSE and not cause.part:
-        return f"nothing that is known explains it{within}; {cause.key}, {cause.says}, says the most."
+        return f"it violates {cause.key}{within}: {cause.says}; no formula that is known gives its numbers."
     if cause.key.startswith("no gradient"):
         return f"it returns {cause.says}{within}."
-    what = {"loss": "its losses are", "derivatives": "its derivatives are"}.get(cause.part, "what it returns is")
+    what = _WHAT.get(cause.part, "what it returns is")
+    if cause.kind is Kind.METRIC:
+        what = f"its {cause.part} {'are' if ' and ' in cause.part else 'is'}"
     if cause.where:
         right = (
             "" if cause.kind is Kind.CLAUSE else "; elsewhere they are right" if cause.part != "loss and derivatives" else ""

@@ -34,7 +34,8 @@ def diagnosis(told: causes.Told) -> list[str]:
         parts += [f"What mends it: {cell(told.cure)}", ""]
     example, code = told.example
     if example:
-        lines = [told.title, *(f"  {line}" for line in example), "to see it again:", *(f"  {line}" for line in code)]
+        lines = [told.title, *(f"  {line}" for line in example)]
+        lines += ["to see it again:", *(f"  {line}" for line in code)] if code else []
         parts += ["<pre>" + html.escape("\n".join(lines), quote=False) + "</pre>", ""]
     return parts
 

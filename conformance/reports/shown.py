@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.records.diagnosis import Shown
 from conformance.records.record import Run
+from conformance.reports.metric_code import exact_metric
 from conformance.reports.words import LOGPS, code_list, code_number, decimal, visible
 
 SHOWN_PAIRS = 4
@@ -18,13 +19,50 @@ def input_lines(shown: Shown) -> list[str]:
         told = ", ".join(values[:SHOWN_PAIRS]) + (", ..." if len(values) > SHOWN_PAIRS or call.pairs > len(values) else "")
         lines.append(f"{name:<22}{told}")
     lines.append(f"beta {decimal(call.beta)}, label_smoothing {decimal(call.label_smoothing)}{_asked(shown)}")
-    at = f" of pair {shown.place + 1:,}" if call.pairs > 1 and not shown.quantity.startswith(("mean", "d mean")) else ""
+    if call.parts:
+        lines.append(f"in parts of {', '.join(map(str, call.parts))} pairs" if len(call.parts) > 1 else "in one part")
+    whole = shown.quantity.startswith(("mean", "d mean", "metric"))
+    at = f" of pair {shown.place + 1:,}" if call.pairs > 1 and not whole else ""
     got = "none: there is no gradient" if not shown.got else decimal(shown.got)
     return [*map(visible, lines), f"{shown.quantity}{at}: got {got}, exact {shown.exact}"]
 
 
 def snippet(run: Run, shown: Shown) -> list[str]:
     """Python that asks the same again, and prints what is exact beside it."""
+    return _of_step(run, shown) if shown.call.parts else _of_pairs(run, shown)
+
+
+def _of_step(run: Run, shown: Shown) -> list[str]:
+    call = shown.call
+    place = (sum(call.parts[:1]) == 0) * 0 + shown.place
+    if shown.quantity.startswith("metric "):
+        name = shown.quantity.removeprefix("metric ")
+        got, exact = f'metrics["{name}"]', exact_metric(name)
+    elif shown.quantity == "mean loss":
+        got, exact = "loss", "oracle.mean(oracle.loss(*pairs, **options))"
+    else:
+        got, exact = f"gradient[0][{place}]", f"oracle.gradient(*pairs, **options).by_logps[0][{place}] / {call.pairs}"
+    return [
+        "import oracle",
+        "from conformance import evaluate_step",
+        *_given(run, shown),
+        f'answer = evaluate_step(implementation, "{run.format}", *pairs, **options, parts={list(call.parts)})',
+        f'print("got  ", answer.{got})',
+        f'print("exact", {exact})',
+    ]
+
+
+def _given(run: Run, shown: Shown) -> list[str]:
+    call = shown.call
+    values = ", ".join(f"[{', '.join(code_number(x) for x in call.inputs[name])}]" for name in LOGPS)
+    return [
+        f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged",
+        f"pairs = [{values}]",
+        f"options = dict(beta={code_number(call.beta)}, label_smoothing={code_number(call.label_smoothing)})",
+    ]
+
+
+def _of_pairs(run: Run, shown: Shown) -> list[str]:
     call = shown.call
     values = ", ".join(code_list(call.inputs[name]) for name in LOGPS)
     lines = ["import oracle", "from conformance import evaluate"]

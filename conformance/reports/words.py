@@ -9,6 +9,7 @@ from typing import NamedTuple
 from conformance.errors import BadRequest
 from conformance.records.diagnosis import Kind
 from conformance.records.record import Finding, Record, Run, Verdict, Worst
+from conformance.reports.metric_code import exact_metric
 
 SHOWN_PAIRS = 8
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
@@ -193,7 +194,7 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
         if run.source:
             prefix.append("implementation = load(implementation)")
         call = f'implementation.metrics(Batch.of(*pairs, **options), get_format("{run.format}"))'
-        return prefix, f'{call}["{name}"]', f'oracle.metrics(*pairs, beta=options["beta"]).{name}'
+        return prefix, f'{call}["{name}"]', exact_metric(name)
     if quantity == "mean loss":
         return [], call, f"oracle.mean({loss})"
     if quantity == "loss(z) - loss(-z)":

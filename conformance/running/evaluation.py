@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +14,11 @@ from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
 from conformance.implementations.preference import LossAnswer, PreferenceLoss
 from conformance.implementations.protocol import Versatile, Weighing
+from conformance.implementations.sequence.steps import StepsAnswer, StepsClaims, StepsImplementation
 from conformance.implementations.ways import Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.losses import LossBatch
+from conformance.inputs.paths import Parts
 from oracle import Format, get_format
 from oracle.losses import get_loss
 
@@ -80,6 +84,34 @@ def evaluate(
         n = 1 if judged.claims.reduction == "mean" else len(batch)
         upstream = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
         return judged.weighed(batch, fmt, upstream, policy_alone=policy_alone)
+
+
+def evaluate_step(
+    implementation: StepsImplementation | str,
+    dtype: str | Format,
+    policy_chosen_logps: ArrayLike,
+    policy_rejected_logps: ArrayLike,
+    ref_chosen_logps: ArrayLike,
+    ref_rejected_logps: ArrayLike,
+    *,
+    parts: Sequence[int],
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+) -> StepsAnswer:
+    """The loss, the derivatives and the metrics of a step whose micro-batches, or ranks, have these numbers of pairs.
+
+    parts: they add up to the pairs; a part may be empty. The logps must be numbers of the format: NotRepresentable names the
+    first that is not. Raises what `load` raises, UnknownFormat, BadRequest for parts that do not add up and for what is no
+    step, and Misbehaviour.
+    """
+    logps = (policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    batch = Batch.of(*(np.atleast_1d(x) for x in logps), beta=beta, label_smoothing=label_smoothing)
+    if min(parts, default=-1) < 0 or sum(parts) != len(batch):
+        raise BadRequest(f"parts = {list(parts)}: sizes that add up to {len(batch)} pairs")
+    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        if not isinstance(judged.claims, StepsClaims):
+            raise BadRequest(f"{judged.name} is no step: it takes no list of micro-batches")
+        return cast("StepsImplementation", judged).evaluate(Parts(batch, tuple(parts)), get_format(dtype))
 
 
 def _by_way(judged: Implementation, way: str, batch: Batch, fmt: Format, weights: ArrayLike | None) -> Answer:

@@ -123,14 +123,12 @@ def _missing(clause: Clause, trial: Trial) -> str:
 
 
 def explained(trial: Trial, findings: Iterable[Finding]) -> Diagnosis | None:
-    """Why a loss violates a MUST; None where it does not, where it does not answer, and for what is no loss.
+    """Why it violates a MUST; None where it does not and where it does not answer.
 
     A defect of the suite costs the diagnosis and nothing else; it is told on standard error.
     """
     from conformance.diagnosis import diagnosed  # noqa: PLC0415 - for what violates alone
 
-    if trial.implementation.claims.kind != "loss":
-        return None
     try:
         return diagnosed(trial, list(findings))
     except (Misbehaviour, Unfinished, UnfaithfulArithmetic):

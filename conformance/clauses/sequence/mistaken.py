@@ -29,6 +29,8 @@ def mistakes(paths: Paths, claims: PathClaims) -> Iterator[tuple[str, Floats]]:
 
     yield "", of(right)
     yield "minus the loss: a fused form that subtracts it", -of(right)
+    yield "half of the loss", of(right) / 2
+    yield "twice the loss", of(right) * 2
     if claims.loss:
         for wrong in loss.wrong:
             taken = {node.name: right[node.name] for node in walk(wrong.definition) if node.op is Op.INPUT}
@@ -47,7 +49,11 @@ def mistakes(paths: Paths, claims: PathClaims) -> Iterator[tuple[str, Floats]]:
     yield "those of 1/β", of(right, beta=1 / beta)
     if len(paths) > 1:
         inside = {name: np.full(len(paths), row.mean()) for name, row in right.items()}
-        yield "the loss of the mean logit, where the mean of the losses is asked for", of(inside, label_smoothing=0.0)
+        yield "the loss of the mean logit, where the mean of the losses is asked for", of(inside)
+        yield (
+            "the unsmoothed loss of the mean logit, where the mean of the losses is asked for",
+            of(inside, label_smoothing=0.0),
+        )
 
 
 def _inputs(paths: Paths, claims: PathClaims, right: Numbers) -> Iterator[tuple[str, Numbers]]:
@@ -59,6 +65,11 @@ def _inputs(paths: Paths, claims: PathClaims, right: Numbers) -> Iterator[tuple[
         own = {name: right[name.replace("ref_", "policy_")] for name in right}
         yield "those of policy and reference exchanged", _swapped(right, "policy", "ref")
         yield "those without a reference", none
+        once = {name: row * 0 if name == "ref_rejected_logps" else row for name, row in right.items()}
+        yield "those with the reference of the chosen alone", once
+        if "ref_rejected_logps" in right:
+            crossed = right | {"ref_chosen_logps": right["ref_rejected_logps"], "ref_rejected_logps": right["ref_chosen_logps"]}
+            yield "those with the reference's chosen and rejected exchanged", crossed
         yield "ln 2 throughout: the reference's log-probabilities are the policy's own", own
     other = numbers(paths, average=not claims.average)
     if not set(LENGTHS) & set(claims.known.inputs):

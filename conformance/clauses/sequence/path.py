@@ -55,8 +55,8 @@ def answers(trial: Trial) -> Outcome:
         "https://github.com/allenai/open-instruct/issues/1868",
         "https://github.com/jingyaogong/minimind/issues/451",
     ),
-    remedy="The finding names the mistake where it is a usual one: mean for sum, chosen and rejected, policy and "
-    "reference, the sign.",
+    remedy="Sum the log-probabilities of each response's tokens, subtract the reference's, take chosen less rejected, and "
+    "return -logsigmoid(beta times that), for every pair.",
     kills=(
         "path-negated",
         "path-no-reference",

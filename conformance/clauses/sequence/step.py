@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
 
 from conformance.clauses.accepted import as_pairs
+from conformance.clauses.logged import each_of
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
@@ -18,7 +18,6 @@ from conformance.inputs.paths import Parts
 from conformance.records.record import Level
 from oracle import bounds
 from oracle.bounds.acceptance import centre
-from oracle.formats import Floats
 
 chapter = Chapter("STEP", "steps")
 BOUND = "The pairs' acceptance intervals averaged, and (n + 4k + 4) roundings of the mean size for k parts in any order "
@@ -34,7 +33,6 @@ class Whole:
         self.claims = self.implementation.claims
         self.points = self.violations = 0
         self.worst, self.told = -1.0, ""
-        self.ways: list[str] = []
 
     def batch(self, clause: str, n: int, beta: float = 0.1, eps: float = 0.0) -> Batch:
         """n pairs with unequal losses."""
@@ -51,8 +49,7 @@ class Whole:
         each = bounds.loss(as_pairs(parts.batch), self.trial.fmt)
         exact = centre(each.exact)
         room = np.maximum(centre(each.high) - exact, exact - centre(each.low)).mean() + self.more(parts) * np.abs(exact).mean()
-        instead = self.instead(parts, exact, answer.loss)
-        self.hold("loss", answer.loss, float(exact.mean()), float(room), parts, instead)
+        self.hold("loss", answer.loss, float(exact.mean()), float(room), parts)
 
     def more(self, parts: Parts) -> float:
         """The roundings of putting a mean together from parts."""
@@ -71,33 +68,18 @@ class Whole:
             exact = sign * size / n
             if got.shape != exact.shape:
                 raise Misbehaviour("wrong shape", f"derivatives {got.shape} where {exact.shape} was promised")
-            factor = _factor(got, exact)
             for i in range(n):
-                self.hold(
-                    f"d loss / d policy_{name}_logps [{i}]", float(got[i]), float(exact[i]), float(room[i]), parts, factor
-                )
+                self.hold(f"d loss / d policy_{name}_logps [{i}]", float(got[i]), float(exact[i]), float(room[i]), parts)
 
     def metrics(self, parts: Parts, answer: StepsAnswer) -> None:
         """What is logged, each the mean over all pairs of the step."""
         for name, got in answer.metrics.items():
-            each, size = _metric(name, parts.batch)
+            each, size = each_of(name, parts.batch)
             exact = each.mean()
             room = (self.more(parts) + 8 * self.trial.fmt.unit_roundoff) * size.mean() + 4 * self.trial.fmt.smallest_normal
-            instead = ""
-            for other in answer.metrics:
-                if other != name and abs(_metric(other, parts.batch)[0].mean() - got) <= room:
-                    instead = f"that of {other}"
-            instead = instead or self.instead(parts, each, got) or _unscaled(name, parts.batch, got)
-            self.hold(name, got, float(exact), float(room), parts, instead)
+            self.hold(name, got, float(exact), float(room), parts)
 
-    def instead(self, parts: Parts, each: Floats, got: float) -> str:
-        """Which way to put parts together gives this number."""
-        for told, value in _ways(parts, each):
-            if abs(got - value) <= 2.0**-7 * abs(value) + 1e-7 and abs(got - each.mean()) > 2.0**-7 * abs(each.mean()):
-                return told
-        return ""
-
-    def hold(self, what: str, got: float, exact: float, room: float, parts: Parts, instead: str = "") -> None:
+    def hold(self, what: str, got: float, exact: float, room: float, parts: Parts) -> None:
         """One number against its exact value."""
         error = abs(got - exact)
         rho = np.inf if np.isnan(error) else (0.0 if error == 0 else error / max(room, 5e-324))
@@ -106,73 +88,11 @@ class Whole:
         if rho > self.worst:
             self.worst = float(rho)
             self.told = f"{what} got {got!r}, exact {exact!r}, {rho:.3g} times what the bound allows ({parts.described()})"
-        if instead and rho > 1:
-            told = f"{what} is {instead}"
-            if what.startswith("d loss"):
-                told = f"the derivatives are {instead}"
-            self.ways += [told] if told not in self.ways else []
 
     def outcome(self) -> Outcome:
         """The finding's content."""
         close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
-        return Outcome(self.points, self.violations, note="; ".join([self.told, *self.ways[:3]]) if self.violations else close)
-
-
-def _factor(got: Floats, exact: Floats) -> str:
-    """A factor that all derivatives have in common, in words; empty where there is none, or 1."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factors = got / exact
-    if (
-        not len(factors)
-        or not np.isfinite(factors).all()
-        or np.ptp(factors) > 0.02 * abs(factors[0])
-        or abs(factors[0] - 1) < 0.02
-    ):
-        return ""
-    return f"{factors[0]:.4g} times what it should be, as all of them are: a factor such as the number of parts or ranks"
-
-
-def _ways(parts: Parts, each: Floats) -> Iterator[tuple[str, float]]:
-    """The usual ways to put a mean together wrongly."""
-    ends = np.cumsum(parts.sizes)
-    pieces = [each[end - size : end] for size, end in zip(parts.sizes, ends, strict=True)]
-    full = [piece for piece in pieces if len(piece)]
-    means = np.array([piece.mean() for piece in full])
-    yield "the mean of the parts' means, where parts are unequal: weigh each by its pairs", float(means.mean())
-    yield "the mean of the parts' means, an empty part counted as one", float(means.sum() / len(pieces))
-    yield "the sum of the parts' means", float(means.sum())
-    yield "the sum over all pairs", float(each.sum())
-    yield "that of the last part alone", float(means[-1])
-    yield "that of the first part alone", float(means[0])
-    yield "divided by the number of parts", float(each.mean() / len(pieces))
-    yield "the sum over all pairs divided by the number of parts", float(each.sum() / len(pieces))
-    yield "divided by the largest part times the number of parts", float(each.sum() / (max(parts.sizes) * len(pieces)))
-
-
-def _metric(name: str, batch: Batch) -> tuple[Floats, Floats]:
-    """Each pair's, and the size of what it is made of."""
-    pc, pr, rc, rr = batch.logps
-    chosen, rejected = batch.beta * (pc - rc), batch.beta * (pr - rr)
-    sizes = abs(batch.beta) * (np.abs(pc) + np.abs(rc)), abs(batch.beta) * (np.abs(pr) + np.abs(rr))
-    found = {
-        "rewards/chosen": (chosen, sizes[0]),
-        "rewards/rejected": (rejected, sizes[1]),
-        "rewards/margins": (chosen - rejected, sizes[0] + sizes[1]),
-        "rewards/accuracies": ((chosen > rejected).astype(np.float64), np.ones_like(pc)),
-        "logps/chosen": (pc, np.abs(pc)),
-        "logps/rejected": (pr, np.abs(pr)),
-    }
-    return found[name]
-
-
-def _unscaled(name: str, batch: Batch, got: float) -> str:
-    if not name.startswith("rewards/") or name.endswith("accuracies"):
-        return ""
-    for beta, told in ((1.0, "that without β"), (0.1, "that of β = 0.1"), (batch.beta**2, "that with β twice")):
-        value = _metric(name, batch.at(beta=beta))[0].mean()
-        if beta != batch.beta and abs(got - value) <= 2.0**-7 * abs(value):
-            return told
-    return ""
+        return Outcome(self.points, self.violations, note=self.told if self.violations else close)
 
 
 def _clear(batch: Batch) -> Batch:
@@ -238,7 +158,7 @@ def unequal(trial: Trial) -> Outcome:
     Level.MUST,
     "derivatives of unequal parts",
     statement="The derivatives of a step shall be those of the mean over all of its pairs, whatever the partition.",
-    derivation=f"{BOUND} A factor that all derivatives share is told.",
+    derivation=BOUND,
     needs=("gradient",),
     guards=("https://github.com/deepspeedai/DeepSpeed/issues/6841", "https://github.com/huggingface/trl/issues/2617"),
     remedy="Divide by the pairs of the whole step before the backward pass; where ranks are averaged afterwards, "
