@@ -32,7 +32,8 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     found, alike, shown = _by_numbers(trial, violated)
     besides = [*found[1:], *([] if refused is None else [refused])]
     first = found[:1] or [_of_clause(trial, violated)]
-    return Diagnosis((*first, *alike), tuple(besides), shown)
+    usual = find(violated[0].clause).remedy
+    return Diagnosis((replace(first[0], cure=first[0].cure or usual), *alike), tuple(besides), shown)
 
 
 def _by_numbers(trial: Trial, violated: Sequence[Finding]) -> tuple[list[Cause], list[Cause], Shown | None]:

@@ -136,10 +136,9 @@ def _paths(trial: Trial) -> Iterator[Call]:
         answer = pairs.implementation.evaluate(paths, trial.fmt)
         found = dict(mistakes_of_paths(paths, pairs.claims))
         if whole:
-            found = {told: values.mean(keepdims=True) for told, values in found.items()} | {
-                SUMMED: found[""].sum(keepdims=True)
-            }
-        yield (answer.losses.mean(keepdims=True) if whole and answer.losses.ndim else answer.losses).reshape(-1), found
+            summed = {SUMMED: found[""].sum(keepdims=True)}
+            found = {told: values.mean(keepdims=True) for told, values in found.items()} | summed
+        yield np.mean(answer.losses, keepdims=True).reshape(1) if whole else answer.losses, found
 
 
 def _parameters(pairs: Pairs) -> list[dict[str, float]]:

@@ -29,12 +29,12 @@ def mistakes(paths: Paths, claims: PathClaims) -> Iterator[tuple[str, Floats]]:
 
     yield "", of(right)
     yield "minus the loss: a fused form that subtracts it", -of(right)
-    yield "half of the loss", of(right) / 2
-    yield "twice the loss", of(right) * 2
     if claims.loss:
         for wrong in loss.wrong:
             taken = {node.name: right[node.name] for node in walk(wrong.definition) if node.op is Op.INPUT}
             yield f"those of another definition: {wrong.sentence}", evaluated(wrong.definition, taken, parameters)
+    yield "half of the loss", of(right) / 2
+    yield "twice the loss", of(right) * 2
     for told, rows in _inputs(paths, claims, right):
         yield told, of(rows)
     if claims.loss:
