@@ -80,7 +80,12 @@ def test_what_is_not_finite_is_written_by_name(number, text):
     assert isinstance(got["rho"], str)
 
 
-OPTIONAL = {"": {"stamp", "incomplete"}, "/$defs/run": {"diagnosis"}, "/$defs/worst": {"parameters"}}
+OPTIONAL = {
+    "": {"stamp", "incomplete"},
+    "/$defs/run": {"diagnosis"},
+    "/$defs/worst": {"parameters"},
+    "/$defs/shown/properties/call": {"parts"},
+}
 
 
 def test_the_schema_is_a_valid_schema_and_closed_wherever_it_names_properties():
