@@ -14,6 +14,7 @@ NEEDS = frozenset(
         "label_smoothing",
         "gradient",
         "metrics",
+        "second",
         "none",
         "mean",
         "sequence",
@@ -27,9 +28,9 @@ NEEDS = frozenset(
         "lengths",
     }
 )
-"""What a clause may need an implementation to claim: an option, gradients, metrics, a reduction; or, from logits, one number
-a sequence or a token, logits of -inf, a temperature, a chunk size, derivatives with incoming ones, a fused head, a loss that
-takes a reference, or one that divides by numbers of tokens."""
+"""What a clause may need an implementation to claim: an option, gradients, metrics, second derivatives, a reduction; or, from
+logits, one number a sequence or a token, logits of -inf, a temperature, a chunk size, derivatives with incoming ones, a fused
+head, a loss that takes a reference, or one that divides by numbers of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

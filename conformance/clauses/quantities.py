@@ -24,6 +24,8 @@ POLICY_ALONE = tuple(f"{name}, the reference without derivatives" for name in GR
 """The derivatives where none is asked for in the reference."""
 SIGNS = (-1.0, 1.0, 1.0, -1.0)
 """The sign of each derivative relative to beta * (sigma(-z) - eps)."""
+SECOND = tuple(tuple(f"d2 loss / d {first} d {name}" for name in NAMES) for first in NAMES)
+"""The second derivatives: in each argument, those of the first derivative in it."""
 MEAN_LOSS = "mean loss"
 MEAN_GRADIENTS = tuple(f"d mean loss / d {name}" for name in NAMES)
 ANTISYMMETRY = "loss(z) - loss(-z)"
@@ -60,6 +62,14 @@ def _derivative(place: int, *, mean: bool) -> Callable[[Batch], Real]:
     return value
 
 
+def _second(first: int, place: int) -> Callable[[Batch], Real]:
+    def value(batch: Batch) -> Real:
+        found = _one(oracle.second_derivative(*batch.logps, beta=batch.beta))
+        return found * (Fraction(batch.beta) ** 2 * int(SIGNS[first] * SIGNS[place]))
+
+    return value
+
+
 def _metric(name: str) -> Callable[[Batch], Real]:
     def value(batch: Batch) -> Real:
         found: Real = getattr(oracle.metrics(*batch.logps, beta=batch.beta), _REWARDS.get(name, name))
@@ -73,6 +83,7 @@ _VALUES: dict[str, Callable[[Batch], Real]] = {
     MEAN_LOSS: lambda batch: oracle.mean(_loss(batch)),
     ANTISYMMETRY: lambda batch: -_one(_logit(batch)),
     **{name: _derivative(place, mean=False) for names in (GRADIENTS, WEIGHED) for place, name in enumerate(names)},
+    **{name: _second(first, place) for first, names in enumerate(SECOND) for place, name in enumerate(names)},
     **{name: _derivative(place, mean=True) for place, name in enumerate(MEAN_GRADIENTS)},
     **{quantity: _metric(name) for name, quantity in METRICS.items()},
     "metric logps/chosen": lambda batch: oracle.mean(batch.policy_chosen_logps),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from conformance.implementations.protocol import DEFAULTS, Answer, Implementation, Versatile, Weighing
-from conformance.implementations.ways import Way
+from conformance.implementations.protocol import DEFAULTS, Answer, Curved, Implementation, Versatile, Weighing
+from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.profiles import Profile
 from oracle import Format
@@ -90,6 +90,13 @@ class Trial:
             batch,
             lambda pairs, these: judged.by_way(way, pairs, self.fmt, gradient=gradient, weights=weights[these]),
         )
+
+    def twice(self, judged: Curved, how: Twice, place: int, batch: Batch, weights: Floats) -> Answer:
+        """As `answer`, with the derivatives of one first derivative of the weighted sum. judged is the implementation on trial.
+
+        Raises Misbehaviour, as the implementation does.
+        """
+        return self._asked(batch, lambda pairs, these: judged.twice(how, place, pairs, self.fmt, weights[these]))
 
     def _asked(self, batch: Batch, call: Callable[[Batch, slice], Answer]) -> Answer:
         """What the call answers, of the batch or of each of its pairs; the slice says where these lie in the batch.

@@ -16,16 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from conformance.errors import Misbehaviour
+from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.besides import others
 from conformance.implementations.decorating import decorator
 from conformance.implementations.jax_arrays import read, wide
-from conformance.implementations.jax_ways import WAYS, Call
+from conformance.implementations.jax_ways import TWICE, WAYS, Call
 from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, read_metrics, versions
-from conformance.implementations.ways import Way
+from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -90,6 +90,18 @@ class JaxImplementation:
             losses, parts = called(WAYS[way], replace(self._call(batch, fmt, weights), others=besides))
             values, dtype = read("losses", losses, self._shape(batch), fmt)
             return Answer(values, _read_each(parts, len(batch), fmt) if gradient else None, dtype)
+
+    @property
+    def twice_by(self) -> frozenset[Twice]:
+        """Both modes, each over each."""
+        return frozenset(TWICE)
+
+    def twice(self, how: Twice, place: int, batch: Batch, fmt: Format, weights: Floats) -> Answer:
+        """The function's losses, and JAX's derivatives of one of its derivatives."""
+        with wide(fmt):
+            losses, parts = called(TWICE[how], self._call(batch, fmt, weights), place)
+            values, dtype = read("losses", losses, self._shape(batch), fmt)
+            return Answer(values, _read_each(parts, len(batch), fmt), dtype)
 
     def _call(self, batch: Batch, fmt: Format, weights: Floats | None = None) -> Call:
         upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
@@ -185,6 +197,7 @@ def jax_implementation(
     metrics: MetricFunction | None = None,
     library: str = "jax",
     notes: Mapping[str, str] | None = None,
+    second_derivatives: bool = False,
 ) -> JaxImplementation:
     """A plain function of JAX arrays becomes an implementation, as a call or as a decorator.
 
@@ -198,8 +211,8 @@ def jax_implementation(
     dtypes: the formats it is for (all four by default). options: which of beta and label_smoothing it honours.
     subnormals: "flush" if it is known to replace subnormal results by zero, as XLA does on the CPU. jit: judge jax.jit
     of it, with beta and label_smoothing static. library: the installed distribution that is judged, whose version the
-    record states. notes: by clause, what is
-    known of conduct that violates it. Raises BadClaim.
+    record states. notes: by clause, what is known of conduct that violates it. second_derivatives: claim that JAX
+    differentiates it twice. Raises BadClaim.
 
     loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
     keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
@@ -213,9 +226,12 @@ def jax_implementation(
         gradient=gradient,
         metrics=metrics is not None,
         notes=notes,
+        second_derivatives=second_derivatives,
     )
     label = name or str(getattr(function, "__name__", "function"))
     if loss is not None:
+        if second_derivatives:
+            raise BadClaim(f"second_derivatives = True: judged of DPO alone, not of loss = {loss!r}")
         from conformance.implementations.preference_jax import JaxFramework  # noqa: PLC0415 - where it is asked for
 
         made = preference(function, label, claimed, options, loss, JaxFramework(jit, library))

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from conformance.implementations.ways import WITHOUT, Way
+from conformance.implementations.ways import WITHOUT, Twice, Way
 
 Parts = tuple[jax.Array | None, ...]
 Result = tuple[jax.Array, Parts]
@@ -116,6 +116,51 @@ def _checkpointed(call: Call) -> Result:
     return losses, tuple(pull(call.upstream(losses)))
 
 
+def _total(call: Call) -> Callable[..., jax.Array]:
+    return lambda *logps: call.total(*logps)[0]
+
+
+def _reverse_twice(call: Call, place: int) -> Parts:
+    first = jax.grad(_total(call), argnums=place)
+    return tuple(jax.grad(lambda *logps: jnp.sum(first(*logps)), argnums=ALL)(*call.logps))
+
+
+def _forward_over_reverse(call: Call, place: int) -> Parts:
+    return tuple(jax.jvp(jax.grad(_total(call), argnums=ALL), call.logps, _tangents(call, place))[1])
+
+
+def _reverse_over_forward(call: Call, place: int) -> Parts:
+    def along(*logps: jax.Array) -> jax.Array:
+        tangent: jax.Array = jax.jvp(_total(call), logps, _tangents(call, place))[1]
+        return tangent
+
+    return tuple(jax.grad(along, argnums=ALL)(*call.logps))
+
+
+def _forward_twice(call: Call, place: int) -> Parts:
+    def along(*logps: jax.Array) -> jax.Array:
+        losses, tangent = jax.jvp(call.losses, logps, _tangents(call, place))
+        return tangent * call.upstream(losses)
+
+    return tuple(jax.jvp(along, call.logps, _tangents(call, other))[1] for other in ALL)
+
+
+def _tangents(call: Call, place: int) -> tuple[jax.Array, ...]:
+    """1 in one of the four, and 0 in the others."""
+    return tuple(jnp.full_like(x, i == place) for i, x in enumerate(call.logps))
+
+
+def _with_losses(twice: Callable[[Call, int], Parts]) -> Callable[[Call, int], Result]:
+    return lambda call, place: (call.losses(*call.logps), twice(call, place))
+
+
+TWICE: Mapping[Twice, Callable[[Call, int], Result]] = {
+    Twice.REVERSE: _with_losses(_reverse_twice),
+    Twice.FORWARD_OVER_REVERSE: _with_losses(_forward_over_reverse),
+    Twice.REVERSE_OVER_FORWARD: _with_losses(_reverse_over_forward),
+    Twice.FORWARD: _with_losses(_forward_twice),
+}
+"""How the losses are differentiated twice. Forward mode twice sums over the pairs of a mean, which is asked pair by pair."""
 WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.HELD: _held,
     Way.GIVEN: _given,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import BadClaim
-from conformance.implementations.ways import Way
+from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import Batch
 from oracle import FORMATS, Format, UnknownFormat, get_format
 from oracle.formats import Bits, Floats
@@ -38,7 +38,8 @@ class Claims:
     one that is not claimed is always at its default. subnormals: "gradual", or "flush" where it replaces
     subnormal results by zero or by another number below the smallest normal; None where it says nothing.
     gradient, metrics: whether it gives them. notes: by clause, what is known of conduct that violates it: its
-    documentation, an issue, the cause. It is shown and excuses nothing.
+    documentation, an issue, the cause. It is shown and excuses nothing. second_derivatives: whether its derivatives are
+    claimed to be differentiable.
     """
 
     formats: tuple[Format, ...] = FORMATS
@@ -48,6 +49,7 @@ class Claims:
     gradient: bool = True
     metrics: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
+    second_derivatives: bool = False
 
     @property
     def kind(self) -> str:
@@ -57,7 +59,7 @@ class Claims:
     @property
     def claimed(self) -> frozenset[str]:
         """What a clause may need and it claims."""
-        given = (("gradient", self.gradient), ("metrics", self.metrics))
+        given = (("gradient", self.gradient), ("metrics", self.metrics), ("second", self.second_derivatives))
         return self.options | {self.reduction} | {name for name, has in given if has}
 
     def plain(self) -> dict[str, object]:
@@ -70,6 +72,7 @@ class Claims:
             "gradient": self.gradient,
             "metrics": self.metrics,
             "notes": dict(self.notes),
+            **({"second_derivatives": True} if self.second_derivatives else {}),
         }
 
 
@@ -82,8 +85,11 @@ def claims(
     gradient: bool,
     metrics: bool,
     notes: Mapping[str, str] | None = None,
+    second_derivatives: bool = False,
 ) -> Claims:
     """The claims, checked. Raises BadClaim, naming the keyword, its value and what is allowed."""
+    if second_derivatives and not gradient:
+        raise BadClaim("second_derivatives = True: of derivatives, which gradient=False does not claim")
     if isinstance(dtypes, str) or (dtypes is not None and not dtypes):
         raise BadClaim(f"dtypes = {dtypes!r}: a collection of format names, not empty")
     try:
@@ -96,7 +102,7 @@ def claims(
         raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
     if subnormals not in {"gradual", "flush", None}:
         raise BadClaim(f"subnormals = {subnormals!r}: 'gradual' or 'flush'")
-    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {})  # type: ignore[arg-type]
+    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {}, second_derivatives)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,3 +214,18 @@ class Measuring(Versatile, Protocol):
 
     def metrics_by_way(self, way: Way, batch: Batch, fmt: Format) -> Mapping[str, float]:
         """The metrics of a batch in one of the layouts that it knows. Raises Misbehaviour."""
+
+
+@runtime_checkable
+class Curved(Protocol):
+    """An implementation whose wrapper can differentiate its losses twice."""
+
+    @property
+    def twice_by(self) -> frozenset[Twice]:
+        """The ways that it knows."""
+
+    def twice(self, how: Twice, place: int, batch: Batch, fmt: Format, weights: Floats) -> Answer:
+        """The losses, and as its gradient the derivatives of one first derivative of the weighted sum in each of the four.
+
+        place: which first derivative, in the order of the signature. weights: as `Versatile.by_way`. Raises Misbehaviour.
+        """

@@ -20,8 +20,8 @@ from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims
 from conformance.implementations.results import called, read_metrics, versions
 from conformance.implementations.torch_tensors import checked, encoded, leaves, stored, widened, written
-from conformance.implementations.torch_ways import WAYS, Call, Parts, laid_out
-from conformance.implementations.ways import LAYOUTS, Way
+from conformance.implementations.torch_ways import TWICE, WAYS, Call, Parts, laid_out
+from conformance.implementations.ways import LAYOUTS, Twice, Way
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -112,6 +112,17 @@ class TorchImplementation:
         losses, parts = called(WAYS[way], replace(asked, others=besides))
         values, dtype = self._read("losses", losses, self._shape(batch), fmt)
         return Answer(values, self._read_each(parts, len(batch), fmt) if gradient else None, dtype)
+
+    @property
+    def twice_by(self) -> frozenset[Twice]:
+        """Reverse mode twice, and both mixtures with forward mode."""
+        return frozenset(TWICE)
+
+    def twice(self, how: Twice, place: int, batch: Batch, fmt: Format, weights: Floats) -> Answer:
+        """The function's losses, and autograd's derivatives of one of its derivatives."""
+        losses, parts = called(TWICE[how], self._call(batch, fmt, True, weights), place)
+        values, dtype = self._read("losses", losses, self._shape(batch), fmt)
+        return Answer(values, self._read_each(parts, len(batch), fmt), dtype)
 
     def _call(self, batch: Batch, fmt: Format, gradient: bool, weights: Floats | None = None) -> Call:
         upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
@@ -217,6 +228,7 @@ def torch_implementation(
     metrics: MetricFunction | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
+    second_derivatives: bool = False,
 ) -> TorchImplementation:
     """A plain function of torch tensors becomes an implementation, as a call or as a decorator.
 
@@ -230,7 +242,7 @@ def torch_implementation(
     subnormals: "flush" if it is known to replace subnormal results by zero. compile: judge torch.compile of it, and
     never the plain function: where nothing was compiled, that is an error.
     library: the installed distribution that is judged, whose version the record states. notes: by clause, what is
-    known of conduct that violates it. Raises BadClaim.
+    known of conduct that violates it. second_derivatives: claim that autograd differentiates it twice. Raises BadClaim.
 
     loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
     keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
@@ -244,6 +256,7 @@ def torch_implementation(
         gradient=gradient,
         metrics=metrics is not None,
         notes=notes,
+        second_derivatives=second_derivatives,
     )
     try:
         torch.device(device)
@@ -252,6 +265,8 @@ def torch_implementation(
 
     label = name or str(getattr(function, "__name__", "function"))
     if loss is not None:
+        if second_derivatives:
+            raise BadClaim(f"second_derivatives = True: judged of DPO alone, not of loss = {loss!r}")
         from conformance.implementations.preference_torch import TorchFramework  # noqa: PLC0415 - where it is asked for
 
         made = preference(function, label, claimed, options, loss, TorchFramework(device, library))

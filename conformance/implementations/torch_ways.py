@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from conformance.implementations.ways import LAYOUTS, OFFSETS, STRIDES, WITHOUT, Way
+from conformance.implementations.ways import LAYOUTS, OFFSETS, STRIDES, WITHOUT, Twice, Way
 
 Parts = tuple[Tensor | None, ...]
 Result = tuple[Tensor, Parts]
@@ -198,6 +200,41 @@ def _refilled(call: Call) -> Result:
     return losses, parts
 
 
+def _reverse_twice(call: Call, place: int) -> Result:
+    logps = call.leaves()
+    losses = call.losses(logps)
+    first = _grad(losses, logps, call.upstream(losses), create_graph=True)[place]
+    return losses, (None,) * len(logps) if first is None else _grad(first, logps, torch.ones_like(first))
+
+
+def _forward_over_reverse(call: Call, place: int) -> Result:
+    logps = call.leaves()
+    with forward_ad.dual_level():
+        losses = call.losses(_along(logps, place))
+        found = _grad(losses, logps, call.upstream(losses), create_graph=True)
+        return losses.detach(), tuple(None if part is None else forward_ad.unpack_dual(part).tangent for part in found)
+
+
+def _reverse_over_forward(call: Call, place: int) -> Result:
+    logps = call.leaves()
+    with forward_ad.dual_level():
+        losses, tangent = forward_ad.unpack_dual(call.losses(_along(logps, place)))
+    return losses, (None,) * len(logps) if tangent is None else _grad(tangent, logps, call.upstream(losses))
+
+
+def _along(logps: tuple[Tensor, ...], place: int) -> tuple[Tensor, ...]:
+    """The same tensors, of which one has the tangent 1."""
+    with warnings.catch_warnings():  # torch scripts decompositions of its own at the first use, which it deprecates
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return tuple(forward_ad.make_dual(x, torch.ones_like(x)) if i == place else x for i, x in enumerate(logps))
+
+
+TWICE: Mapping[Twice, Callable[[Call, int], Result]] = {
+    Twice.REVERSE: _reverse_twice,
+    Twice.FORWARD_OVER_REVERSE: _forward_over_reverse,
+    Twice.REVERSE_OVER_FORWARD: _reverse_over_forward,
+}
+"""How the losses are differentiated twice. Forward mode twice is 0 for every function of one's own in torch 2.13.0."""
 WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.HELD: _held,
     Way.REFILLED: _refilled,

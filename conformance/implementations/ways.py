@@ -77,6 +77,19 @@ class Way(StrEnum):
     """Nothing is kept for the backward pass, which calls the function again."""
 
 
+class Twice(StrEnum):
+    """One way to differentiate a loss twice; each gives the derivatives of one first derivative in all four."""
+
+    REVERSE = "reverse mode twice"
+    """The gradient of a sum of derivatives: create_graph, grad of grad."""
+    FORWARD_OVER_REVERSE = "forward mode over reverse mode"
+    """A Jacobian-vector product of the gradient, as a Hessian is made."""
+    REVERSE_OVER_FORWARD = "reverse mode over forward mode"
+    """The gradient of a Jacobian-vector product of the losses."""
+    FORWARD = "forward mode twice"
+    """A Jacobian-vector product of a Jacobian-vector product."""
+
+
 LAYOUTS: Final = (Way.OFFSET, Way.UNLIKE_STRIDES, Way.COLUMNS, Way.EXPANDED, Way.REVERSED)
 WITHOUT: Final = (
     Way.WITHOUT_POLICY_CHOSEN,

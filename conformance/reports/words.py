@@ -185,6 +185,8 @@ def _expressions(run: Run, worst: Worst) -> tuple[list[str], str, str]:
     call = f'evaluate(implementation, "{run.format}", *pairs, **options)'
     loss, quantity = "oracle.loss(*pairs, **options)", worst.quantity
     base, _, asked = quantity.partition(", ")
+    if quantity.startswith("d2 loss / d "):
+        return _twice(run, base, asked)
     if asked and not asked.startswith("the reference without"):
         return _by_way(run, base, asked, len(worst.inputs[LOGPS[0]]))
     if quantity.startswith("metric "):
@@ -223,6 +225,22 @@ def _weighed(run: Run, place: int) -> tuple[list[str], str, str]:
         return prefix, f"[{call}[w]).gradient[{place}][0] / w for w in weights]", exact
     prefix.append("pairs = [[x] * len(weights) for x in pairs]")
     return prefix, f"{call}weights).gradient[{place}] / weights", f"{exact}[0]"
+
+
+def _twice(run: Run, quantity: str, how: str) -> tuple[list[str], str, str]:
+    """A second derivative by the weights: of one pair after the other where a mean is returned, else of a batch of copies."""
+    from conformance.clauses.quantities import SIGNS, WEIGHTS  # noqa: PLC0415 - as in clause()
+
+    first, _, name = quantity.removeprefix("d2 loss / d ").partition(" d ")
+    place, sign = LOGPS.index(name), SIGNS[LOGPS.index(first)] * SIGNS[LOGPS.index(name)]
+    prefix = ["from fractions import Fraction", f"weights = {list(WEIGHTS)}"]
+    call = f'evaluate(implementation, "{run.format}", *pairs, **options, twice=({how!r}, {first!r}), weights='
+    factor = f'{"-" * (sign < 0)}Fraction(options["beta"]) ** 2'
+    exact = f'oracle.second_derivative(*pairs, beta=options["beta"]) * ({factor})'
+    if run.claims.get("reduction") == "mean":
+        return prefix, f"[{call}[w]).gradient[{place}][0] / w for w in weights]", exact
+    prefix.append("pairs = [[x] * len(weights) for x in pairs]")
+    return prefix, f"{call}weights).gradient[{place}] / weights", exact.replace(" * (", "[0] * (")
 
 
 def _by_way(run: Run, quantity: str, asked: str, n: int) -> tuple[list[str], str, str]:

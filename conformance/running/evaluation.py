@@ -13,10 +13,10 @@ from conformance.errors import BadRequest
 from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
 from conformance.implementations.preference import LossAnswer, PreferenceLoss
-from conformance.implementations.protocol import Versatile, Weighing
+from conformance.implementations.protocol import Curved, Versatile, Weighing
 from conformance.implementations.sequence.steps import StepsAnswer, StepsClaims, StepsImplementation
-from conformance.implementations.ways import Way
-from conformance.inputs.batch import Batch
+from conformance.implementations.ways import Twice, Way
+from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.losses import LossBatch
 from conformance.inputs.paths import Parts
 from oracle import Format, get_format
@@ -53,6 +53,7 @@ def evaluate(
     weights: ArrayLike | None = None,
     policy_alone: bool = False,
     way: str | None = None,
+    twice: tuple[str, str] | None = None,
     strided: bool = False,
     losses_alone: bool = False,
 ) -> Answer:
@@ -61,9 +62,11 @@ def evaluate(
     weights: the derivatives are those of the sum of weights times losses, n numbers, or one for a mean. policy_alone: no
     derivative is asked for in the reference's logps. Both are for implementations whose derivatives a framework takes.
     way: how it is called, one of `conformance.implementations.ways.Way`; weights are then 1 by default.
+    twice: (how, name): the derivatives are those of the first derivative in that argument, differentiated as one of
+    `conformance.implementations.ways.Twice` has it; with weights of 1 by default.
     strided: the inputs are views of every second number of longer arrays. losses_alone: no derivative is asked for.
     The logps must be numbers of the format: NotRepresentable names the first that is not. Raises what `load` raises,
-    UnknownFormat, BadRequest for weights and ways of an implementation that cannot be asked so, and Misbehaviour.
+    UnknownFormat, BadRequest for weights, ways and twice of an implementation that cannot be asked so, and Misbehaviour.
     """
     batch = Batch.of(
         policy_chosen_logps,
@@ -77,6 +80,8 @@ def evaluate(
     with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
         if way is not None:
             return _by_way(judged, way, batch, fmt, weights)
+        if twice is not None:
+            return _twice(judged, *twice, batch, fmt, weights)
         if weights is None and not policy_alone:
             return judged.evaluate(batch, fmt, gradient=judged.claims.gradient and not losses_alone, strided=strided)
         if not (isinstance(judged, Weighing) and judged.claims.gradient):
@@ -122,3 +127,14 @@ def _by_way(judged: Implementation, way: str, batch: Batch, fmt: Format, weights
         )
     upstream = None if weights is None else np.asarray(weights, dtype=np.float64)
     return judged.by_way(Way(way), batch, fmt, gradient=judged.claims.gradient, weights=upstream)
+
+
+def _twice(judged: Implementation, how: str, name: str, batch: Batch, fmt: Format, weights: ArrayLike | None) -> Answer:
+    known = sorted(judged.twice_by) if isinstance(judged, Curved) else []
+    if how not in known or name not in NAMES or not isinstance(judged, Curved):
+        modes = f"one of {', '.join(known)}, and of {', '.join(NAMES)}" if known else "its wrapper differentiates once"
+        raise BadRequest(f"{judged.name}: twice = {(how, name)!r}: {modes}")
+    upstream = np.resize(
+        1.0 if weights is None else np.asarray(weights, np.float64), len(batch) if judged.claims.reduction == "none" else 1
+    )
+    return judged.twice(Twice(how), NAMES.index(name), batch, fmt, upstream)

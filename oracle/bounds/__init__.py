@@ -15,6 +15,7 @@ from oracle.bounds.kernel import losses as kernel_losses
 from oracle.bounds.kernel import slopes as kernel_slopes
 from oracle.bounds.numbers import accepted_numbers, at_most, within_ulps
 from oracle.bounds.reductions import mean, shared, summation
+from oracle.bounds.second import curvatures, second
 
 __all__ = [
     "KERNEL_SHOULD",
@@ -24,6 +25,7 @@ __all__ = [
     "accepted_numbers",
     "at_most",
     "centre",
+    "curvatures",
     "gradient",
     "kernel_least",
     "kernel_losses",
@@ -35,6 +37,7 @@ __all__ = [
     "option_error",
     "option_range",
     "representable",
+    "second",
     "shared",
     "summation",
     "within_ulps",

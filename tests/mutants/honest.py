@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from . import honest_calls, honest_models, honest_numpy, honest_torch
+from . import honest_calls, honest_models, honest_numpy, honest_torch, second
 from .kinds import Honest
 
-HONEST: tuple[Honest, ...] = (*honest_torch.HONEST, *honest_numpy.HONEST, *honest_models.HONEST, *honest_calls.HONEST)
+HONEST: tuple[Honest, ...] = (
+    *honest_torch.HONEST,
+    *honest_numpy.HONEST,
+    *honest_models.HONEST,
+    *honest_calls.HONEST,
+    *second.HONEST,
+)

@@ -22,6 +22,7 @@ from . import (
     passes,
     precision,
     reference,
+    second,
     sizes,
     smoothing,
     special,
@@ -56,6 +57,7 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "layout": layouts.MUTANTS,
     "sizes": sizes.MUTANTS,
     "tie": ties.MUTANTS,
+    "second": second.MUTANTS,
     "transformed": transformed.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)

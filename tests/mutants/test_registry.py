@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def _worst(
     ways: Collection[Way] = (),
 ) -> Excess:
     measured = [excess(implementation, batch, fmt, every_way=every_way, ways=ways) for batch in batches]
-    return Excess(max(m.loss for m in measured), max(m.gradient for m in measured), max(m.metrics for m in measured))
+    return Excess(*(max(getattr(m, field.name) for m in measured) for field in fields(Excess)))
 
 
 @functools.cache

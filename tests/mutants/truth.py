@@ -25,8 +25,8 @@ import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS, REWARDS, Answer, Implementation, Measuring, Weighing
-from conformance.implementations.ways import LAYOUTS, Way
+from conformance.implementations.protocol import METRICS, REWARDS, Answer, Curved, Implementation, Measuring, Weighing
+from conformance.implementations.ways import LAYOUTS, Twice, Way
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
 from oracle.formats import Floats
@@ -272,11 +272,12 @@ class Excess:
     loss: float = 0.0
     gradient: float = 0.0
     metrics: float = 0.0
+    second: float = 0.0
 
     @property
     def largest(self) -> float:
-        """The worst of the three."""
-        return max(self.loss, self.gradient, self.metrics)
+        """The worst of the four."""
+        return max(self.loss, self.gradient, self.metrics, self.second)
 
 
 def excess(
@@ -299,6 +300,7 @@ def excess(
         max(loss_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
         max(gradient_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
         max((metric_excess(dict(metrics), batch, fmt) for metrics in measured), default=0.0),
+        second_excess(implementation, batch, fmt) if claimed.second_derivatives else 0.0,
     )
 
 
@@ -308,6 +310,40 @@ def _metrics(implementation: Implementation, batch: Batch, fmt: Format, in_views
     if in_views and isinstance(implementation, Measuring):
         for way in sorted(implementation.ways & set(LAYOUTS)):
             yield implementation.metrics_by_way(way, batch, fmt)
+
+
+def second_excess(implementation: Implementation, batch: Batch, fmt: Format) -> float:
+    """The second derivatives in the policy's logps, by every mode: 64 u (24 u in 16 bits), the logit's error, 8 quanta."""
+    assert isinstance(implementation, Curved)
+    weights, found = np.resize([4.0, 1.0, -2.0], len(batch)), [0.0]
+    for how in sorted(implementation.twice_by):
+        for place in (0, 1):
+            try:
+                parts = implementation.twice(how, place, batch, fmt, weights).gradient or (None,) * 4
+            except Misbehaviour as error:
+                if how is Twice.REVERSE or error.kind != "raised":
+                    return math.inf
+                continue
+            for other in (0, 1):
+                part = parts[other]
+                got = np.full(len(batch), np.nan) if part is None else part / weights
+                sizes = got * SIGNS[place] * SIGNS[other]
+                found += [_curvature(batch, i, fmt).excess(float(x)) for i, x in enumerate(sizes)]
+    return max(found)
+
+
+def _curvature(batch: Batch, index: int, fmt: Format) -> Range:
+    """beta^2 sigma(z) sigma(-z), whose logarithm is no steeper in z than 1."""
+    logps = [float(values[index]) for values in batch.logps]
+    found = oracle.second_derivative(*logps, beta=batch.beta)
+    assert isinstance(found, Real)
+    exact = float(found * Fraction(batch.beta) ** 2)
+    if not all(map(math.isfinite, logps)):
+        return Range(exact, exact, exact)
+    room = math.exp(min(float(_logit(batch, index, fmt)[1]), 700.0)) * (1 + (24 if fmt.width <= 16 else 64) * fmt.unit_roundoff)
+    most = min(exact * room, batch.beta**2 / 4 * (1 + 64 * fmt.unit_roundoff))
+    step = 8 * fmt.smallest_subnormal * max(1.0, batch.beta**2)
+    return Range(_floor(exact / room - step, fmt), exact, max(most, exact) + step)
 
 
 def _answers(implementation: Implementation, batch: Batch, fmt: Format, every_way: bool) -> Iterator[Answer]:

@@ -223,6 +223,29 @@ class Page:
         bottom, top = bottom - abs(bottom) * self.u - floor, top + abs(top) * self.u + floor
         return (bottom, exact, top) if self.beta >= 0 else (-top, exact, -bottom)
 
+    # -- the second derivative -------------------------------------------------------------------------------------
+
+    def curvature(self) -> tuple[Number, Number]:
+        """[low, high] of c = s(z) s(-z) before the products with beta."""
+        e, log1p, d = self.parts
+        low_z, high_z = (self.moved(z, way) for z, way in zip(self.interval(), (-1, 1), strict=True))
+        inside = low_z <= 0 <= high_z
+        ends = [s(z) * s(-z) for z in (low_z, high_z)]
+        y = mp.mpf(1) if inside else mp.exp(-min(abs(low_z), abs(high_z)))
+        r = self.v * (2 * (1 + d) + (1 + log1p) * (1 + y) + e + 1)
+        r *= 1 + r
+        r += (self.subtracted(low_z, high_z) + self.subtracted(-high_z, -low_z)) * (1 + r)
+        floor = (2 * self.q + 1) * self.floor
+        return min(ends) * (1 - r) - floor, (mp.mpf("0.25") if inside else max(ends)) * (1 + r) + floor
+
+    def second(self) -> tuple[Number, Number, Number]:
+        (low, high), (least, most) = self.curvature(), self.range(self.beta)
+        floor = self.floor if self.beta else 0
+        for _ in range(2):
+            low, high = low * (least if low >= 0 else most), high * most
+            low, high = low - abs(low) * self.u - floor, high + abs(high) * self.u + floor
+        return low, real(self.beta) ** 2 * s(self.z) * s(-self.z), high
+
     # -- zero, and overflow ----------------------------------------------------------------------------------------
 
     def near_zero(self, low: Number, high: Number) -> bool:

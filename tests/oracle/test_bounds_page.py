@@ -107,7 +107,7 @@ def test_the_loss_of_log_ratios_first_is_the_pages(fmt: Format) -> None:
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flush"])
-@pytest.mark.parametrize("quantity", ["loss", "gradient"])
+@pytest.mark.parametrize("quantity", ["loss", "gradient", "second"])
 def test_the_interval_is_the_pages(fmt: Format, quantity: str, flush: bool) -> None:
     for pairs, pages in judged(fmt):
         each = getattr(bounds, quantity)(pairs, fmt, flush=flush)
@@ -123,6 +123,8 @@ def test_the_interval_is_the_pages(fmt: Format, quantity: str, flush: bool) -> N
             zero = page.near_zero(low, high)
             if quantity == "gradient":
                 zero = zero or page.near_zero(*page.slope())
+            if quantity == "second":
+                zero = zero or page.near_zero(*page.curvature())
             assert each.zero[i] == zero, page
 
 

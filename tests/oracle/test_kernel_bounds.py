@@ -128,6 +128,32 @@ def test_every_form_of_the_derivative_is_within_the_bound(fmt: Format) -> None:
     assert max(found.values()) > 0.4
 
 
+def bump(exp: Function) -> Function:
+    def second(z: Array) -> Array:
+        y, one = exp(-np.abs(z)), number(z, 1)
+        return y / ((one + y) * (one + y))
+
+    return second
+
+
+def of_both(slope: Function) -> Function:
+    return lambda z: slope(z) * slope(-z)
+
+
+def test_every_form_of_the_second_derivative_is_within_the_bound(fmt: Format) -> None:
+    forms = {f"{e}, {make.__name__}": of_both(make(exp)) for e, exp in EXPONENTIALS.items() for make in SLOPES}
+    forms |= {e: bump(exp) for e, exp in EXPONENTIALS.items()}
+    found = worst(fmt, forms, bounds.curvatures)
+    assert max(found.values()) <= 0.9, found
+    assert max(found.values()) > 0.4
+    z = logits(fmt)
+    zz = z.astype(DTYPES[fmt.name])
+    slope, one = quotient(np.exp)(zz), number(zz, 1)
+    rho = bounds.curvatures(z, fmt).rho((slope * (one - slope)).astype(np.float64))
+    assert (rho[z < 0] > 1).any()  # 1 - s cancels where s is near 1, and nowhere else
+    assert (rho[z > 0] <= 1).all()
+
+
 @pytest.mark.no_cover
 def test_what_is_further_off_is_outside(fmt: Format) -> None:
     """A constant factor, an absorbed tail, a slope from 1 - sigma, the linear part alone."""

@@ -9,4 +9,4 @@ from __future__ import annotations
 from conformance.implementations.jax import jax_implementation
 from oracle.reference.jax import dpo_loss
 
-LOSS = jax_implementation(dpo_loss, name="reference-jax", subnormals="flush")
+LOSS = jax_implementation(dpo_loss, name="reference-jax", subnormals="flush", second_derivatives=True)

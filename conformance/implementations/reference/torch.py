@@ -16,6 +16,6 @@ def _mean(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smo
     return dpo_loss(pc, pr, rc, rr, beta, label_smoothing, "mean")
 
 
-LOSS = torch_implementation(dpo_loss, name="reference-torch", library="torch")
+LOSS = torch_implementation(dpo_loss, name="reference-torch", library="torch", second_derivatives=True)
 COMPILED = torch_implementation(dpo_loss, name="reference-torch-compile", compile=True, library="torch")
-MEAN = torch_implementation(_mean, name="reference-torch-mean", reduction="mean", library="torch")
+MEAN = torch_implementation(_mean, name="reference-torch-mean", reduction="mean", library="torch", second_derivatives=True)
