@@ -33,7 +33,7 @@ _BOUND = (
     "label smoothing adds a term that is linear in z. Correct code multiplies two slopes of the kernel, or does better: the "
     'bound is twice a slope\'s, and one rounding for each product (docs/bounds.md, "The second derivative"). '
 )
-_JUDGED = "Judged of an implementation that claims second_derivatives, whose framework differentiates. "
+_JUDGED = "Judged of an implementation that claims second_derivatives, whose framework differentiates."
 _REMEDY = (
     "Give the derivative a derivative of its own: y / (1 + y)^2 with y = exp(-|z|), times beta^2, for the incoming derivative "
     "and both modes. Not s (1 - s), which keeps no digit where s is near 1."

@@ -114,7 +114,8 @@ def _claimed(run: Run) -> list[str]:
     claims = run.claims
     found = [f"the option {option}" for option in claims.get("options", [])]
     found += [{"none": "per-pair losses", "mean": "a mean"}.get(str(claims.get("reduction")), "a reduction")]
-    found += [name for name, key in (("gradients", "gradient"), ("metrics", "metrics")) if claims.get(key)]
+    keys = (("gradients", "gradient"), ("metrics", "metrics"), ("second derivatives", "second_derivatives"))
+    found += [name for name, key in keys if claims.get(key)]
     if claims.get("subnormals") != "flush":
         found.append("gradual underflow")
     return found
