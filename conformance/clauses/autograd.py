@@ -116,7 +116,7 @@ def second_backward(trial: Trial) -> Outcome:
     "derivatives that will be differentiated",
     kills=("create-graph-of-nothing",),
     statement="The derivatives under create_graph shall lie in their acceptance intervals, or be refused by an exception.",
-    derivation="create_graph adds a graph to the derivatives and changes none of them. What they are differentiated to is judged by SECOND. "
+    derivation="create_graph adds a graph to the derivatives and changes none of them; SECOND judges theirs. "
     + WEIGHING
     + _JUDGED,
     needs=("gradient",),
