@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch.nn.functional as F
-from conformance.running.profiles import get_profile
 
 import oracle
 from conformance.clauses.registry import select
@@ -15,6 +14,7 @@ from conformance.implementations import jax_implementation, load, torch_implemen
 from conformance.implementations.protocol import Curved
 from conformance.implementations.reference.torch import MEAN
 from conformance.inputs.pairs import golden
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
 from conformance.reports.words import snippet
 from conformance.running.evaluation import evaluate

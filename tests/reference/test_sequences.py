@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from conformance.implementations import load
+from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
-from conformance.running.profiles import get_profile
 from conformance.running.runner import run
 from oracle import FORMATS, sequence
 from oracle.reference import sequence_numpy, sequence_torch
