@@ -134,7 +134,6 @@ def _twice(judged: Implementation, how: str, name: str, batch: Batch, fmt: Forma
     if how not in known or name not in NAMES or not isinstance(judged, Curved):
         modes = f"one of {', '.join(known)}, and of {', '.join(NAMES)}" if known else "its wrapper differentiates once"
         raise BadRequest(f"{judged.name}: twice = {(how, name)!r}: {modes}")
-    upstream = np.resize(
-        1.0 if weights is None else np.asarray(weights, np.float64), len(batch) if judged.claims.reduction == "none" else 1
-    )
+    n = 1 if judged.claims.reduction == "mean" else len(batch)
+    upstream = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     return judged.twice(Twice(how), NAMES.index(name), batch, fmt, upstream)

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from conformance.implementations.sequence.array_paths import array_path
 from conformance.implementations.sequence.jax import jax_sequence
-from conformance.implementations.sequence.path import array_path
 from oracle.reference.jax import dpo_loss
 from oracle.reference.sequence_jax import sequence_logps, token_logps
 

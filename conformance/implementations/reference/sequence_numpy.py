@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from conformance.implementations.sequence.array_paths import array_path
 from conformance.implementations.sequence.numpy import array_sequence
-from conformance.implementations.sequence.path import array_path
 from oracle.reference.numpy import dpo_gradient, dpo_loss
 from oracle.reference.sequence_numpy import sequence_gradient, sequence_logps, token_gradient, token_logps
 
@@ -20,17 +20,19 @@ OPTIONS = ("temperature", "chunk")
 
 
 def _path(policy: Any, ref: Any, labels: Any, mask: Any, beta: float, eps: float) -> Any:
-    return dpo_loss(*_halves(policy, labels, mask), *_halves(ref, labels, mask), beta, eps)
+    return dpo_loss(*_four(policy, ref, labels, mask), beta, eps)
 
 
 def _slopes(policy: Any, ref: Any, labels: Any, mask: Any, beta: float, eps: float) -> Any:
-    chosen, rejected, _, _ = dpo_gradient(*_halves(policy, labels, mask), *_halves(ref, labels, mask), beta, eps)
+    chosen, rejected, _, _ = dpo_gradient(*_four(policy, ref, labels, mask), beta, eps)
     return sequence_gradient(policy, labels, mask, incoming=np.concatenate([chosen, rejected]))
 
 
-def _halves(logits: Any, labels: Any, mask: Any) -> list[Any]:
-    """Log-probabilities of the chosen responses, and of the rejected."""
-    return np.split(sequence_logps(logits, labels, mask), 2)
+def _four(policy: Any, ref: Any, labels: Any, mask: Any) -> tuple[Any, Any, Any, Any]:
+    """The log-probabilities of chosen and rejected, by the policy and by the reference."""
+    chosen, rejected = np.split(sequence_logps(policy, labels, mask), 2)
+    ref_chosen, ref_rejected = np.split(sequence_logps(ref, labels, mask), 2)
+    return chosen, rejected, ref_chosen, ref_rejected
 
 
 SEQUENCE = array_sequence(
