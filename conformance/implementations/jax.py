@@ -30,7 +30,7 @@ from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
 
-Loss = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, float, float], jax.Array]
+Loss = Callable[..., jax.Array]
 MetricFunction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, float, float], Mapping[str, Any]]
 Arrays = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 Derivatives = tuple[Floats | None, Floats | None, Floats | None, Floats | None]

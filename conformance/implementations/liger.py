@@ -5,7 +5,8 @@
 # [tool.dpo-conformance]
 # no-deps = ["liger-kernel"]
 # ///
-"""Liger-Kernel: `liger`, `LigerFusedLinearDPOFunction.preference_loss_fn`, which returns the mean over the pairs.
+"""Liger-Kernel: `liger`, `LigerFusedLinearDPOFunction.preference_loss_fn`, which returns the mean over the pairs, and
+`liger@LOSS` for its other types and functions.
 
 The fused loss upcasts its logits, so that in training the logps reach this function as float32. The fused loss whole is
 judged from hidden states by `sequence/of_liger.py`; where it gives the same bits is told in docs/judge-your-own.md.
@@ -13,8 +14,14 @@ judged from hidden states by `sequence/of_liger.py`; where it gives the same bit
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from liger_kernel.chunked_loss.cpo_loss import LigerFusedLinearCPOFunction
 from liger_kernel.chunked_loss.dpo_loss import LigerFusedLinearDPOFunction
+from liger_kernel.chunked_loss.kto_loss import LigerFusedLinearKTOFunction
+from liger_kernel.chunked_loss.orpo_loss import LigerFusedLinearORPOFunction
+from liger_kernel.chunked_loss.simpo_loss import LigerFusedLinearSimPOFunction
 from torch import Tensor
 
 from conformance.implementations.known import smoothing_ignored
@@ -36,4 +43,62 @@ def _loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smo
     return loss
 
 
+def _named(loss: str, **given: Any) -> Tensor:
+    pc = given.pop("policy_chosen_logps", None)
+    pr = given.pop("policy_rejected_logps", None)
+    reference = [given.pop(name, None) for name in ("ref_chosen_logps", "ref_rejected_logps")]
+    target = torch.zeros(2 * len(pc if pc is not None else pr), 1, dtype=torch.long)
+    if loss in AVERAGED:
+        pc, pr = pc / given.pop("chosen_lengths").to(pc.dtype), pr / given.pop("rejected_lengths").to(pr.dtype)
+    if loss == "KTO":
+        return _row(pc, pr, reference, **given)
+    if loss in FUNCTIONS:
+        if loss == "ORPO":
+            given = {"beta": given["odds_weight"]}
+        found: Tensor = FUNCTIONS[loss].preference_loss_fn(pc, pr, target, **given)[0]
+        return found
+    if loss == "discopop":
+        given["discopop_tau"] = given.pop("tau")
+    one: Tensor = LigerFusedLinearDPOFunction.preference_loss_fn(pc, pr, target, *reference, loss_type=loss, **given)[0]
+    return one
+
+
+def _row(
+    pc: Tensor | None, pr: Tensor | None, reference: list[Tensor | None], *, beta: float, z0: float, **_weights: float
+) -> Tensor:
+    """A KTO row, desirable or not; its function takes no weights."""
+    logps, ref = (pc, reference[0]) if pc is not None else (pr, reference[1])
+    assert logps is not None
+    labels, kl = torch.full((len(logps),), pc is not None), torch.tensor(z0)
+    loss: Tensor = LigerFusedLinearKTOFunction.preference_loss_fn(logps, labels, labels, ref, beta=beta, kl=kl)[0]
+    return loss
+
+
+FUNCTIONS = {"CPO": LigerFusedLinearCPOFunction, "SimPO": LigerFusedLinearSimPOFunction, "ORPO": LigerFusedLinearORPOFunction}
+AVERAGED = {"SimPO", "ORPO"}
 DPO = torch_implementation(_loss, name="liger", dtypes=("binary32",), reduction="mean", library="liger-kernel", notes=NOTES)
+LOSSES = torch_implementation(
+    _named,
+    name="liger",
+    dtypes=("binary32",),
+    reduction="mean",
+    library="liger-kernel",
+    loss={
+        "sigmoid": "sigmoid",
+        "cdpo": "sigmoid",
+        "robust": "robust",
+        "hinge": "hinge",
+        "exo_pair": "exo_pair",
+        "nca_pair": "nca_pair",
+        "bco_batch": "bco_pair",
+        "sppo_hard": "sppo_hard",
+        "apo_zero": "apo_zero",
+        "apo_down": "apo_down",
+        "discopop": "discopop",
+        "cpo": "CPO",
+        "simpo": "SimPO",
+        "orpo_odds": "ORPO",
+        "kto_desirable": "KTO",
+        "kto_undesirable": "KTO",
+    },
+)

@@ -21,6 +21,7 @@ from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
 if TYPE_CHECKING:
+    from conformance.implementations.preference import PreferenceLosses
     from conformance.implementations.process import Claimed
     from conformance.implementations.requirements import Requirements
 
@@ -55,6 +56,8 @@ SHIPPED = {
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
 Heard = Callable[[str, bytes], None]
+LOSSES = "LOSSES"
+"""What the module of a shipped name calls the losses of its library beside DPO's."""
 PROCESS = "process:"
 """Before the command line of a program that speaks the process protocol."""
 
@@ -89,6 +92,19 @@ def load(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None
             "wrap it with numpy_implementation, or torch_, jax_ or array_implementation, from conformance.implementations"
         )
     return cast("Implementation", found)
+
+
+def named(name: str) -> PreferenceLosses:
+    """The losses beside DPO's that a shipped name's library has. Raises UnknownImplementation, and CannotLoad where it has none
+    or is not installed.
+    """
+    if name not in SHIPPED:
+        raise UnknownImplementation(f"no implementation {name!r} ships: one of {', '.join(SHIPPED)}")
+    module_name = _target(name).rpartition(":")[0]
+    found = getattr(_import_module(name, module_name), LOSSES, None)
+    if found is None:
+        raise CannotLoad(f"{name}: its wrapper has DPO's loss alone")
+    return cast("PreferenceLosses", found)
 
 
 def split_loss(name: str) -> tuple[str, str]:
@@ -135,7 +151,10 @@ def _target(name: str) -> str:
 
 def _place(name: str) -> tuple[str, str]:
     """The module, or the path of the file, and the attribute. Raises UnknownImplementation."""
-    module_name, _, attribute = _target(split_loss(name)[0]).rpartition(":")
+    whole, loss = split_loss(name)
+    module_name, _, attribute = _target(whole).rpartition(":")
+    if whole in SHIPPED and loss:
+        attribute = LOSSES
     if not module_name or not attribute:
         shipped = ", ".join([*SHIPPED, *plugged()])
         raise UnknownImplementation(

@@ -5,7 +5,7 @@
 # [tool.dpo-conformance]
 # no-deps = ["openrlhf"]
 # ///
-"""OpenRLHF: `openrlhf`, its module `openrlhf.models.DPOLoss`, which returns the mean.
+"""OpenRLHF: `openrlhf`, its module `openrlhf.models.DPOLoss`, which returns the mean, and `openrlhf@ipo_sum`.
 
 Its package imports deepspeed and flash-attn; the module of the loss is imported alone.
 """
@@ -27,4 +27,26 @@ def _loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smo
     return loss
 
 
+def _named(
+    loss: str,
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    beta: float,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    function = DPOLoss(beta=beta, label_smoothing=label_smoothing, ipo=loss == "ipo")
+    found: Tensor
+    found, _, _ = function(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    return found
+
+
 DPO = torch_implementation(_loss, name="openrlhf", reduction="mean", library="openrlhf", notes=ALWAYS_MIXES)
+LOSSES = torch_implementation(
+    _named,
+    name="openrlhf",
+    reduction="mean",
+    library="openrlhf",
+    loss={"sigmoid": "DPOLoss", "cdpo": "DPOLoss", "ipo_sum": "ipo"},
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -151,11 +151,14 @@ class PreferenceLoss:
 
 
 class PreferenceLosses:
-    """A function that has several losses and is told by the keyword `loss` which; `as_loss` is one of them."""
+    """A function that has several losses and is told by the keyword `loss` which; `as_loss` is one of them.
 
-    def __init__(self, one: Callable[[str], PreferenceLoss], losses: Sequence[str]) -> None:
+    losses: their names, each with what the function is told.
+    """
+
+    def __init__(self, one: Callable[[str], PreferenceLoss], losses: Mapping[str, str]) -> None:
         self._one = one
-        self.losses = tuple(losses)
+        self.losses = dict(losses)
 
     def as_loss(self, loss: str) -> PreferenceLoss:
         """The implementation of that loss. Raises BadRequest for one that it does not claim."""
@@ -172,18 +175,21 @@ def preference(
     loss: str | Collection[str],
     framework: Framework,
 ) -> Any:
-    """The `PreferenceLoss` of one loss, or the `PreferenceLosses` of several. Raises BadClaim."""
+    """The `PreferenceLoss` of one loss, or the `PreferenceLosses` of several; of a mapping, the function is told not the
+    loss's name but what stands there, its own name for it. Raises BadClaim.
+    """
     if isinstance(loss, str):
         return PreferenceLoss(function, label, loss_claims(loss, given, options), framework, {})
     if not loss:
         raise BadClaim("loss = (): the name of a loss, or of several")
-    for name in loss:
+    called = loss if isinstance(loss, Mapping) else {name: name for name in loss}
+    for name in called:
         loss_claims(name, given)
 
     def one(name: str) -> PreferenceLoss:
-        return PreferenceLoss(function, f"{label}@{name}", loss_claims(name, given), framework, {"loss": name})
+        return PreferenceLoss(function, f"{label}@{name}", loss_claims(name, given), framework, {"loss": called[name]})
 
-    return PreferenceLosses(one, tuple(loss))
+    return PreferenceLosses(one, called)
 
 
 def shape_of(loss: Loss, claims: LossClaims, pairs: int, got: tuple[int, ...]) -> tuple[int, ...]:

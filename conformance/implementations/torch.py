@@ -26,7 +26,7 @@ from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
 
-Loss = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Tensor]
+Loss = Callable[..., Tensor]
 MetricFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], Mapping[str, Any]]
 
 

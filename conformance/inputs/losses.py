@@ -63,6 +63,12 @@ def common() -> LossBatch:
     return LossBatch({name: np.array(row) for name, row in _COMMON.items()}, {})
 
 
+def settings(loss: Loss) -> list[dict[str, float]]:
+    """The parameters at which a loss is told on the six pairs: its defaults, and with label smoothing where that is 0."""
+    smoothed = loss.defaults.get("label_smoothing") == 0
+    return [loss.defaults, *([loss.defaults | {"label_smoothing": 0.1}] if smoothed else [])]
+
+
 def mirrored(batch: LossBatch) -> LossBatch:
     """Policy and reference exchanged: every log-ratio, and every mean of them, with the other sign."""
     swaps = {"policy": "ref", "ref": "policy"}

@@ -1,0 +1,129 @@
+"""What each loss of a library is: its value on six pairs, its verdict by the chapter PREF, and what `identify` says of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import cast
+
+import numpy as np
+
+from conformance.clauses import EVERY
+from conformance.errors import ConformanceError, Misbehaviour
+from conformance.implementations import Implementation
+from conformance.implementations.loading import named
+from conformance.implementations.preference import KIND, PreferenceLoss
+from conformance.inputs.losses import common, settings
+from conformance.records.record import Level, Verdict
+from conformance.running.identification import Match, identify
+from conformance.running.runner import judge
+from oracle import Format
+from oracle.bounds.expression import running
+from oracle.expressions.nodes import mean
+from oracle.losses import get_loss
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The mean over the six pairs at a setting of the parameters; accepted: within what correct arithmetic may return.
+
+    failed: what was raised in place of a number.
+    """
+
+    parameters: dict[str, float]
+    got: float | None
+    accepted: bool
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One loss of a library.
+
+    loss: what it is claimed to be; called: the library's own name for it; violated, recommended: the clauses of PREF that it
+    violates, MUST and SHOULD; computes: the losses, or else the known wrong variants, that fit every number that it
+    returned; nearest: where none does, the one that fits most of them.
+    """
+
+    loss: str
+    called: str
+    format: str
+    values: list[Value]
+    violated: list[str]
+    recommended: list[str]
+    computes: list[str]
+    nearest: str = ""
+
+
+def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
+    """Every loss that a library's wrapper has, in the widest format that it claims. Raises what `load` raises."""
+    losses = named(name)
+    environment: dict[str, str] = {}
+    found = []
+    for loss, called in losses.losses.items():
+        told(f"{name}: {loss}, there {called}")
+        implementation = losses.as_loss(loss)
+        environment = dict(implementation.environment)
+        fmt = max(implementation.claims.formats, key=lambda fmt: fmt.precision)
+        found.append(_one(implementation, loss, called, fmt))
+    return {"implementation": name, "environment": environment, "losses": [asdict(one) for one in found]}
+
+
+def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format) -> Surveyed:
+    run = judge(cast("Implementation", implementation), dtypes=[fmt], clauses=[clause for clause in EVERY if clause.kind == KIND]).runs[0]
+    violated = [f for f in run.findings if f.verdict is Verdict.VIOLATES]
+    try:
+        matches = identify(implementation, fmt)
+    except Misbehaviour:
+        matches = []
+    return Surveyed(
+        loss,
+        called,
+        fmt.name,
+        list(_values(implementation, loss, fmt)),
+        [f.clause for f in violated if f.level is Level.MUST],
+        [f.clause for f in violated if f.level is not Level.MUST],
+        fitting(matches),
+        matches[0].candidate.loss.name if matches and matches[0].agreed else "",
+    )
+
+
+def fitting(matches: list[Match]) -> list[str]:
+    """The losses that fit everything, by name; where none does, the wrong variants that do."""
+    fits = [match.candidate for match in matches if match.complete]
+    right = [one.loss.name for one in fits if not one.wrong]
+    return list(dict.fromkeys(right or [one.loss.name for one in fits]))
+
+
+def _values(implementation: PreferenceLoss, name: str, fmt: Format) -> Iterator[Value]:
+    loss = get_loss(name)
+    for parameters in settings(loss):
+        batch = common().at(**parameters).of(loss)
+        try:
+            answer = implementation.evaluate(batch, fmt, gradient=False)
+        except Misbehaviour as error:
+            yield Value(parameters, None, False, str(error))
+            continue
+        got = float(np.mean(answer.losses))
+        analysis = running(batch.rows, {key: Fraction(x) for key, x in batch.parameters.items()}, fmt)
+        rho = analysis.acceptance(mean(loss.definition)).rho(np.full(len(batch), got))
+        yield Value(parameters, got, bool(rho[0] <= 1))
+
+
+def main() -> None:
+    """`python -m conformance.running.survey NAME`: the survey as JSON on standard output, what it is at on standard error."""
+    try:
+        found = survey(sys.argv[1], lambda line: print(line, file=sys.stderr, flush=True))
+    except ConformanceError as error:
+        sys.exit(str(error))
+    json.dump(found, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
