@@ -135,7 +135,7 @@ class JaxImplementation:
 
         def total(*logps: jax.Array) -> jax.Array:
             watched = (watch(logp) for watch, logp in zip(watches, logps, strict=True))
-            losses = self._function(*watched, batch.beta, batch.label_smoothing)  # type: ignore[call-arg]
+            losses = self._function(*watched, batch.beta, batch.label_smoothing)
             return jnp.sum(factors * losses)
 
         parts = [*called(jax.grad(total, argnums=tuple(range(places))), *arrays), None, None][: len(NAMES)]

@@ -41,7 +41,7 @@ def _named(loss: str, policy_chosen_logps: Tensor, policy_rejected_logps: Tensor
     every, tokens = torch.ones_like(pc), torch.arange(int(sizes.max()) if len(sizes) else 1) < sizes[:, None]
     found: Tensor
     if loss == "simpo":
-        function = SimPOLoss(given["beta"], given["gamma"] / given["beta"], given["label_smoothing"])
+        function = SimPOLoss(given["beta"], given["gamma"] / given["beta"], given.get("label_smoothing", 0.0))
         pc, pr = (x / length.to(x.dtype) for x, length in zip((pc, pr), lengths, strict=True))
         found, _, _ = function(pc, pr, every)
         return found

@@ -20,7 +20,7 @@ from conformance.inputs.losses import common, settings
 from conformance.records.record import Level, Verdict
 from conformance.running.identification import Match, identify
 from conformance.running.runner import judge
-from oracle import Format
+from oracle import Format, binary32
 from oracle.bounds.expression import running
 from oracle.expressions.nodes import mean
 from oracle.losses import get_loss
@@ -61,7 +61,9 @@ class Surveyed:
 
 
 def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
-    """Every loss that a library's wrapper has, in the widest format that it claims. Raises what `load` raises."""
+    """Every loss that a library's wrapper has, in binary32, or else in the widest format that it claims. Raises what `named`
+    raises.
+    """
     losses = named(name)
     environment: dict[str, str] = {}
     found = []
@@ -69,13 +71,16 @@ def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
         told(f"{name}: {loss}, there {called}")
         implementation = losses.as_loss(loss)
         environment = dict(implementation.environment)
-        fmt = max(implementation.claims.formats, key=lambda fmt: fmt.precision)
+        formats = implementation.claims.formats
+        fmt = binary32 if binary32 in formats else max(formats, key=lambda fmt: fmt.precision)
         found.append(_one(implementation, loss, called, fmt))
     return {"implementation": name, "environment": environment, "losses": [asdict(one) for one in found]}
 
 
 def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format) -> Surveyed:
-    run = judge(cast("Implementation", implementation), dtypes=[fmt], clauses=[clause for clause in EVERY if clause.kind == KIND]).runs[0]
+    run = judge(
+        cast("Implementation", implementation), dtypes=[fmt], clauses=[clause for clause in EVERY if clause.kind == KIND]
+    ).runs[0]
     violated = [f for f in run.findings if f.verdict is Verdict.VIOLATES]
     try:
         matches = identify(implementation, fmt)
