@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +23,8 @@ from conformance.inputs.profiles import PROFILES
 from conformance.running.job import Interpreter
 from conformance.running.runner import TIME_LIMIT, judge
 
+SEVERAL = ("easydel", "liger", "ms-swift", "oat", "openrlhf", "torchtune", "trl", "trl-0.24", "tunix")
+"""Those whose wrappers have losses beside DPO's."""
 LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
 """Wrong on purpose, or in need of a device."""
 
@@ -41,6 +45,11 @@ LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
     help="Where matrix.md and matrix/NAME.json go.",
 )
 @click.option("--page-only", is_flag=True, help="Judge nothing: write the page anew from the records that are there.")
+@click.option(
+    "--losses",
+    is_flag=True,
+    help="Instead, every loss that each library has: what it returns and which variant it computes, in losses-by-library.md.",
+)
 def command(
     implementations: tuple[str, ...],
     isolated: bool,
@@ -49,6 +58,7 @@ def command(
     seed: int,
     docs: Path,
     page_only: bool,
+    losses: bool,
 ) -> None:
     """Judge every IMPLEMENTATION that ships (or those given), write a record of each, and the page of all records.
 
@@ -63,17 +73,18 @@ def command(
     unknown = [name for name in implementations if name not in SHIPPED]
     if unknown:
         raise click.UsageError(f"no implementation {', '.join(unknown)}: of {', '.join(SHIPPED)}")
-    names = () if page_only else implementations or tuple(name for name in SHIPPED if name not in LEFT_OUT)
-    folder = docs / "matrix"
+    every = SEVERAL if losses else tuple(name for name in SHIPPED if name not in LEFT_OUT)
+    names = () if page_only else implementations or every
+    folder = docs / "matrix" / "losses" if losses else docs / "matrix"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         failed = []
         with _ahead(names if isolated else (), installer) as ready:
             for number, name in enumerate(names, 1):
                 click.echo(f"{name} ({number} of {len(names)})", err=True)
-                if not _judged(name, folder, profile, seed, ready):
+                if not (_surveyed(name, folder, ready) if losses else _judged(name, folder, profile, seed, ready)):
                     failed.append(name)
-        _write_page(docs)
+        (_write_losses if losses else _write_page)(docs)
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     except BrokenPipeError:
@@ -115,6 +126,33 @@ def _judged(name: str, folder: Path, profile: str, seed: int, ready: Callable[[s
     verdicts = ", ".join(f"{run.format} {run.verdict}" for run in record.runs if run.judged)
     click.echo(f"{name}: {verdicts} ({time.monotonic() - started:.0f} s)")
     return True
+
+
+def _surveyed(name: str, folder: Path, ready: Callable[[str], dict[str, Interpreter]]) -> bool:
+    """Survey the losses of one, keep what was found; False where that cannot be done, said on standard error."""
+    started = time.monotonic()
+    try:
+        interpreter = ready(name).get(name)
+        python = sys.executable if interpreter is None else interpreter.python
+        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]) if interpreter is None else interpreter.suite}
+        command = [python, "-P", "-m", "conformance.running.survey", name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environ)
+        if done.returncode:
+            raise CannotShow(f"{name}: its losses could not be surveyed: exit status {done.returncode}")
+    except ConformanceError as error:
+        click.echo(str(error), err=True)
+        return False
+    write(folder / f"{name}.json", done.stdout)
+    click.echo(f"{name}: {len(json.loads(done.stdout)['losses'])} losses ({time.monotonic() - started:.0f} s)")
+    return True
+
+
+def _write_losses(docs: Path) -> None:
+    from conformance.reports.loss_matrix import read_surveys, render  # noqa: PLC0415 - reads the losses, which is slow to import
+
+    page = docs / "losses-by-library.md"
+    write(page, render(read_surveys(docs / "matrix" / "losses")))
+    click.echo(f"{page} written.")
 
 
 def _show(name: str, folder: Path, interpreter: Interpreter | None) -> None:

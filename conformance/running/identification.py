@@ -21,7 +21,9 @@ from oracle.formats import Floats
 from oracle.losses import Loss
 from oracle.losses._evaluate import slope
 
-_Key = tuple[int, tuple[tuple[str, Fraction], ...]]
+_Key = tuple[bytes, tuple[tuple[str, Fraction], ...]]
+Analyses = dict[_Key, Running]
+"""What was worked out for a batch at parameters: of use again where another function is asked the same in the same format."""
 STEEP = 8.0
 """By which log-ratios are stretched once, so that kinks and ends are reached."""
 
@@ -33,6 +35,11 @@ class Seen:
     batch: LossBatch
     losses: Floats
     gradient: Mapping[str, Floats | None]
+
+    @property
+    def rows(self) -> bytes:
+        """What tells its pairs from others."""
+        return LossBatch(self.batch.rows, {}).key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +78,20 @@ class Match:
         return self.agreed == self.numbers
 
 
-def identify(implementation: Implementation | PreferenceLoss, fmt: Format) -> list[Match]:
+def identify(implementation: Implementation | PreferenceLoss, fmt: Format, analyses: Analyses | None = None) -> list[Match]:
     """The candidates, those that fit everything first, right before wrong; then by how many numbers agree.
 
-    Raises BadRequest where the implementation is no loss, or does not claim the format, and Misbehaviour.
+    analyses: kept from one function to the next of the same format, where several are identified. Raises BadRequest where the
+    implementation is no loss, or does not claim the format, and Misbehaviour.
     """
     if fmt not in implementation.claims.formats:
         raise BadRequest(f"{implementation.name} does not claim {fmt.name}")
-    return identified([_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)], fmt)
+    return identified([_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)], fmt, analyses)
 
 
-def identified(seen: Sequence[Seen], fmt: Format) -> list[Match]:
+def identified(seen: Sequence[Seen], fmt: Format, analyses: Analyses | None = None) -> list[Match]:
     """The candidates that take no more than the batches hold, those that fit everything first, as `identify` sorts them."""
-    analyses: dict[_Key, Running] = {}
+    analyses = {} if analyses is None else analyses
     held = set(seen[0].batch.rows)
     matches = [_match(one, seen, fmt, analyses) for one in _candidates(seen) if held.issuperset(one.loss.inputs)]
     return sorted(matches, key=lambda m: (not m.complete, -m.agreed / m.numbers, m.candidate.wrong, m.candidate.loss.name))
@@ -151,7 +159,7 @@ def _candidates(seen: Sequence[Seen]) -> Iterator[Candidate]:
                 yield Candidate(loss, base, guessed)
 
 
-def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: dict[_Key, Running]) -> Match:
+def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: Analyses) -> Match:
     tried = [one for one in seen if _admitted(candidate, one)]
     if not tried or _is_far(candidate, tried[0], _analysis(candidate, tried[0], fmt, analyses)):
         return Match(candidate, 0, sum(len(one.batch) for one in seen), False)
@@ -175,9 +183,9 @@ def _admitted(candidate: Candidate, one: Seen) -> bool:
     return all(known[parameter.name] in parameter.domain for parameter in candidate.loss.parameters)
 
 
-def _analysis(candidate: Candidate, one: Seen, fmt: Format, analyses: dict[_Key, Running]) -> Running:
+def _analysis(candidate: Candidate, one: Seen, fmt: Format, analyses: Analyses) -> Running:
     known = _parameters(candidate, one)
-    key = id(one), tuple(sorted(known.items()))
+    key = one.rows, tuple(sorted(known.items()))
     if key not in analyses:
         analyses[key] = running(one.batch.rows, known, fmt)
     return analyses[key]

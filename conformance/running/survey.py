@@ -18,7 +18,7 @@ from conformance.implementations.loading import named
 from conformance.implementations.preference import KIND, PreferenceLoss
 from conformance.inputs.losses import common, settings
 from conformance.records.record import Level, Verdict
-from conformance.running.identification import Match, identify
+from conformance.running.identification import Analyses, Match, identify
 from conformance.running.runner import judge
 from oracle import Format, binary32
 from oracle.bounds.expression import running
@@ -66,6 +66,7 @@ def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
     """
     losses = named(name)
     environment: dict[str, str] = {}
+    analyses: dict[str, Analyses] = {}
     found = []
     for loss, called in losses.losses.items():
         told(f"{name}: {loss}, there {called}")
@@ -73,17 +74,17 @@ def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
         environment = dict(implementation.environment)
         formats = implementation.claims.formats
         fmt = binary32 if binary32 in formats else max(formats, key=lambda fmt: fmt.precision)
-        found.append(_one(implementation, loss, called, fmt))
+        found.append(_one(implementation, loss, called, fmt, analyses.setdefault(fmt.name, {})))
     return {"implementation": name, "environment": environment, "losses": [asdict(one) for one in found]}
 
 
-def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format) -> Surveyed:
+def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format, analyses: Analyses) -> Surveyed:
     run = judge(
         cast("Implementation", implementation), dtypes=[fmt], clauses=[clause for clause in EVERY if clause.kind == KIND]
     ).runs[0]
     violated = [f for f in run.findings if f.verdict is Verdict.VIOLATES]
     try:
-        matches = identify(implementation, fmt)
+        matches = identify(implementation, fmt, analyses)
     except Misbehaviour:
         matches = []
     return Surveyed(
