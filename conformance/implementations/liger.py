@@ -97,6 +97,7 @@ LOSSES = torch_implementation(
         "discopop": "discopop",
         "cpo": "CPO",
         "simpo": "SimPO",
+        "simpo_smoothed": "SimPO",
         "orpo_odds": "ORPO",
         "kto_desirable": "KTO",
         "kto_undesirable": "KTO",

@@ -66,6 +66,7 @@ LOSSES = torch_implementation(
         "ipo_sum": "ipo",
         "hinge": "slic",
         "simpo": "simpo",
+        "simpo_smoothed": "simpo",
         "r_dpo": "len_reg_alpha",
         "dpop": "dpo_positive_lambda",
         "rpo": "sft_weight",

@@ -176,6 +176,8 @@ LOSSES = torch_implementation(
         "cpo_hinge": "CPO hinge",
         "cpo_ipo": "CPO ipo",
         "simpo": "CPO simpo",
+        "alphapo": "CPO simpo",
+        "simpo_smoothed": "CPO simpo",
         "orpo_odds": "ORPO odds",
         "kto": "KTO kto",
     },

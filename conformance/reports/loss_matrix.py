@@ -74,7 +74,7 @@ def _facts(surveys: Sequence[Survey]) -> Iterator[str]:
 
 def _six(surveys: Sequence[Survey]) -> Iterator[str]:
     for loss in LOSSES.values():
-        for place, parameters in enumerate(settings(loss)):
+        for place, parameters in enumerate(settings(loss) if any(_of(surveys, loss)) else ()):
             exact = losses.mean(loss, **common().rows, **{name: str(x) for name, x in parameters.items()}).digits(12)
             told = ", ".join(f"{name} {x:g}" for name, x in parameters.items())
             yield f"| [{loss.name}](losses/{loss.name}.md) | {told} | {exact} | {_returned(surveys, loss, place)} |"
