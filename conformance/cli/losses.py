@@ -12,10 +12,11 @@ from conformance.cli.consoles import Console
 @click.command("losses")
 @click.option("--variants", is_flag=True, help="The known wrong variants too, each by its sentence.")
 def command(variants: bool) -> None:
-    """Print the exact mean of every loss over six pairs that tell losses apart, at its defaults, to 12 digits.
+    """Print the exact mean of every loss over six pairs that tell losses apart, at its defaults, to 12 digits; where label
+    smoothing is 0 by default, with it too.
 
-    The pairs are those of docs/losses.md. What a library returns on them is in that column, or it computes something else:
-    `dpo-conformance identify` says what.
+    The pairs are those of docs/any-loss.md. What a library returns on them is in that column, or it computes something else:
+    `dpo-conformance identify` says what, and docs/losses-by-library.md what released libraries do.
     """
     from conformance.reports.losses import table  # noqa: PLC0415 - only where it is asked for
 

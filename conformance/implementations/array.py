@@ -88,7 +88,8 @@ def array_implementation(
     into its inputs. An exception of a conversion is one of the implementation, and says so. Raises BadClaim.
 
     loss: the name of one of `dpo-conformance list --losses`, of which it is then an implementation, or of several, of which the
-    keyword `loss` then tells the function one. It is called by keyword, with what that loss takes: log-probabilities,
+    keyword `loss` then tells the function one; in a mapping the function is told what stands at the name, its own for it.
+    It is called by keyword, with what that loss takes: log-probabilities,
     lengths as int64, and the loss's parameters as Python floats.
     """
     for keyword, given in (("from_numpy", from_numpy), ("to_numpy", to_numpy)):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import BadRequest
-from conformance.inputs.losses import common, settings
-from oracle import losses
+from conformance.inputs.losses import settings
+from conformance.reports.losses import mean_on_common
 from oracle.losses import LOSSES, Loss
 
 HEAD = """# The losses, library by library
@@ -75,7 +75,7 @@ def _facts(surveys: Sequence[Survey]) -> Iterator[str]:
 def _six(surveys: Sequence[Survey]) -> Iterator[str]:
     for loss in LOSSES.values():
         for place, parameters in enumerate(settings(loss) if any(_of(surveys, loss)) else ()):
-            exact = losses.mean(loss, **common().rows, **{name: str(x) for name, x in parameters.items()}).digits(12)
+            exact = mean_on_common(loss, **{name: str(x) for name, x in parameters.items()})
             told = ", ".join(f"{name} {x:g}" for name, x in parameters.items())
             yield f"| [{loss.name}](losses/{loss.name}.md) | {told} | {exact} | {_returned(surveys, loss, place)} |"
 

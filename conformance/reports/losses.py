@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
 
-from conformance.inputs.losses import common
+from conformance.inputs.losses import common, settings
 from oracle import losses
 from oracle.expressions import nodes
 from oracle.expressions.nodes import SHORT, Node, walk
@@ -79,9 +79,9 @@ def _lines(loss: Loss) -> Iterator[str]:
     yield f"\nTo cite: the definition `{loss.name}` of dpo-conformance, after {loss.paper}, {loss.equation}."
 
 
-def mean_on_common(loss: Loss, digits: int = 12, **parameters: float | str) -> str:
-    """The mean over the six pairs of `conformance.inputs.losses.common`, at parameters that show unless some are given."""
-    return losses.mean(loss, **common().rows, **(parameters or loss.telling)).digits(digits)
+def mean_on_common(loss: Loss, **parameters: float | str) -> str:
+    """The mean over the six pairs of `conformance.inputs.losses.common` to 12 digits, at parameters that show unless some are given."""
+    return losses.mean(loss, **common().rows, **(parameters or loss.telling)).digits(12)
 
 
 def _limits(loss: Loss, moved: str) -> Iterator[str]:
@@ -115,11 +115,16 @@ def _spellings(node: Node) -> list[str]:
 
 
 def table() -> Iterator[tuple[str, str, str]]:
-    """(name, parameters, mean on the common set) of every loss at its defaults, then of its wrong variants that differ."""
+    """(name, parameters, mean on the common set) of every loss at its settings, then of its wrong variants that differ."""
     for loss in losses.LOSSES.values():
-        told = ", ".join(f"{name} {x:g}" for name, x in loss.defaults.items())
-        exact = {name: str(Fraction(str(x))) for name, x in loss.defaults.items()}
-        yield loss.name, told, losses.mean(loss, **common().rows, **exact).digits(12)
+        for parameters in settings(loss):
+            told = ", ".join(f"{name} {x:g}" for name, x in parameters.items())
+            yield loss.name, told, mean_on_common(loss, **_exact(parameters))
         for wrong in loss.wrong:
             variant = loss.variant(wrong)
-            yield f"  {variant.name}", wrong.sentence, losses.mean(variant, **common().rows, **exact).digits(12)
+            yield f"  {variant.name}", wrong.sentence, mean_on_common(variant, **_exact(loss.defaults))
+
+
+def _exact(parameters: Mapping[str, float]) -> dict[str, str]:
+    """The numbers as they are written, not as binary64 holds them."""
+    return {name: str(Fraction(str(x))) for name, x in parameters.items()}
