@@ -80,7 +80,7 @@ def _lines(loss: Loss) -> Iterator[str]:
 
 
 def mean_on_common(loss: Loss, **parameters: float | str) -> str:
-    """The mean over the six pairs of `conformance.inputs.losses.common` to 12 digits, at parameters that show unless some are given."""
+    """The mean over the six pairs of `common` to 12 digits, at parameters that show unless some are given."""
     return losses.mean(loss, **common().rows, **(parameters or loss.telling)).digits(12)
 
 
