@@ -56,7 +56,7 @@ def audit_log(entries: Iterable[Entry | Cut], settings: Settings, *, file: str =
     return FileReport(
         file=file,
         form=form,
-        settings=_told(settings),
+        settings=settings.told,
         lines=count,
         consistent=chosen.consistent - doubtful,
         impossible=chosen.impossible,
@@ -111,12 +111,3 @@ def _needs(check: Check, settings: Settings, columns: set[str]) -> str:
     if check.id in {"mean", "one-sided", "finite"} and settings.ranks not in {None, 1}:
         return "rewards of all ranks: with --ranks above 1 the rewards may be those of one rank"
     return ""
-
-
-def _told(settings: Settings) -> dict[str, str]:
-    told: dict[str, object] = {"loss": settings.loss, "beta": settings.beta, "label_smoothing": settings.label_smoothing}
-    told |= dict(settings.parameters)
-    told |= {"pairs_per_line": settings.pairs_per_line, "accumulation": settings.accumulation, "ranks": settings.ranks}
-    told |= {"dtype": settings.dtype.name if settings.dtype is not None else None}
-    told |= {"added_term": settings.added_term, "reference_free": settings.reference_free or None}
-    return {name: str(value) for name, value in told.items() if value is not None}

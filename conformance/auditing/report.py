@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from conformance.records.environment import suite
-from conformance.records.record import plain, validate
+from conformance.records.record import BadRecord, plain, validate
 
 SCHEMA_VERSION = 1
 SHOWN = 1000
@@ -131,6 +132,34 @@ class Report:
                 finding["by"] = found.by if math.isfinite(found.by) else str(found.by)
         validate(data, "the audit to be written", schema())
         return json.dumps(data, indent=1) + "\n"
+
+
+def read(path: Path) -> Report:
+    """The report in a file that `to_json` wrote. Raises BadRecord, naming the place, and OSError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(f"{path}: not JSON: {error}") from None
+    validate(data, str(path), schema())
+    return Report(tuple(_file_from(one) for one in data["files"]))
+
+
+def _file_from(data: Mapping[str, Any]) -> FileReport:
+    findings = [{name: value for name, value in one.items() if name != "by"} for one in data["findings"]]
+    return FileReport(
+        **{
+            **data,
+            "cuts": tuple((number, reason) for number, reason in data["cuts"]),
+            "checks": tuple(Checked(**one) for one in data["checks"]),
+            "findings": tuple(
+                Impossible(**{**one, "left": float(one["left"]), "right": float(one["right"])}) for one in findings
+            ),
+            "causes": tuple(Cause(**one) for one in data["causes"]),
+            "notices": tuple(Notice(**one) for one in data["notices"]),
+            "points": tuple(Point(**one) for one in data["points"]),
+            "columns": tuple(data["columns"]),
+        }
+    )
 
 
 @cache

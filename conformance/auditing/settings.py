@@ -71,11 +71,38 @@ class Settings:
         return LOSSES[self.loss](self.beta, self.label_smoothing, self.parameters)
 
     @property
+    def told(self) -> dict[str, str]:
+        """What was told, by name, as a report has it."""
+        told: dict[str, object] = {name: getattr(self, name) for name in ("loss", "beta", "label_smoothing")}
+        told |= dict(self.parameters)
+        told |= {name: getattr(self, name) for name in ("pairs_per_line", "accumulation", "ranks")}
+        told |= {"dtype": None if self.dtype is None else self.dtype.name, "added_term": self.added_term}
+        told |= {"reference_free": self.reference_free or None}
+        return {name: _text(value) for name, value in told.items() if value is not None}
+
+    @property
     def missing(self) -> str:
         """What would have to be told for the loss to be known, as options of the command line."""
         names = {"beta": self.beta, "label_smoothing": self.label_smoothing}
         wanted = [name for name in LOSSES[self.loss].needs if names.get(name, self.parameters.get(name)) is None]
         return ", ".join("--" + name.replace("_", "-") for name in wanted)
+
+
+def _text(value: object) -> str:
+    """A number as it was told: 0.1 and not 1/10."""
+    if isinstance(value, Fraction) and Fraction(repr(float(value))) == value:
+        return f"{float(value):g}" if Fraction(f"{float(value):g}") == value else repr(float(value))
+    return str(value)
+
+
+def shape_of(told: Mapping[str, str]) -> Shape | None:
+    """The shape of the loss of which a report was told; None where it was told of none. Raises BadRequest."""
+    if "loss" not in told:
+        return None
+    needs = LOSSES[told["loss"]].needs if told["loss"] in LOSSES else ()
+    own = {name: told[name] for name in needs if name in told and name not in {"beta", "label_smoothing"}}
+    beta, eps = told.get("beta"), told.get("label_smoothing")
+    return Settings.of(loss=told["loss"], beta=beta, label_smoothing=eps, parameters=own).shape()
 
 
 def _number(name: str, value: object) -> Fraction | None:

@@ -88,7 +88,7 @@ def command(
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     forms = ((json_file, report.to_json), (markdown_file, lambda: audit_markdown.render(report)))
-    for path, made in (*forms, (html_file, lambda: audit_html.render(report, settings))):
+    for path, made in (*forms, (html_file, lambda: audit_html.render(report))):
         if path is not None:
             write(path, made())
     elsewhere = STDOUT in (json_file, markdown_file, html_file)

@@ -10,14 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from conformance.auditing.report import FileReport, Point, Report
-from conformance.auditing.settings import Settings
+from conformance.auditing.settings import shape_of
+from conformance.records.environment import suite
 from conformance.reports import audit_words
 from conformance.reports.html import digest, environment, file_text, trusted
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 380, 56, 40, 12
 STEPS = 160
 """Places at which the curve is drawn."""
-EXAMPLES = 20
+TRACED = 400
+"""So many lines are joined in their order; more would cover the figure."""
 Place = Callable[[float], float]
 
 
@@ -40,41 +42,53 @@ class Dot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The loss over the mean margin: the exact curve, the region below it that no log can reach, and the lines."""
+    """The loss over the mean margin: the exact curve, the region below it that no log reaches, the lines in their order."""
 
     region: str
     curve: str
+    trace: str
     dots: tuple[Dot, ...]
     x_ticks: tuple[Mark, ...]
     y_ticks: tuple[Mark, ...]
     formula: str
     told: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    foot: int = HEIGHT - BOTTOM
 
 
-def render(report: Report, settings: Settings) -> str:
-    """The page of a report; settings say which curve is drawn."""
-    style = file_text("page.css") + file_text("audit.css")
+def render(report: Report) -> str:
+    """The page of a report."""
+    text = style()
     rendered: str = (
         environment()
         .get_template("audit.html")
         .render(
-            files=[(file, plot(file, settings)) for file in report.files],
-            words=audit_words,
-            examples=EXAMPLES,
-            width=WIDTH,
-            height=HEIGHT,
-            left=LEFT,
-            foot=HEIGHT - BOTTOM,
-            style=trusted(style),
-            style_digest=digest(style),
+            files=sections([report]),
+            audit_words=audit_words,
+            suite=suite(),
+            style=trusted(text),
+            style_digest=digest(text),
+            script="",
         )
     )
     return rendered
 
 
-def plot(file: FileReport, settings: Settings) -> Plot | None:
+def style() -> str:
+    """The page's style, with what an audit adds."""
+    return file_text("page.css") + file_text("audit.css")
+
+
+def sections(reports: Sequence[Report]) -> list[tuple[FileReport, Plot | None]]:
+    """What was audited, each with its figure where it has one."""
+    return [(file, plot(file)) for report in reports for file in report.files]
+
+
+def plot(file: FileReport) -> Plot | None:
     """The figure of one log; None where no line has both a loss and a margin, or the loss is no function of the logit."""
-    shape = settings.shape()
+    shape = shape_of(file.settings)
     points = [point for point in file.points if math.isfinite(point.loss) and math.isfinite(point.margin)]
     if shape is None or not shape.curves or not points:
         return None
@@ -90,17 +104,30 @@ def plot(file: FileReport, settings: Settings) -> Plot | None:
         held = min(max(loss, low), high)
         return round(TOP + (HEIGHT - BOTTOM - TOP) * (high - held) / (high - low), 2)
 
-    path = "L".join(f"{x_of(at)} {y_of(loss)}" for at, loss in zip(z.tolist(), curve.tolist(), strict=True))
+    drawn = list(zip(z.tolist(), curve.tolist(), strict=True))
+    path = "L".join(f"{x_of(at)} {y_of(loss)}" for at, loss in drawn)
     wrong = sum(point.impossible for point in points)
     return Plot(
         region=f"M{path}L{WIDTH} {HEIGHT - BOTTOM}L{LEFT} {HEIGHT - BOTTOM}Z",
-        curve=f"M{path}",
+        curve="".join(_inside(drawn, high, x_of, y_of)),
+        trace="M" + "L".join(f"{x_of(point.margin)} {y_of(point.loss)}" for point in points) if len(points) <= TRACED else "",
         dots=tuple(_dots(points, x_of, y_of)),
         x_ticks=tuple(Mark(x_of(at), f"{at:g}") for at in _ticks(left, right)),
         y_ticks=tuple(Mark(y_of(at), f"{at:g}") for at in _ticks(low, high)),
         formula=shape.formula,
         told=f"{len(points):,} lines are drawn, {wrong:,} of them impossible.",
     )
+
+
+def _inside(drawn: Sequence[tuple[float, float]], high: float, x_of: Place, y_of: Place) -> Iterator[str]:
+    """The parts of a curve that are not above the figure."""
+    pen = "M"
+    for at, loss in drawn:
+        if loss > high:
+            pen = "M"
+            continue
+        yield f"{pen}{x_of(at)} {y_of(loss)}"
+        pen = "L"
 
 
 def _dots(points: Sequence[Point], x_of: Place, y_of: Place) -> Iterator[Dot]:

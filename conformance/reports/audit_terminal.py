@@ -43,7 +43,7 @@ def _lines(file: FileReport) -> Iterator[tuple[int, str]]:
         if check.premise:
             yield 4, escape(f"Taken for granted: {check.premise}.")
     told = [("Seen", words.notices(file)), ("Not read", words.cuts(file, EXAMPLES))]
-    told.append(("Not asked", [f"{check.id}: {check.needs}" for check in words.unasked(file)]))
+    told.append(("Not asked, or not decided by it", [f"{check.id}: {check.needs}" for check in words.unasked(file)]))
     for title, lines in told:
         if lines:
             yield 0, ""

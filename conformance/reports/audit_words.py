@@ -60,9 +60,15 @@ def broken(file: FileReport) -> list[Checked]:
     return sorted((check for check in file.checks if check.impossible), key=lambda check: -check.impossible)
 
 
+def conditions(check: Checked) -> str:
+    """What a check lacks, and what it takes for granted."""
+    return "; ".join(filter(None, (check.needs, check.premise and f"taken for granted: {check.premise}")))
+
+
 def unasked(file: FileReport) -> list[Checked]:
     """The checks that were not asked, or not everywhere, for want of something that could be told or logged."""
-    return [check for check in file.checks if check.needs and (check.undecided or not check.asked)]
+    wanted = [check for check in file.checks if check.id != "odds" or file.settings.get("loss") == "orpo"]
+    return [check for check in wanted if check.needs and (check.undecided or not check.asked)]
 
 
 def examples(file: FileReport, check: Checked, most: int) -> Iterator[str]:

@@ -23,16 +23,22 @@ def render(record: Record) -> str:
     return page([("", record)])
 
 
-def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> str:
-    """The page of several records, each with a label that tells it from the others, and of reports of sweeps.
+def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = (), audits: Sequence[Any] = ()) -> str:
+    """The page of several records, each with a label that tells it from the others, and of reports of sweeps and of audits.
 
     The labels are shown and are part of the links, where there is more than one record. Sweeps are of
-    conformance.sweep.report.Report; those of one format are drawn over z in one figure.
+    conformance.sweep.report.Report; those of one format are drawn over z in one figure. Audits are of
+    conformance.auditing.Report, each file a part of one section.
     """
-    from conformance.reports import html_facts, html_figures  # noqa: PLC0415 - NumPy and the oracle, for this form alone
+    from conformance.reports import (  # noqa: PLC0415 - NumPy and the oracle, for this form alone
+        audit_html,
+        audit_words,
+        html_facts,
+        html_figures,
+    )
 
     runs = html_facts.shown(records)
-    style, script = file_text("page.css"), file_text("page.js")
+    style, script = audit_html.style() if audits else file_text("page.css"), file_text("page.js")
     rendered: str = (
         environment()
         .get_template("page.html")
@@ -51,6 +57,8 @@ def page(records: Sequence[tuple[str, Record]], sweeps: Sequence[Any] = ()) -> s
             strip=html_figures.strip,
             geometry=html_figures,
             words=words,
+            audits=audit_html.sections(audits),
+            audit_words=audit_words,
             causes=[one for _, record in records for one in told(record)],
             style=trusted(style),
             script=trusted(script),

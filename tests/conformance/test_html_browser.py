@@ -8,8 +8,9 @@ import chromium
 import pytest
 from recorded import changed, hostile, record, run
 
+from conformance import audit
 from conformance.records.record import Verdict
-from conformance.reports import html
+from conformance.reports import audit_html, html
 
 pytestmark = pytest.mark.skipif(chromium.installed() is None, reason="no Chromium here: install the Debian package chromium")
 
@@ -278,6 +279,18 @@ def test_no_width_makes_the_page_scroll_sideways(opened, width):
     click(page, "#open")
     assert page.run("document.documentElement.scrollWidth") <= width
     assert page.told == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_an_audit_says_nothing_and_does_not_scroll_sideways(browser, tmp_path, width):
+    report = audit([{"step": 9, "loss": 0.4, "rewards/margins": 0.5}], beta=0.1, label_smoothing=0.1, ranks=1)
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    for page in (audit_html.render(report), html.page([("", record())], audits=[report])):
+        (tmp_path / "page.html").write_text(page, encoding="utf-8")
+        browser.visit(tmp_path / "page.html", "")
+        assert browser.told == []
+        assert browser.run("document.documentElement.scrollWidth") == width
+        assert browser.run("getComputedStyle(document.querySelector('.region')).opacity") == "0.12", "the style is let through"
 
 
 def test_it_prints_in_dark_ink_on_paper_without_controls(opened):
