@@ -10,6 +10,8 @@ import numpy as np
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import conduct, kernels
+from conformance.diagnosis.associations import associated, slight
+from conformance.diagnosis.clamps import clamped
 from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.inference import inferred
@@ -132,7 +134,9 @@ def _of_losses(asked: Points) -> Iterable[Explained]:
         return _ways(asked) or _shape(asked)
     near = asked.masked(np.abs(asked.z) <= NEAR)
     everywhere, somewhere = _tried(asked, (*LOSSES, *_precisions(asked)))
-    numbers = _tried(asked, inferred(asked)) if not everywhere else ([], [])
+    if not everywhere and slight(asked):
+        return [(None, associated(asked))]
+    numbers = _tried(asked, (*clamped(asked), *inferred(asked))) if not everywhere else ([], [])
     found = everywhere or numbers[0] or _ways(asked) or _tried(asked, linear(asked))[0] or somewhere or numbers[1]
     if found:
         return found

@@ -92,6 +92,20 @@ STRANGERS = {
         "the reference is not scaled",
     ),
     "clamp": (of_logit(lambda z: z.clamp(-30, 30)), r"clamped to \[-30, 30\]"),
+    "clamp of no usual bound": (of_logit(lambda z: z.clamp(-17.3, 17.3)), r"the loss of a logit clamped to \[-17\.3, 17\.3\]"),
+    "clamp on one side": (of_logit(lambda z: z.clamp(max=9.0)), "the loss of a logit held at 9 or below"),
+    "clamped margin": (
+        lambda pc, pr, rc, rr, beta, eps: smoothed(beta * ((pc - rc) - (pr - rr)).clamp(-7, 7), eps),
+        r"the loss of a margin clamped to \[-7, 7\], before beta",
+    ),
+    "clamped log-ratios": (
+        lambda pc, pr, rc, rr, beta, eps: smoothed(beta * ((pc - rc).clamp(-5, 5) - (pr - rr).clamp(-5, 5)), eps),
+        r"the loss of log-ratios clamped to \[-5, 5\]",
+    ),
+    "re-associated": (
+        lambda pc, pr, rc, rr, beta, eps: smoothed(beta * ((pc + rr) - (pr + rc)), eps),
+        r"right but for the roundings of z = beta \(\(pc \+ rr\) - \(pr \+ rc\)\)",
+    ),
     "padding by zero": (
         lambda pc, pr, rc, rr, beta, eps: smoothed(logit(pc, pr, rc, rr, beta), eps) * (pc != 0),
         "where policy_chosen_logps is 0, 0",
