@@ -1,0 +1,178 @@
+# Copyright the dpo-conformance authors. Licensed under the Apache License, Version 2.0
+# (http://www.apache.org/licenses/LICENSE-2.0). To vendor: copy this file as it is, with this header; it needs PyTorch alone.
+"""The other losses of preference tuning in PyTorch, one function each: computed in binary64 and rounded to the dtype that came.
+
+z = beta ((pc - rc) - (pr - rr)) and f(z) = log(1 + e**-z). Log-probabilities are those of whole responses, in nats, tensors
+alike in shape and dtype; lengths are numbers of tokens, (n,); parameters are numbers. Each returns one loss a pair, `kto` the
+mean of a batch. Raises ValueError for tensors that are not alike or not floating-point, and for parameters outside their range.
+Formulas and papers are those of `dpo-conformance list --losses`; what was judged: docs/reference.md.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everyone names it
+from torch import Tensor
+
+
+def cdpo(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    beta: float = 0.1,
+    label_smoothing: float = 0.1,
+) -> Tensor:
+    """(1 - eps) f(z) + eps f(-z). Mitchell (2023)."""
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    return _smoothed(beta * ((pc - rc) - (pr - rr)), label_smoothing).to(policy_chosen_logps.dtype)
+
+
+def robust(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    beta: float = 0.1,
+    label_smoothing: float = 0.1,
+) -> Tensor:
+    """((1 - eps) f(z) - eps f(-z)) / (1 - 2 eps), for eps < 1/2. Chowdhury et al. (2024)."""
+    if not 0 <= label_smoothing < 0.5:
+        raise ValueError(f"label_smoothing = {label_smoothing}: a number in [0, 1/2)")
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    z = beta * ((pc - rc) - (pr - rr))
+    loss = _f(z) if label_smoothing == 0 else (1 - label_smoothing) * _f(z) - label_smoothing * _f(-z)
+    return (loss / (1 - 2 * label_smoothing)).to(policy_chosen_logps.dtype)
+
+
+def ipo_sum(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    beta: float = 0.1,
+) -> Tensor:
+    """((pc - rc) - (pr - rr) - 1 / (2 beta))**2, of sums. Azar et al. (2023), equation 17."""
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    return (((pc - rc) - (pr - rr)) - 1 / (2 * beta)).square().to(policy_chosen_logps.dtype)
+
+
+def ipo_average(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    chosen_lengths: Tensor,
+    rejected_lengths: Tensor,
+    beta: float = 0.1,
+) -> Tensor:
+    """IPO of log-ratios that are divided by their lengths, as TRL has it."""
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    margin = (pc - rc) / chosen_lengths - (pr - rr) / rejected_lengths
+    return (margin - 1 / (2 * beta)).square().to(policy_chosen_logps.dtype)
+
+
+def hinge(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    beta: float = 0.1,
+) -> Tensor:
+    """max(1 - z, 0); its derivative at z = 1 is 0. Liu et al. (2023), hinge-norm."""
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    return F.relu(1 - beta * ((pc - rc) - (pr - rr))).to(policy_chosen_logps.dtype)
+
+
+def simpo(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    chosen_lengths: Tensor,
+    rejected_lengths: Tensor,
+    beta: float = 2.0,
+    gamma: float = 1.0,
+) -> Tensor:
+    """f(beta (pc / |w| - pr / |l|) - gamma). Meng et al. (2024), equation 6."""
+    pc, pr = _wide(policy_chosen_logps, policy_rejected_logps)
+    return _f(beta * (pc / chosen_lengths - pr / rejected_lengths) - gamma).to(policy_chosen_logps.dtype)
+
+
+def cpo(policy_chosen_logps: Tensor, policy_rejected_logps: Tensor, beta: float = 0.1, label_smoothing: float = 0.0) -> Tensor:
+    """(1 - eps) f(beta (pc - pr)) + eps f(beta (pr - pc)). Xu et al. (2024), the preference term."""
+    pc, pr = _wide(policy_chosen_logps, policy_rejected_logps)
+    return _smoothed(beta * (pc - pr), label_smoothing).to(policy_chosen_logps.dtype)
+
+
+def sigmoid_norm(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    chosen_lengths: Tensor,
+    rejected_lengths: Tensor,
+    beta: float = 2.0,
+) -> Tensor:
+    """f(beta ((pc - rc) / |w| - (pr - rr) / |l|)). Lambert et al. (2024)."""
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    return _f(beta * ((pc - rc) / chosen_lengths - (pr - rr) / rejected_lengths)).to(policy_chosen_logps.dtype)
+
+
+def kto(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    ref_chosen_logps: Tensor,
+    ref_rejected_logps: Tensor,
+    policy_kl_logps: Tensor,
+    ref_kl_logps: Tensor,
+    beta: float = 0.1,
+    desirable_weight: float = 1.0,
+    undesirable_weight: float = 1.0,
+) -> Tensor:
+    """The mean of (w_D sigma(beta (z0 - (pc - rc))) + w_U sigma(beta ((pr - rr) - z0))) / 2, z0 = max(mean(pk - rk), 0).
+
+    No derivative goes through z0. Ethayarajh et al. (2024), equation 8.
+    """
+    pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
+    pk, rk = _wide(policy_kl_logps, ref_kl_logps)
+    z0 = F.relu((pk - rk).mean()).detach()
+    desirable = desirable_weight * _sigma(beta * (z0 - (pc - rc)))
+    undesirable = undesirable_weight * _sigma(beta * ((pr - rr) - z0))
+    return ((desirable + undesirable) / 2).mean().to(policy_chosen_logps.dtype)
+
+
+def orpo(
+    policy_chosen_logps: Tensor,
+    policy_rejected_logps: Tensor,
+    chosen_lengths: Tensor,
+    rejected_lengths: Tensor,
+    odds_weight: float = 0.1,
+) -> Tensor:
+    """-x + lambda f(log-odds x - log-odds y), of the averages x and y. Hong et al. (2024), equation 6."""
+    pc, pr = _wide(policy_chosen_logps, policy_rejected_logps)
+    x, y = pc / chosen_lengths, pr / rejected_lengths
+    odds = (x - y) - (torch.log(-torch.expm1(x)) - torch.log(-torch.expm1(y)))
+    term = odds_weight * _f(odds) if odds_weight != 0 else 0 * torch.where(y.isinf(), 0, y)  # 0 * inf would be NaN
+    return (term - x).to(policy_chosen_logps.dtype)
+
+
+def _wide(*logps: Tensor) -> list[Tensor]:
+    if len({(x.shape, x.dtype) for x in logps}) != 1 or not logps[0].is_floating_point():
+        raise ValueError("the log-probabilities: floating-point tensors of one shape and dtype")
+    return [x.double() for x in logps]
+
+
+def _f(z: Tensor) -> Tensor:
+    return -F.logsigmoid(z)
+
+
+def _smoothed(z: Tensor, eps: float) -> Tensor:
+    if not 0 <= eps <= 1:
+        raise ValueError(f"label_smoothing = {eps}: a number in [0, 1]")
+    if eps in {0, 1}:  # 0 * inf would be NaN
+        return _f(z) if eps == 0 else _f(-z)
+    return (1 - eps) * _f(z) + eps * _f(-z)
+
+
+def _sigma(x: Tensor) -> Tensor:
+    """The logistic function, whose derivative keeps its digits on both sides: sigma(x) sigma(-x)."""
+    return torch.exp(F.logsigmoid(x))
