@@ -57,7 +57,7 @@ def counted_both(z: Floats, losses: Stored, slopes: Stored, fmt: Format, flush: 
 
     It does of binary32 numbers stored as such, where loops are compiled, if the float64 tier leaves none of them open.
     """
-    if not (fmt.width == 32 and losses.dtype == slopes.dtype == np.float32 and compiled.worth("first", 2 * len(z))):
+    if not (fmt.width == 32 and losses.dtype == slopes.dtype == np.float32 and compiled.worth("sweep", 2 * len(z))):
         return None
     from conformance.sweep import counting_loop  # noqa: PLC0415 - imports numba
 

@@ -1,7 +1,7 @@
 """The certified evaluation compiled: the same bits as NumPy's, several times faster, where the extra `fast` is installed.
 
-Nothing needs it, and no figure depends on it. numba compiles at the first use, in each process anew, which takes about a
-second for a group of loops, so that each is asked whether it pays: below WORTH numbers in all NumPy does it.
+Nothing needs it, and no figure depends on it. numba compiles at the first use, in each process anew, which takes
+seconds for a group of loops, so that each is asked whether it pays: below WORTH numbers in all NumPy does it.
 numba was taken before an extension in C because an extra of wheels installs without a compiler, and nothing is built where
 nobody asks for it. Why the bits are the same: docs/enclosures.md, section "Compiled".
 """
@@ -17,12 +17,12 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Literal
 
-Group = Literal["first", "second"]
+Group = Literal["first", "second", "sweep"]
 
 SWITCH = "DPO_CONFORMANCE_COMPILED"
 """An environment variable: 0 leaves numba alone where it is installed."""
-WORTH: dict[Group, int] = {"first": 1 << 26, "second": 1 << 23}
-"""Numbers in one process from which on compiling a group of loops pays: about a second of what NumPy would take longer."""
+WORTH: dict[Group, int] = {"first": 1 << 27, "second": 1 << 23, "sweep": 1 << 28}
+"""Numbers in one process from which on compiling a group of loops pays: about as long as NumPy would take longer."""
 
 _asked: Counter[Group] = Counter()
 _chosen: ContextVar[bool | None] = ContextVar("chosen", default=None)

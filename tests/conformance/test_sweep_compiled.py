@@ -15,6 +15,9 @@ from oracle import FORMATS, bfloat16, binary16, binary32, compiled, first_tier, 
 
 pytest.importorskip("numba", reason="the extra `fast` is not installed")
 
+from conformance.sweep import counting_loop
+from tests.oracle.test_compiled import FUSED, RELAXED, compiled_code
+
 EDGES = (0.0, 2.0**-149, 1e-30, 2.0**-9, 0.6931, 1.0, 8.0, 16.6355, 86.5, 87.3365, 88.7, 103.97, 127.9, 1e30)
 """Where the table begins and ends, where results round up, are subnormal, or are 0."""
 
@@ -77,6 +80,13 @@ def test_no_logit_of_binary32_leaves_it_in_doubt_whether_the_exact_value_is_subn
         exact = tier(around)
         assert exact[0] > binary32.smallest_normal > exact[-1]
         assert (np.abs(exact / binary32.smallest_normal - 1) > 2.0**-19).all()
+
+
+def test_the_pass_holds_no_fused_and_no_relaxed_operation():
+    z = np.ones(3)
+    counting_loop.judged_and_counted(z, np.float32(z), np.float32(z), binary32, 1.0)
+    machine, intermediate = compiled_code(counting_loop._block)
+    assert machine and intermediate and not FUSED.search(machine) and not RELAXED.search(intermediate)
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
