@@ -36,20 +36,23 @@ def split(line: int, pairs: Iterable[tuple[str, object]]) -> list[Entry]:
     (the table of a notebook), the rewards are those of the evaluation. A train_loss that stands alone is transformers' mean
     over the whole run, and no line's.
     """
-    told: dict[str, dict[str, Raw]] = {"": {}, "train": {}, "eval": {}}
-    alone = False
+    plain: dict[str, Raw] = {}
+    train: dict[str, Raw] = {}
+    held_out: dict[str, Raw] = {}
+    told, alone = {"": plain, "train": train, "eval": held_out}, False
     for name, value in pairs:
         known = word(name)
         if known is not None and _is_figure(value):
             told[known.phase].setdefault(known.word, value)  # type: ignore[arg-type]
             alone = alone or name == "train_loss"
-    train, held_out, plain = told["train"], told["eval"], told[""]
     if alone and (LOSS in plain or not (train.keys() | plain.keys()) - PLACES - {LOSS}):
         train.pop(LOSS, None)
-    both = LOSS in train and LOSS in held_out and LOSS not in plain and held_out.keys() <= {LOSS}
-    for name, value in plain.items():
-        for figures in (train, held_out) if name in PLACES else (held_out if both else train,):
-            figures.setdefault(name, value)
+    if not held_out:
+        train = {**plain, **train}
+    else:
+        both = LOSS in train and LOSS not in plain and held_out.keys() == {LOSS}
+        places = {name: value for name, value in plain.items() if name in PLACES}
+        train, held_out = {**(places if both else plain), **train}, {**(plain if both else places), **held_out}
     phases = (("train", train), ("eval", held_out))
     return [Entry(line, phase, figures) for phase, figures in phases if figures.keys() - PLACES]
 
@@ -60,6 +63,8 @@ PLACES = frozenset({STEP, EPOCH})
 
 def _is_figure(value: object) -> bool:
     """Whether a value is a number, or a text of one."""
+    if type(value) is float:
+        return True
     if isinstance(value, str):
         try:
             float(value)

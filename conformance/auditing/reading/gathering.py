@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from conformance.auditing.names import STEP, word
@@ -49,21 +50,22 @@ class Gathered:
             self.values = {}
 
 
-def _value_of(record: Mapping[str, object]) -> tuple[object, str, object] | None:
-    """(step, name, value) of a record that is one value (MLflow's, Comet's); None for any other."""
-    names = list(record)
-    name, value = place(names, NAME), place(names, VALUE)
-    if name is None or value is None or not isinstance(record[names[name]], str):
-        return None
-    at = step_of(names)
-    return ("" if at is None else record[names[at]]), str(record[names[name]]), record[names[value]]
+@lru_cache(maxsize=4096)
+def _places(names: tuple[str, ...]) -> tuple[int | None, int, int] | None:
+    """Where step, name and value stand among the names of a record that is one value (MLflow's, Comet's)."""
+    bare = list(names)
+    name, value = place(bare, NAME), place(bare, VALUE)
+    return None if name is None or value is None else (step_of(bare), name, value)
 
 
 def record(number: int, value: Mapping[str, Any], gathered: Gathered) -> Iterable[Entry]:
     """The entries of one object: a line's figures, or one value, which is gathered with those of its step."""
     pairs = list(flat(value))
-    one = _value_of(dict(pairs))
-    return split(number, pairs) if one is None else gathered.add(number, *one)
+    places = _places(tuple(name for name, _ in pairs))
+    if places is None or not isinstance(pairs[places[1]][1], str):
+        return split(number, pairs)
+    at, name, one = places
+    return gathered.add(number, "" if at is None else pairs[at][1], str(pairs[name][1]), pairs[one][1])
 
 
 def flat(value: Mapping[str, Any], depth: int = 0) -> Iterable[tuple[str, object]]:
