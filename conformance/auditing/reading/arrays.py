@@ -90,6 +90,8 @@ def _npz(path: Path) -> dict[str, NDArray[Any]]:
             if not hasattr(file, "files"):
                 raise NotALog(f"{path}: a single array without a name; save them by name with numpy.savez")
             return {name: file[name] for name in file.files}
+    except MemoryError:
+        raise NotALog(f"{path}: an array is said to be larger than the memory") from None
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
         reason = "it holds objects, which only a pickle could load" if "pickle" in str(error) else str(error)[:200]
         raise NotALog(f"{path}: not read as .npz: {reason}") from None

@@ -104,8 +104,8 @@ def tensorboard(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut
         from tensorboard.util import tensor_util  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NotALog(f"{path}: event files are read by tensorboard: pip install 'dpo-conformance[audit]'") from error
-    number, step, row = 0, None, dict[str, float]()
-    for count, event in enumerate(event_file_loader.EventFileLoader(str(path)).Load()):
+    number, step, row, count = 0, None, dict[str, str](), 0
+    for count, event in enumerate(event_file_loader.LegacyEventFileLoader(str(path)).Load(), 1):
         if count % 4096 == 0:
             read(0)
         for value in event.summary.value:
@@ -116,6 +116,21 @@ def tensorboard(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut
             step = event.step
             made = np.ravel(tensor_util.make_ndarray(value.tensor) if value.HasField("tensor") else value.simple_value)
             if made.size == 1 and made.dtype.kind == "f":
-                row[value.tag] = float(made[0])
+                row[value.tag] = repr(float(made[0]))
     if row:
-        yield from split(number + 1, [("step", step), *row.items()])
+        number += 1
+        yield from split(number, [("step", step), *row.items()])
+    if count != _framed(path):
+        yield Cut(number + 1, "a record that is damaged or cut off; nothing after it was read")
+
+
+def _framed(path: Path) -> int:
+    """How many records an event file holds by their lengths, and one more where the last does not end."""
+    count, place, size = 0, 0, path.stat().st_size
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            head = file.read(12)
+            place += 16 + int.from_bytes(head[:8], "little")
+            count += 1
+    return count + (place != size)

@@ -22,10 +22,14 @@ DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 _DICT = re.compile(r"\{['\"][^{}]*\}")
 _ITEM = re.compile(r"['\"]([^'\"]{1,200})['\"]\s*:\s*(?:[\w.]{1,40}\()?['\"]?([-+.\w]{1,400})")
-_PAIR = re.compile(r"([A-Za-z_][\w/.]{0,200})\s*[:=]\s*([-+]?(?:\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b)", re.IGNORECASE)
-_SPACED = re.compile(
-    r"([A-Za-z_][\w/.]{0,200}(?: [A-Za-z_]\w{0,50})?) +([-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b", re.IGNORECASE
+_PAIR = re.compile(
+    r"(?<![\w/.])([A-Za-z_][\w/.]{0,200})\s*[:=]\s*([-+]?(?:\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b)", re.IGNORECASE
 )
+_SPACED = re.compile(
+    r"(?<![\w/.])([A-Za-z_][\w/.]{0,200}(?: [A-Za-z_]\w{0,50})?) +([-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,4})?|nan|inf)\b",
+    re.IGNORECASE,
+)
+_COLOURS = re.compile(r"\x1b\[[0-9;?]{0,40}[A-Za-z]")
 _STEP = re.compile(r"\b(?:step|iter|iteration)s?[ :=#]+(\d{1,18})\b", re.IGNORECASE)
 _ARRAY = re.compile(r"\[\s*(?:[{\]]|$)")
 _COLUMNS = re.compile(r"[,;\t|]")
@@ -132,6 +136,7 @@ def _decoded(line: str) -> Any:
 
 def _console_line(number: int, line: str) -> Iterable[Entry | Cut]:
     """Every dict in the line (a progress bar may stand before it), or its pairs."""
+    line = _COLOURS.sub("", line) if "\x1b" in line else line
     dicts = _DICT.findall(line)
     if dicts:
         return [entry for one in dicts for entry in split(number, _ITEM.findall(one))]
