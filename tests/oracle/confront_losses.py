@@ -1,7 +1,9 @@
-"""The certified arrays of every loss and of its derivatives against Arb's balls: `python -m tests.oracle.confront_losses`.
+"""The certified arrays of every loss and of its derivatives against two others: `python -m tests.oracle.confront_losses`.
 
-Arb (Johansson 2017) evaluates the same expressions by its own functions at 200 bits; that a derivative's expression is the
-derivative is test_losses' business. Two enclosures of one number meet. Arguments: points, losses, a format.
+Arb (Johansson 2017) evaluates the same expressions by its own functions at 200 bits, and two enclosures of one number meet.
+mpmath takes differences of the textbook's formulas at 120 digits by steps of 1e-40, right to more than 50: the expression of a
+derivative is the derivative. Arguments: points for Arb, losses, formats, points for mpmath; losses and formats with commas, or
+`all`.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import time
 from fractions import Fraction
 
 import flint
+import mpmath
 
 from oracle import FORMATS, get_format
 from oracle.expressions.arrays import Arrays
 from oracle.expressions.nodes import Kernel, Node, Op, walk
 from oracle.losses import LOSSES
 from oracle.losses._evaluate import slope
+from tests.oracle.test_losses import held, moved, reference_held
 from tests.oracle.test_losses_bounds import batch, telling
 
 ARB = {
@@ -92,22 +96,61 @@ def disagreements(name: str, fmt, points: int, seed: int) -> tuple[int, int]:
     return compared, apart
 
 
+def differences(name: str, fmt, points: int, seed: int) -> tuple[int, int]:
+    """(compared, apart) of the derivatives against mpmath's differences."""
+    loss = LOSSES[name]
+    n = 6 if loss.has_batch_state else min(points, 50)
+    compared = apart = 0
+    for part in range(-(-points // n)):
+        rows = {key: row for key, row in batch(fmt, n, seed + part).items() if key in loss.inputs}
+        arrays = Arrays(rows, telling(loss))
+        with mpmath.workdps(120):
+            environment = {key: [mpmath.mpf(x) for x in row.tolist()] for key, row in rows.items()}
+            environment |= {key: [mpmath.mpf(x.numerator) / x.denominator] * n for key, x in telling(loss).items()}
+            for key in loss.logps:
+                ball = arrays.ball(slope(loss, key))
+                for i, difference in enumerate(by_differences(loss, environment, key, n)):
+                    middle = mpmath.ldexp(mpmath.mpf(ball.head[i]) + mpmath.mpf(ball.tail[i]), int(ball.exponent[i]))
+                    radius = mpmath.ldexp(mpmath.mpf(ball.radius[i]), int(ball.exponent[i]))
+                    compared += 1
+                    apart += bool(abs(middle - difference) > radius + abs(difference) * mpmath.mpf(10) ** -50 + TINY)
+    return compared, apart
+
+
+def by_differences(loss, environment: dict[str, list], key: str, n: int) -> list:
+    """The derivatives of the sum over the batch in one log-probability of each pair; detached parts are held."""
+    frozen, step = held(loss.definition, environment, n), mpmath.mpf(10) ** -40
+    if loss.has_batch_state:
+        moves = [moved(environment, key, i, step) for i in range(n)], [moved(environment, key, i, -step) for i in range(n)]
+        up, down = ([mpmath.fsum(reference_held(loss.definition, x, n, frozen)) for x in side] for side in moves)
+    else:
+        shifted = ({**environment, key: [x + sign * step for x in environment[key]]} for sign in (1, -1))
+        up, down = (reference_held(loss.definition, x, n, frozen) for x in shifted)
+    return [(x - y) / (2 * step) for x, y in zip(up, down, strict=True)]
+
+
+TINY = mpmath.mpf(10) ** -70
+"""What 120 digits leave of a difference by 2e-40 of numbers up to 1e10."""
+
+
 def main() -> None:
-    points = int(float(sys.argv[1])) if len(sys.argv) > 1 else 10_000
-    names = sys.argv[2].split(",") if len(sys.argv) > 2 else sorted(LOSSES)
-    formats = [get_format(sys.argv[3])] if len(sys.argv) > 3 else FORMATS
+    asked = [*sys.argv[1:], *("10000", "all", "all", "200")[len(sys.argv) - 1 :]]
+    points, fewer = int(float(asked[0])), int(float(asked[3]))
+    names = sorted(LOSSES) if asked[1] == "all" else asked[1].split(",")
+    formats = FORMATS if asked[2] == "all" else [get_format(name) for name in asked[2].split(",")]
     flint.ctx.prec = 200
-    total = wrong = 0
+    total = wrong = derived = false = 0
     for name in names:
         for fmt in formats:
             began = time.perf_counter()
             compared, apart = disagreements(name, fmt, points, 7)
             total, wrong = total + compared, wrong + apart
-            print(
-                f"{name:18} {fmt.name:9} {compared:8} numbers, {apart} apart, {time.perf_counter() - began:.1f} s", flush=True
-            )
-    print(f"{total} numbers, {wrong} apart")
-    sys.exit(bool(wrong))
+            slopes, off = differences(name, fmt, fewer, 70) if fewer else (0, 0)
+            derived, false = derived + slopes, false + off
+            told = f"{compared:8} numbers, {apart} apart; {slopes:6} derivatives, {off} apart"
+            print(f"{name:18} {fmt.name:9} {told}, {time.perf_counter() - began:.1f} s", flush=True)
+    print(f"{total} numbers against Arb, {wrong} apart; {derived} derivatives against mpmath, {false} apart")
+    sys.exit(bool(wrong or false))
 
 
 if __name__ == "__main__":
