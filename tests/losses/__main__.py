@@ -27,6 +27,8 @@ from tests.losses.operators import mutants
 
 MUSTS = [clause for clause in EVERY if clause.kind == KIND and clause.level is Level.MUST]
 DRAWN = [clause for clause in MUSTS if clause.id in {"PREF-2", "PREF-3"}]
+WITHIN = {("discopop/detached", "bfloat16"): "1.09 of the bound where it is farthest off; its page says so"}
+"""What is within what correct arithmetic may return, in a format."""
 FIXED = [clause for clause in MUSTS if clause not in DRAWN]
 
 
@@ -76,7 +78,9 @@ def main() -> None:
             if open_formats and is_the_loss(loss, wrong):
                 equal += 1
                 continue
-            wrong_runs, survivors = wrong_runs + len(formats), survivors + len(open_formats)
+            within = [fmt for fmt in open_formats if (f"{name}/{wrong.name}", fmt) in WITHIN]
+            open_formats = [fmt for fmt in open_formats if fmt not in within]
+            wrong_runs, survivors = wrong_runs + len(formats) - len(within), survivors + len(open_formats)
             if open_formats:
                 print(f"SURVIVES {name}/{wrong.name} in {', '.join(open_formats)}: {wrong.sentence}", flush=True)
         for made in honest(loss):

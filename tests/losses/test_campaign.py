@@ -4,6 +4,7 @@ import pytest
 
 from oracle.losses import LOSSES
 from tests.losses.__main__ import is_the_loss, rejected
+from tests.losses.honest import honest
 from tests.losses.operators import mutants
 
 
@@ -14,3 +15,12 @@ def test_every_mutant_by_operator_is_rejected(name, fmt):
     assert len(made) >= 5
     for wrong in made:
         assert rejected(loss, wrong, fmt) or is_the_loss(loss, wrong), wrong.name
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_each_loss_has_five_wrong_ones_by_name_or_operator_and_three_right_ones(name):
+    loss = LOSSES[name]
+    wrong = [*(one.definition for one in loss.wrong), *(one.definition for one in mutants(loss))]
+    assert len({definition for definition in wrong if definition is not loss.definition}) >= 5
+    names = [one.name for one in honest(loss)]
+    assert len(set(names)) == len(names) >= 3
