@@ -26,8 +26,8 @@ LOSS = Loss(
         at_reference=half * (1 + log2),
         remarks=(
             "rises with the logit near 0 at tau = 0.05: 0.785924 at -0.118570, 0.878290 at 0.072006",
-            "in bfloat16 a blend without gradient is hardly told: where it is farthest off, at a logit of -4.76 and tau = 1.41, "
-            "it is by 1.09 of what kernels within 8 ulp may make of the right one",
+            "in bfloat16 a blend without gradient is hardly told: at the most, at a logit of -4.76 and tau = 1.41, "
+            "it is off by 1.09 of what kernels within 8 ulp may make of the right one",
             "as the logit falls: -z for tau < 1, -z + 1 for tau = 1, exponential for tau > 1; as it rises: 0",
         ),
     ),
