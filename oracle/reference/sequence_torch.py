@@ -96,6 +96,7 @@ class _Logps(torch.autograd.Function):
 
     @staticmethod
     def forward(logits: Tensor, labels: Tensor, counts: Tensor, temperature: float, chunk: int) -> Any:
+        """(logps, top, total): of each row its log-probability, its largest logit, its sum of e**((z - top) / T)."""
         columns = logits.shape[-1]
         z, own, kept = logits.reshape(-1, columns), labels.reshape(-1), counts.reshape(-1)
         valid = kept & (own >= 0) & (own < columns)
@@ -128,6 +129,7 @@ class _Logps(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> Any:
+        """grad (onehot - p) / T: by tiles, or by way of `_softmax` where it is to be differentiated."""
         logits, labels, counts, logps, top, total = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative may be asked for
             p, rest, own = _softmax(logits, labels, counts, ctx.temperature)
@@ -156,6 +158,7 @@ class _Slopes(torch.autograd.Function):
         temperature: float,
         chunk: int,
     ) -> Tensor:
+        """Tile by tile e**((z - top) / T) times -grad / (T total), and the label's own as -grad expm1(logp) / T."""
         columns = logits.shape[-1]
         z, kept, own, top = logits.reshape(-1, columns), counts.reshape(-1), labels.reshape(-1), top.reshape(-1)
         scale = (grad.double() / temperature).reshape(-1).where(kept, 0.0)

@@ -112,6 +112,7 @@ def _share(counts: Counter[Fraction], others: Counter[Fraction] | None, level: F
         return Computable(exact=Fraction(-1 if others is None else n - 1, n))
 
     def ends(bits: int) -> Ends:
+        """The ends of the share at so many bits: of sums that are enclosed at four more."""
         low, high = _total(counts, bits + 4)
         if others is None:
             least, most = exponential(level, bits + 4)

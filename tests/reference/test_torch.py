@@ -89,6 +89,27 @@ def test_reductions_and_refusals():
         dpo_loss(*[torch.zeros(2, dtype=torch.int64)] * 4)
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
+def test_compiled_without_a_graph_break():
+    torch.compiler.reset()
+    compiled = torch.compile(dpo_loss, fullgraph=True, backend="aot_eager")
+    for dtype in (torch.float32, torch.bfloat16):
+        ours, theirs = ([x.requires_grad_() for x in pairs(5, dtype)] for _ in range(2))
+        values = [function(*logps, 0.3, 0.1) for function, logps in ((compiled, ours), (dpo_loss, theirs))]
+        torch.autograd.backward([value.sum() for value in values])
+        assert torch.equal(*values)
+        assert all(torch.equal(x.grad, y.grad) for x, y in zip(ours, theirs, strict=True))
+
+
+def test_tensors_of_another_device_stay_there():
+    logps = [torch.empty(3, device="meta", dtype=torch.bfloat16, requires_grad=True) for _ in range(4)]
+    losses = dpo_loss(*logps, 0.3, 0.1)
+    (slopes,) = torch.autograd.grad(losses.sum(), logps[1], create_graph=True)
+    (curved,) = torch.autograd.grad(slopes.sum(), logps[2])
+    for found in (losses, slopes, curved):
+        assert (found.device.type, found.dtype, found.shape) == ("meta", torch.bfloat16, (3,))
+
+
 def test_autocast_leaves_it_alone():
     logps = pairs(4, torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
