@@ -33,7 +33,10 @@ def allowed(logps: tuple[float, ...], beta: float, label_smoothing: float, fmt: 
         tuple(float(end[0]) for end in bounds.accepted_numbers(of(pairs, fmt))) for of in (bounds.loss, bounds.gradient)
     )
     intervals = [(least, greatest), *((low, high) if sign > 0 else (-high, -low) for sign in SIGNS)]
-    yield f"  {'':<24}{'correctly rounded':<26}{'accepted: from':<26}to"
-    for name, true, (lowest, highest) in zip(QUANTITIES, exact, intervals, strict=True):
+    rows = [("", "rounded", "accepted: from", "to")]
+    for name, true, ends in zip(QUANTITIES, exact, intervals, strict=True):
         assert isinstance(true, Real)
-        yield f"  {name:<24}{true.round(fmt)!r:<26}{lowest!r:<26}{highest!r}"
+        rows.append((name, repr(true.round(fmt)), repr(ends[0]), repr(ends[1])))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        yield "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])

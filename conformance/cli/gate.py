@@ -38,6 +38,7 @@ from conformance.reports import gate_junit, gate_markdown, gate_terminal, github
 @click.option("--across-machines", is_flag=True, help="Compare records of different architectures, systems or devices.")
 @output("markdown", "Write the report there, for a job's summary.")
 @output("junit", "Write the report there, as JUnit XML.")
+@click.option("--full", is_flag=True, help="Print each regression at its worst input.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations too.")
 def command(
     record_file: Path,
@@ -50,6 +51,7 @@ def command(
     across_machines: bool,
     markdown_file: Path | None,
     junit_file: Path | None,
+    full: bool,
     annotations: bool,
 ) -> None:
     """Compare RECORD with a baseline, and fail where something is worse. Time plays no part.
@@ -86,7 +88,7 @@ def command(
         write(markdown_file, gate_markdown.render(decision))
     if junit_file is not None:
         write(junit_file, gate_junit.render(decision))
-    gate_terminal.render(decision, Console(highlight=False, stderr=STDOUT in (markdown_file, junit_file)))
+    gate_terminal.render(decision, Console(highlight=False, stderr=STDOUT in (markdown_file, junit_file)), full=full)
     if annotations:
         click.echo(github.render_decision(decision), nl=False)
     _finish(decision, baseline_file, update)

@@ -46,23 +46,23 @@ def show(console: Console, name: str, found: list[Match]) -> int:
     right = [match for match in fits if not match.candidate.wrong]
     for match in right or fits:
         by = "value and derivatives" if match.gradient else "value alone: it gives no derivatives"
-        console.print(Text(f"{name} computes {match.candidate.text} ({match.numbers} numbers, {by})"), soft_wrap=True)
+        console.print(Text(f"{name} computes {match.candidate.text} ({match.numbers} numbers, {by})"))
     for match in fits if right else []:
         if match.candidate.wrong and match.candidate.base.name not in {other.candidate.loss.name for other in right}:
-            console.print(Text(f"  which is also {match.candidate.text}"), soft_wrap=True)
+            console.print(Text(f"  which is also {match.candidate.text}"))
     for match in right:
         for rival in rivals(match.candidate.loss):
-            console.print(Text(f"  and not {rival.name}: {rival.title}, which goes by the same name elsewhere"), soft_wrap=True)
+            console.print(Text(f"  and not {rival.name}: {rival.title}, which goes by the same name elsewhere"))
     if right:
         return 0
     if not fits:
-        console.print(Text(f"{name} computes none of these: {len(found)} definitions and known wrong variants"), soft_wrap=True)
+        console.print(Text(f"{name} computes none of these: {len(found)} definitions and known wrong variants"))
         scaled = [match for match in found if match.factor is not None]
         for match in scaled[:SHOWN]:
-            console.print(Text(f"  its values are {match.factor:.6g} times {match.candidate.text}"), soft_wrap=True)
+            console.print(Text(f"  its values are {match.factor:.6g} times {match.candidate.text}"))
         for match in found[:SHOWN]:
             share = f"{match.agreed} of {match.numbers} numbers agree"
-            console.print(Text(f"  nearest: {match.candidate.text} ({share})"), soft_wrap=True)
+            console.print(Text(f"  nearest: {match.candidate.text} ({share})"))
     return 1
 
 

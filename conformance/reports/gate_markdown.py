@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from conformance.gate import Decision
 from conformance.reports import gate_words, words
 from conformance.reports.gate_words import Section
-from conformance.reports.markdown import MATRIX, cell, fitted, folded, row, table
+from conformance.reports.markdown import MATRIX, cell, diagnosis, fitted, folded, row, table
 
 REGRESSIONS = ("what", "rule, baseline and record", "worst input", "what usually mends it")
 
 
 def render(decision: Decision) -> str:
-    """The verdict, a line for each regression, the regressions in full, the rest, and the record's matrix."""
+    """The verdict, why it fails, a line for each regression, the regressions in full, the rest, and the record's matrix."""
     return fitted(_parts(decision))
 
 
 def _parts(decision: Decision) -> Iterator[str]:
     yield f"## dpo-conformance gate: {'✅ passes' if decision.passes else '❌ fails'}\n\n{gate_words.verdict(decision)}\n"
+    for told in gate_words.causes_of(decision):
+        yield "\n".join(diagnosis(told))
     fails = gate_words.regressions(decision)
     if fails:
         yield "\n".join([*table(REGRESSIONS, map(_regression, fails)), ""])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.gate import Change, Decision, Effect, Rule
 from conformance.records.record import Verdict
-from conformance.reports import words
+from conformance.reports import causes, words
 
 LOST = (Rule.CLAUSE_VANISHED, Rule.CLAIM_DROPPED, Rule.NOT_RUN)
 """The rules that many clauses fall under at once and for one reason: they are told together."""
@@ -59,6 +59,13 @@ class Section:
         return change.run is not None and change.now is not None and words.consequent(change.run, change.now)
 
     @property
+    def explained(self) -> bool:
+        """True where why it violates is told of its run."""
+        change = self.changes[0]
+        violates = change.now is not None and change.now.verdict is Verdict.VIOLATES
+        return violates and change.run is not None and change.run.diagnosis is not None
+
+    @property
     def evidence(self) -> str:
         """The violation in full; where the clause still conforms, its worst input."""
         change = self.changes[0]
@@ -72,6 +79,12 @@ class Section:
         again = ["to see it again:", *(f"  {line}" for line in words.snippet(run, finding.worst, finding.clause))]
         more = f"more: dpo-conformance explain {finding.clause}"
         return "\n".join(f"  {line}" for line in (*words.details(finding.worst, run), *again, more))
+
+
+def causes_of(decision: Decision) -> list[causes.Told]:
+    """Why what fails violates, of the runs in which a MUST that conformed does no more."""
+    fails = [change.run for change in decision.of(Effect.FAILS) if change.run is not None and change.rule is Rule.MUST_VIOLATED]
+    return causes.told(replace(decision.record, runs=tuple(run for run in decision.record.runs if run in fails)))
 
 
 def sections(changes: Iterable[Change]) -> list[Section]:

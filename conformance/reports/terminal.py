@@ -107,21 +107,25 @@ def _evidence(record: Record) -> list[tuple[Level, str]]:
 
 NARROW = 76
 """Columns below which the errors of the kernel give way to the worst input."""
+WIDE = 100
+"""Columns from which the worst input is told to six digits and not to three."""
 
 
 def matrix(runs: Iterable[Run], width: int = 100) -> Table:
     """One row for each implementation in each format: verdict, worst errors where there is room, and the worst input."""
     table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False)
-    table.add_column("implementation", overflow="fold", max_width=24)
+    runs = list(runs)
+    named_in = "implementation" if width >= NARROW else "name"
+    table.add_column(named_in, overflow="fold", max_width=24, min_width=min(len(named_in), 14))
     table.add_column("format", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    if width >= NARROW:
+    kernel = width >= NARROW and any(words.kernel_ulp(run, quantity) for run in runs for quantity in ("loss", "d loss"))
+    if kernel:
         table.add_column("value\nulp", justify="right", no_wrap=True)
         table.add_column("gradient\nulp", justify="right", no_wrap=True)
     table.add_column("ρ", justify="right", no_wrap=True)
     table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
     previous: tuple[str, str] | None = None
-    runs = list(runs)
     sources: dict[str, set[str]] = {}
     for run in runs:
         sources.setdefault(run.implementation, set()).add(run.source)
@@ -133,8 +137,9 @@ def matrix(runs: Iterable[Run], width: int = 100) -> Table:
         label = words.visible(named) if this != previous else ""
         previous = this
         verdict = Text(str(run.verdict), style=STYLES[run.verdict])
-        ulps = [words.kernel_ulp(run, quantity) for quantity in ("loss", "d loss") if width >= NARROW]
-        table.add_row(Text(label), run.format, verdict, *ulps, words.worst_rho(run), Text(words.worst_input(run)))
+        worst = Text(words.worst_input(run, 6 if width >= WIDE else 3))
+        ulps = [words.kernel_ulp(run, quantity) for quantity in ("loss", "d loss") if kernel]
+        table.add_row(Text(label), run.format, verdict, *ulps, words.worst_rho(run), worst)
     return table
 
 

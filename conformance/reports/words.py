@@ -269,20 +269,21 @@ def _by_way(run: Run, quantity: str, asked: str, n: int) -> tuple[list[str], str
     return prefix, f"({call}weights).{part}{over})[::2]", exact if unweighed else f"{exact}[0]"
 
 
-def inputs(worst: Worst) -> str:
-    """The worst input in short, to six digits: the logit alone where it was fed as one."""
+def inputs(worst: Worst, digits: int = 6) -> str:
+    """The worst input in short: the logit alone where it was fed as one."""
     n = len(next(iter(worst.inputs.values())))
     if n > 1:
         return f"a batch of {n} pairs"
     if worst.parameters:
-        numbers = ", ".join(f"{float.fromhex(values[0]):.6g}" for values in worst.inputs.values())
-        return f"({numbers}) " + " ".join(f"{name} {float.fromhex(x):.6g}" for name, x in worst.options.items())
+        numbers = ", ".join(f"{float.fromhex(values[0]):.{digits}g}" for values in worst.inputs.values())
+        return f"({numbers}) " + " ".join(f"{name} {float.fromhex(x):.{digits}g}" for name, x in worst.options.items())
     pc, pr, rc, rr = (float.fromhex(worst.inputs[key][0]) for key in LOGPS)
     beta, eps = float.fromhex(worst.beta), float.fromhex(worst.label_smoothing)
-    smoothing = f" ε {eps:.6g}" if eps else ""
+    smoothing = f" ε {eps:.{digits}g}" if eps else ""
     if beta == 1 and rc == rr == 0 and (pc == 0 or pr == 0):
-        return f"z = {pc - pr:.6g}{smoothing}"
-    return f"({pc:.6g}, {pr:.6g}, {rc:.6g}, {rr:.6g}) β {beta:.6g}{smoothing}"
+        return f"z = {pc - pr:.{digits}g}{smoothing}"
+    numbers = ", ".join(f"{x:.{digits}g}" for x in (pc, pr, rc, rr))
+    return f"({numbers}) β {beta:.{digits}g}{smoothing}"
 
 
 def kernel(run: Run, quantity: str) -> Finding | None:
@@ -305,9 +306,9 @@ def worst_rho(run: Run) -> str:
     return "" if run.worst is None else figure(run.worst.rho)
 
 
-def worst_input(run: Run) -> str:
+def worst_input(run: Run, digits: int = 6) -> str:
     """The input of the largest rho, or why the run was not judged."""
-    return visible(run.reason) if run.worst is None else inputs(run.worst)
+    return visible(run.reason) if run.worst is None else inputs(run.worst, digits)
 
 
 def summary(record: Record) -> str:

@@ -6,15 +6,19 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from recorded import CLAIMS, MACHINE, changed, finding, record, run, with_run, without, worst
 from refusing import assert_refused
 
+from conformance.clauses import find
 from conformance.cli import main
 from conformance.cli.statuses import CANNOT_WRITE
 from conformance.gate import RULES, Acceptance, Effect, Growth, NotComparable, Rule, compare
+from conformance.implementations import numpy_implementation
 from conformance.records.record import Level, Verdict, read
+from conformance.running.runner import judge
 
 BASE = record()
 CONFORMS, VIOLATES, NOT_CLAIMED, NOT_RUN = Verdict
@@ -171,6 +175,30 @@ def test_many_regressions_are_counted_and_each_is_told(gate):
         assert told in result.output
     assert result.output.count("to see it again") == 1, "what follows from a violated kernel is told in short"
     assert "The gate fails: 3 regressions in 2 runs." in result.output
+
+
+def test_why_it_fails_is_told_first_and_each_regression_in_short(gate, tmp_path):
+    def mine(factor):
+        def loss(pc, pr, rc, rr, beta, eps):
+            with np.errstate(all="ignore"):
+                z = pc.dtype.type(beta) * ((pc - rc) - (pr - rr))
+                return pc.dtype.type(factor) * (np.maximum(-z, 0) + np.log1p(np.exp(-np.abs(z))))
+
+        made = numpy_implementation(loss, name="mine", options=("beta",))
+        return judge(made, dtypes=["float32"], clauses=[find("DEF-1"), find("LOSS-1")])
+
+    right, halved, markdown = mine(1), mine(0.5), tmp_path / "gate.md"
+    result = gate(halved, "--markdown", markdown, baseline=right)
+    first, _, cause, *rest = result.output.splitlines()
+    assert first == "The gate fails: 2 regressions in 1 run."
+    assert "half of the loss" in " ".join([cause, *rest[:2]])
+    assert "  LOSS-1 MUST realistic pairs: mine in binary32" in rest
+    assert "to see it again" not in result.output[result.output.index("what is worse") :]
+    assert len(result.output.splitlines()) < 60
+    assert "half of the loss" in markdown.read_text(encoding="utf-8")
+    full = gate(halved, "--full", baseline=right).output
+    assert "what usually mends it" in full
+    assert "what usually mends it" not in result.output
 
 
 def test_what_is_lost_for_one_reason_is_told_once(gate):
