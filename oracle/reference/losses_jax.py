@@ -57,7 +57,7 @@ def ipo_sum(
 ) -> Array:
     """((pc - rc) - (pr - rr) - 1 / (2 beta))**2, of sums. Azar et al. (2023), equation 17."""
     pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
-    return jnp.square(((pc - rc) - (pr - rr)) - 1 / (2 * beta)).astype(policy_chosen_logps.dtype)
+    return jnp.square(((pc - rc) - (pr - rr)) - _target(beta)).astype(policy_chosen_logps.dtype)
 
 
 def ipo_average(
@@ -72,7 +72,7 @@ def ipo_average(
     """IPO of log-ratios that are divided by their lengths, as TRL has it."""
     pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
     margin = (pc - rc) / chosen_lengths - (pr - rr) / rejected_lengths
-    return jnp.square(margin - 1 / (2 * beta)).astype(policy_chosen_logps.dtype)
+    return jnp.square(margin - _target(beta)).astype(policy_chosen_logps.dtype)
 
 
 def hinge(
@@ -163,6 +163,12 @@ def _wide(*logps: Array) -> list[Array]:
         raise ValueError("the log-probabilities: floating-point arrays of one shape and dtype")
     wide: Any = jax.dtypes.canonicalize_dtype(jnp.float64)
     return [x.astype(wide) for x in logps]
+
+
+def _target(beta: float) -> float:
+    if beta == 0:
+        raise ValueError("beta = 0: IPO divides by it")
+    return 1 / (2 * beta)
 
 
 def _f(z: Array) -> Array:

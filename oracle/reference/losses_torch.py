@@ -54,7 +54,7 @@ def ipo_sum(
 ) -> Tensor:
     """((pc - rc) - (pr - rr) - 1 / (2 beta))**2, of sums. Azar et al. (2023), equation 17."""
     pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
-    return (((pc - rc) - (pr - rr)) - 1 / (2 * beta)).square().to(policy_chosen_logps.dtype)
+    return (((pc - rc) - (pr - rr)) - _target(beta)).square().to(policy_chosen_logps.dtype)
 
 
 def ipo_average(
@@ -69,7 +69,7 @@ def ipo_average(
     """IPO of log-ratios that are divided by their lengths, as TRL has it."""
     pc, pr, rc, rr = _wide(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps)
     margin = (pc - rc) / chosen_lengths - (pr - rr) / rejected_lengths
-    return (margin - 1 / (2 * beta)).square().to(policy_chosen_logps.dtype)
+    return (margin - _target(beta)).square().to(policy_chosen_logps.dtype)
 
 
 def hinge(
@@ -159,6 +159,12 @@ def _wide(*logps: Tensor) -> list[Tensor]:
     if len({(x.shape, x.dtype) for x in logps}) != 1 or not logps[0].is_floating_point():
         raise ValueError("the log-probabilities: floating-point tensors of one shape and dtype")
     return [x.double() for x in logps]
+
+
+def _target(beta: float) -> float:
+    if beta == 0:
+        raise ValueError("beta = 0: IPO divides by it")
+    return 1 / (2 * beta)
 
 
 def _f(z: Tensor) -> Tensor:

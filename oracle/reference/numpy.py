@@ -73,8 +73,10 @@ def _logit(pc: Floats, pr: Floats, rc: Floats, rr: Floats, beta: float, eps: flo
     given = [np.asarray(x) for x in (pc, pr, rc, rr)]
     if not 0 <= eps <= 1:
         raise ValueError(f"label_smoothing = {eps}: a number in [0, 1]")
-    if len({(x.shape, x.dtype) for x in given}) != 1 or given[0].dtype.kind in "biuc":
+    if len({(x.shape, x.dtype) for x in given}) != 1:
         raise ValueError("the four log-probabilities: arrays of one shape and one floating-point dtype")
+    if given[0].dtype.kind in "biucOSUmM" or given[0].dtype.itemsize > 8:
+        raise ValueError(f"the four log-probabilities: floating-point numbers of 64 bits at the most, not {given[0].dtype}")
     a, b, c, d = (x.astype(np.float64) for x in given)
     with np.errstate(all="ignore"):
         chosen, rejected = a - c, b - d

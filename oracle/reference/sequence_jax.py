@@ -67,7 +67,7 @@ def token_logps(
     """
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
     counts = _counts(labels, mask)
-    if not jnp.issubdtype(logits.dtype, jnp.floating) or logits.ndim < 1 or logits.shape[-1] < 1:
+    if not jnp.issubdtype(logits.dtype, jnp.floating) or logits.ndim < 1 + shift or logits.shape[-1] < 1:
         raise ValueError(f"logits: {logits.dtype} of shape {logits.shape}; floating-point numbers (..., T, V), V > 0")
     if not logits.shape[:-1] == labels.shape == counts.shape:
         raise ValueError(f"labels {labels.shape}, mask {counts.shape}: of the logits' {logits.shape[:-1]}")

@@ -130,7 +130,7 @@ def _rows(
     if labels.dtype.kind not in "iu" or (mask is not None and np.asarray(mask).dtype != np.bool_):
         raise ValueError("labels: integers; mask: booleans")
     counts = labels != -100 if mask is None else np.asarray(mask)
-    if logits.dtype.kind in "biucOSUmM" or logits.ndim < 1 or logits.shape[-1] < 1:
+    if logits.dtype.kind in "biucOSUmM" or logits.dtype.itemsize > 8 or logits.ndim < 1 + shift or logits.shape[-1] < 1:
         raise ValueError(f"logits: {logits.dtype} of shape {logits.shape}; floating-point numbers (..., T, V), V > 0")
     if not logits.shape[:-1] == labels.shape == counts.shape:
         raise ValueError(f"labels {labels.shape}, mask {counts.shape}: of the logits' {logits.shape[:-1]}")

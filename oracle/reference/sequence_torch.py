@@ -21,6 +21,8 @@ from torch import Tensor
 TILE = 1 << 19
 """Logits that are worked on at a time on a CPU, so that they stay in cache; 64 times as many on a device."""
 _LOG2_E = 1 / math.log(2)
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def sequence_logps(
@@ -64,7 +66,7 @@ def token_logps(
     Raises ValueError for other shapes and dtypes, and a temperature that is not positive.
     """
     counts = _counts(labels, mask)
-    if not logits.is_floating_point() or logits.ndim < 1 or logits.shape[-1] < 1:
+    if logits.dtype not in _DTYPES or logits.ndim < 1 + shift or logits.shape[-1] < 1:
         raise ValueError(f"logits: {logits.dtype} of shape {tuple(logits.shape)}; floating-point numbers (..., T, V), V > 0")
     places = tuple(logits.shape[:-1])
     if not places == labels.shape == counts.shape:
@@ -81,7 +83,7 @@ def token_logps(
 
 
 def _counts(labels: Tensor, mask: Tensor | None) -> Tensor:
-    if labels.is_floating_point() or labels.dtype == torch.bool or (mask is not None and mask.dtype != torch.bool):
+    if not isinstance(labels, Tensor) or labels.dtype not in _INTEGERS or (mask is not None and mask.dtype != torch.bool):
         raise ValueError("labels: integers; mask: booleans")
     return labels != -100 if mask is None else mask
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 BLOCK = 1 << 16
 """Numbers that a thread works on at a time, so that they stay in cache."""
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def dpo_loss(
@@ -32,14 +33,19 @@ def dpo_loss(
 ) -> Tensor:
     """The loss of each pair in nats, in the dtype of the log-probabilities; its mean or sum where reduction says so.
 
-    Four tensors of one shape, dtype and device: log-probabilities of whole responses, in nats. Raises ValueError for a
-    label_smoothing outside [0, 1], another reduction, and tensors that are not floating-point or not alike.
+    Four tensors of one shape, dtype (of 16, 32 or 64 bits) and device: log-probabilities of whole responses, in nats. beta and
+    label_smoothing are numbers. Raises ValueError for a label_smoothing outside [0, 1], a number that wants a derivative,
+    another reduction, and for tensors that are not floating-point or not alike.
     """
     logps = policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing = {label_smoothing}: a number in [0, 1]")
-    if len({(x.shape, x.dtype) for x in logps}) != 1 or not logps[0].is_floating_point():
-        raise ValueError("the four log-probabilities: floating-point tensors of one shape and dtype")
+    if any(isinstance(x, Tensor) and x.requires_grad for x in (beta, label_smoothing)):
+        raise ValueError("beta, label_smoothing: numbers; no derivative is given in them")
+    if not all(isinstance(x, Tensor) for x in logps) or len({(x.shape, x.dtype, x.device) for x in logps}) != 1:
+        raise ValueError("the four log-probabilities: tensors of one shape and dtype, on one device")
+    if logps[0].dtype not in _DTYPES:
+        raise ValueError(f"the four log-probabilities: floating-point numbers of 16, 32 or 64 bits, not {logps[0].dtype}")
     loss = _Loss if torch.compiler.is_compiling() else _Both
     losses, _ = loss.apply(*logps, float(beta), float(label_smoothing))
     if reduction == "none":
@@ -57,7 +63,7 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Any:
-        loss, slope, exact = torch.empty_like(pc), torch.empty_like(pc), pc.dtype == torch.float64
+        loss, slope, exact = _room(pc), _room(pc), pc.dtype == torch.float64
         _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps), (pc, pr, rc, rr), (loss, slope))
         return loss, slope
 
@@ -92,7 +98,7 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
-        slope, exact = torch.empty_like(pc), pc.dtype == torch.float64
+        slope, exact = _room(pc), pc.dtype == torch.float64
         _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps)[1:], (pc, pr, rc, rr), (slope,))
         return slope
 
@@ -134,6 +140,11 @@ def _curvature(beta: float, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> T
 
 
 # -- one block, in binary64 --------------------------------------------------------------------------------------------
+
+
+def _room(like: Tensor) -> Tensor:
+    """A new tensor of that shape whose numbers lie one after the other, however its own do."""
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 def _each(function: Any, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:

@@ -65,6 +65,8 @@ def test_what_is_refused(module):
         losses.robust(x, x, x, x, label_smoothing=0.5)
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):
         losses.cpo(x, x, label_smoothing=-0.1)
+    with pytest.raises(ValueError, match="beta = 0"):
+        losses.ipo_sum(x, x, x, x, beta=0.0)
     with pytest.raises(ValueError, match="one shape and dtype"):
         losses.hinge(x, x, x, x[:1])
     from conformance.implementations.reference import losses_jax, losses_torch  # noqa: PLC0415

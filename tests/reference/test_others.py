@@ -60,3 +60,9 @@ def test_what_is_refused(module):
         module.dpo_loss(*LOGPS, reduction="x")
     with pytest.raises(ValueError, match="of one shape"):
         module.dpo_loss(*LOGPS[:3], LOGPS[3][:1])
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, object, "U8", np.complex128, np.int64])
+def test_what_numpy_does_not_hold_as_floats_is_refused(dtype):
+    with pytest.raises(ValueError, match="floating-point numbers of 64 bits at the most"):
+        reference.dpo_loss(*[np.zeros(2).astype(dtype)] * 4)

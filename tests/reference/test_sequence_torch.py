@@ -133,6 +133,9 @@ def test_autocast_leaves_it_alone():
     ("given", "message"),
     [
         ({"logits": torch.zeros(2, 3, 7, dtype=torch.int64)}, "floating-point"),
+        ({"logits": torch.zeros(2, 3, 7).to(torch.float8_e5m2)}, "floating-point"),
+        ({"logits": torch.zeros(7), "labels": torch.tensor(1), "mask": torch.tensor(True), "shift": True}, "floating-point"),
+        ({"labels": LABELS.tolist()}, "labels: integers"),
         ({"labels": LABELS[:, :2]}, r"labels \(2, 2\)"),
         ({"labels": LABELS.double()}, "labels: integers"),
         ({"mask": MASK.double()}, "mask: booleans"),

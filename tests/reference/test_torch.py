@@ -85,20 +85,34 @@ def test_reductions_and_refusals():
         dpo_loss(*logps, reduction="max")
     with pytest.raises(ValueError, match="one shape and dtype"):
         dpo_loss(*logps[:3], logps[3][:2])
-    with pytest.raises(ValueError, match="floating-point"):
-        dpo_loss(*[torch.zeros(2, dtype=torch.int64)] * 4)
+    for dtype in (torch.int64, torch.complex64, torch.float8_e4m3fn):
+        with pytest.raises(ValueError, match=f"floating-point numbers of 16, 32 or 64 bits, not {dtype}"):
+            dpo_loss(*[torch.zeros(2).to(dtype)] * 4)
+    with pytest.raises(ValueError, match="on one device"):
+        dpo_loss(*logps[:3], logps[3].to("meta"))
+    with pytest.raises(ValueError, match="tensors of one shape"):
+        dpo_loss(-1.0, -2.0, -1.0, -1.0)
+    with pytest.raises(ValueError, match="no derivative is given in them"):
+        dpo_loss(*logps, beta=torch.tensor(0.1, requires_grad=True))
+
+
+def test_tensors_may_lie_as_they_like_in_memory():
+    many = [x.reshape(2, BLOCK) for x in pairs(2 * BLOCK, torch.float32)]
+    views = [many[0].t().contiguous().t(), many[1], torch.stack([many[2]] * 2, -1)[..., 0], many[3]]
+    assert torch.equal(dpo_loss(*views), dpo_loss(*many))
+    column = many[0][:, :1].expand(2, BLOCK)
+    assert torch.equal(dpo_loss(*[column] * 4), dpo_loss(*[column.contiguous()] * 4))
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
 def test_compiled_without_a_graph_break():
     torch.compiler.reset()
     compiled = torch.compile(dpo_loss, fullgraph=True, backend="aot_eager")
-    for dtype in (torch.float32, torch.bfloat16):
-        ours, theirs = ([x.requires_grad_() for x in pairs(5, dtype)] for _ in range(2))
-        values = [function(*logps, 0.3, 0.1) for function, logps in ((compiled, ours), (dpo_loss, theirs))]
-        torch.autograd.backward([value.sum() for value in values])
-        assert torch.equal(*values)
-        assert all(torch.equal(x.grad, y.grad) for x, y in zip(ours, theirs, strict=True))
+    ours, theirs = ([x.requires_grad_() for x in pairs(5, torch.bfloat16)] for _ in range(2))
+    values = [function(*logps, 0.3, 0.1) for function, logps in ((compiled, ours), (dpo_loss, theirs))]
+    torch.autograd.backward([value.sum() for value in values])
+    assert torch.equal(*values)
+    assert all(torch.equal(x.grad, y.grad) for x, y in zip(ours, theirs, strict=True))
 
 
 def test_tensors_of_another_device_stay_there():
