@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.clauses.called import SMOOTHINGS, WEIGHING, exact_pairs, incoming, judge_ways
+from conformance.clauses.called import SMOOTHINGS, WEIGHING, alike_pairs, exact_pairs, incoming, judge_ways
 from conformance.clauses.ends import judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.trial import Trial
-from conformance.implementations.ways import WITHOUT, Way
+from conformance.implementations.ways import ONLY, WITHOUT, Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import near_reference, one_sided, short_responses
 from conformance.records.record import Level
@@ -181,9 +181,10 @@ def from_model(trial: Trial) -> Outcome:
     kills=(
         "gradient-needs-all-four",
         "gradients-closed-up",
+        "gradient-needs-a-second",
     ),
-    statement="Where no derivative is asked for in one of the four log-probabilities, those in the other three shall lie in "
-    "their acceptance intervals, whichever the one is.",
+    statement="Where no derivative is asked for in one of the four log-probabilities, or one is asked for in one of them "
+    "alone, what is asked for shall lie in its acceptance interval, whichever the one is.",
     derivation="A part of a model may be frozen, a reference cached. The derivatives are independent of which are asked for. "
     + WEIGHING
     + _JUDGED,
@@ -192,8 +193,8 @@ def from_model(trial: Trial) -> Outcome:
     "rest.",
 )
 def without_one(trial: Trial) -> Outcome:
-    """Derivatives in three of the four."""
-    return judge_ways(trial, WITHOUT)
+    """Derivatives in three of the four, and in one."""
+    return judge_ways(trial, (*WITHOUT, *ONLY))
 
 
 @chapter.clause(
@@ -247,3 +248,42 @@ _TRANSFORMATIONS = (Way.FUNCTIONAL, Way.COMPILED, Way.VMAP, Way.FORWARD, Way.CHE
 def transformed(trial: Trial) -> Outcome:
     """Losses and derivatives of the transformed function."""
     return judge_ways(trial, _TRANSFORMATIONS, may_refuse=_TRANSFORMATIONS)
+
+
+@chapter.clause(
+    11,
+    Level.MUST,
+    "one tensor in two roles",
+    kills=("gradient-of-first-role", "detached-without-policy"),
+    statement="Where one tensor is passed as two of the four log-probabilities, its derivative shall be the sum of theirs: "
+    "twice either of them, within its acceptance interval, or 0, to within the width of that interval; and where the reference "
+    "is the policy's own tensor, detached, the losses and the policy's derivatives shall lie in their acceptance intervals.",
+    derivation="The chain rule. Such are the first step of a training that begins at its reference, and a reference that is "
+    "the policy with its adapter switched off. " + WEIGHING + _JUDGED,
+    needs=("gradient",),
+    remedy="Return a derivative for each argument by its place, not by the tensor's identity or address; a reference that lies "
+    "where the policy does is a reference all the same.",
+)
+def two_roles(trial: Trial) -> Outcome:
+    """Derivatives of tensors that are two arguments, and beside a reference that is the policy, detached."""
+    return judge_ways(trial, (Way.ONE_TENSOR, Way.DETACHED), batches=alike_pairs(trial))
+
+
+@chapter.clause(
+    12,
+    Level.MUST,
+    "under autocast",
+    kills=("autocast-in-bfloat16", "autocast-gradient-in-bfloat16"),
+    statement="The losses and derivatives shall lie in the acceptance intervals of their inputs' format within a region of "
+    "autocast to bfloat16, or be refused by an exception.",
+    derivation="Autocast chooses a dtype for matrix products and convolutions, of which a loss has none; it is no leave to "
+    "round log-probabilities of whole responses to 8 bits. A trainer of mixed precision calls its loss there. "
+    + WEIGHING
+    + " Judged of an implementation in PyTorch.",
+    needs=("gradient",),
+    remedy="Compute the margin by subtractions and not by a matrix product, or decorate the function with "
+    "torch.amp.custom_fwd(cast_inputs=torch.float32); never ask torch.is_autocast_enabled().",
+)
+def autocast(trial: Trial) -> Outcome:
+    """Losses and derivatives under autocast."""
+    return judge_ways(trial, (Way.AUTOCAST,), may_refuse=(Way.AUTOCAST,))

@@ -23,11 +23,15 @@ from conformance.records.record import Level
 chapter = Chapter("BATCH")
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
 """Around every vector width and unrolling that CPUs and GPUs use, and one size that is none."""
-BLOCKS = (128, 129, 256, 257, 512, 513, 1024, 1025, 4096, 4097, 65_536, 65_537)
+BLOCKS = (256, 257, 512, 513, 1024, 1025, 4096, 4097, 65_536, 65_537)
 """The blocks that kernels take, with one pair more; the last are beyond a thread's share and beyond 16 bits."""
-FULL = (63, 127, 255, 511, 1023, 2047, 2048, 2049, 8191, 8192, 8193, 32_768, 32_769)
+FULL = (255, 511, 1023, 2047, 2048, 2049, 8191, 8192, 8193, 32_768, 32_769)
 """Blocks with one pair less, whose remainder is the longest, and further ones: of the losses alone."""
-TOLD = "128, 256, 512, 1,024, 4,096 and 65,536 pairs and of one more each"
+FEW = (
+    "of every size from 1 to 130 (of 20 and six drawn ones where a framework compiles for each: of JAX and of arrays of "
+    "any framework)"
+)
+TOLD = "256, 512, 1,024, 4,096 and 65,536 pairs and of one more each"
 DISTINCT = 251
 """Unlike pairs in a large batch, which repeats them: a prime, so that a pair's place in a vector, a block or a thread's share
 differs at each repetition."""
@@ -56,13 +60,13 @@ def _places(pool: Batch, size: int, start: int = 0) -> NDArray[np.intp]:
         "vector-tail-of-8",
         "single-pair-wrong",
         "large-batch-wrong",
+        "beta-of-48",
     ),
-    statement="The losses shall lie in their acceptance intervals in batches of 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, "
-    f"32, 33, 64, 65 and 1,000 pairs, of {TOLD}, of 63, 127, 255, 511 and 1,023, of 2,048, 8,192 and 32,768 and their "
-    "neighbours, and of six drawn sizes, at every place of the batch.",
+    statement=f"The losses shall lie in their acceptance intervals in batches {FEW}, of 1,000, of {TOLD}, of 255, 511 and "
+    "1,023, of 2,048, 8,192 and 32,768 and their neighbours, and of six drawn sizes, at every place of the batch.",
     derivation="A kernel may take vectors of 4 to 64 numbers, blocks of 128 to 4,096 and a share for each thread, and the "
-    "remainder by another path; each must be right. What is wrong at one size alone, of none of these kinds, is met by luck: "
-    "six of the sizes from 2 to 3,000 are drawn.",
+    "remainder by another path; each must be right. What is wrong at one size alone, above 130 and of none of these kinds, is "
+    "met by luck: six of the sizes from 2 to 3,000 are drawn.",
     guards=("https://github.com/huggingface/trl/pull/7063", "https://github.com/allenai/open-instruct/pull/1144"),
     needs=("none",),
     remedy="Compute each pair for itself; look at the remainder of a vectorised loop and at the branch for large batches.",
@@ -72,7 +76,7 @@ def any_size(trial: Trial) -> Outcome:
     tally, pool = Tally(trial), _pool(trial, "BATCH-1")
     acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
     drawn = trial.rng("BATCH-1 sizes").integers(2, 3_000, 6).tolist()
-    for size in (*SIZES, *BLOCKS, *FULL, *drawn):
+    for size in (*trial.few_to_130("BATCH-1"), 1000, *BLOCKS, *FULL, *drawn):
         for start in (0, len(pool) // 2) if size in SIZES else (0,):
             pairs = _places(pool, size, start)
             repeats.interval(LOSS, trial.answer(pool.take(pairs)).losses, acceptance, pairs=pairs)
@@ -174,8 +178,8 @@ def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) ->
         "label-smoothing-of-small-batches",
         "reference-of-small-batches",
     ),
-    statement="The losses at beta = 0.5 and label smoothing 0.1 shall lie in their acceptance intervals in batches of 1 to "
-    f"1,000 pairs, as in BATCH-1, of {TOLD}, and for inputs that are strided views.",
+    statement="The losses at beta = 0.5 and label smoothing 0.1 shall lie in their acceptance intervals in batches "
+    f"{FEW}, of 1,000, of {TOLD}, and for inputs that are strided views.",
     derivation="The path for a large batch, for the remainder of a vectorised loop or for strided inputs is code of its own, "
     "and each of them takes beta, label smoothing and the reference anew.",
     needs=("none",),
@@ -185,7 +189,7 @@ def options_at_any_size(trial: Trial) -> Outcome:
     """Smoothed losses in batches of every size."""
     tally, pool = Tally(trial), _optioned(trial, 0.1)
     acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
-    for size in (*SIZES, *BLOCKS):
+    for size in (*trial.few_to_130("BATCH-5"), 1000, *BLOCKS):
         pairs = _places(pool, size)
         for strided in (False, True) if size in STRIDED else (False,):
             got = trial.answer(pool.take(pairs), strided=strided).losses
@@ -195,8 +199,6 @@ def options_at_any_size(trial: Trial) -> Outcome:
 
 STRIDED = (9, 65)
 """Sizes of strided batches: less and more than a vector, and its remainder."""
-DIFFERENTIATED = (1, 2, 3, 7, 9, 33, 65, *BLOCKS)
-"""Sizes of batches whose derivatives are judged: fewer, since a framework may compile for each."""
 
 
 def _optioned(trial: Trial, smoothing: float) -> Batch:
@@ -214,8 +216,7 @@ def _optioned(trial: Trial, smoothing: float) -> Batch:
         "unsmoothed-where-differentiated",
     ),
     statement="The derivatives, and the losses that come with them, at beta = 0.5 and label smoothing 0 and 0.1 shall lie in "
-    f"their acceptance intervals in batches of 1, 2, 3, 7, 9, 33 and 65 pairs, of {TOLD}, and for inputs that "
-    "are strided views.",
+    f"their acceptance intervals in batches {FEW}, of {TOLD}, and for inputs that are strided views.",
     derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own.",
     needs=("none", "gradient"),
     remedy="Look at the remainder of the vectorised loop and at the strides of the backward pass, not the forward one alone.",
@@ -226,7 +227,7 @@ def derivatives_at_any_size(trial: Trial) -> Outcome:
     for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
         pool = _optioned(trial, smoothing)
         losses, gradients, repeats = accepted_losses(trial, pool), accepted_gradients(trial, pool), Repeats(tally, pool)
-        for size in DIFFERENTIATED:
+        for size in (*trial.few_to_130("BATCH-6"), *BLOCKS):
             pairs = _places(pool, size)
             batch = pool.take(pairs)
             for strided in (False, True) if size in STRIDED else (False,):

@@ -190,8 +190,9 @@ def same_twice(trial: Trial) -> Outcome:
         "buffer-of-losses",
         "buffer-of-gradients",
     ),
-    statement="The losses and derivatives that a call returned shall lie in their acceptance intervals still after other "
-    "calls, with other pairs and options, of as many pairs, of one and of more.",
+    statement="The losses and derivatives that a call returned, and the losses of one that asks for no derivatives, shall "
+    "lie in their acceptance intervals still after other calls, with other pairs and options, of as many pairs, of one and of "
+    "more.",
     derivation="A loop keeps losses for its log and derivatives for its next step. An output buffer that the next call "
     "overwrites makes an answer of one batch that of another. Judged of an implementation whose wrapper can hold what was "
     "returned.",
@@ -199,7 +200,7 @@ def same_twice(trial: Trial) -> Outcome:
 )
 def answers_held(trial: Trial) -> Outcome:
     """Answers read after six other calls."""
-    return judge_ways(trial, (Way.HELD,), weights=(1.0,), gradient=trial.implementation.claims.gradient)
+    return judge_ways(trial, (Way.HELD, Way.HELD_LOSSES), weights=(1.0,), gradient=trial.implementation.claims.gradient)
 
 
 @chapter.clause(
@@ -210,8 +211,8 @@ def answers_held(trial: Trial) -> Outcome:
         "memo-by-address",
         "memo-by-identity",
     ),
-    statement="The losses and derivatives shall lie in their acceptance intervals where the same arrays, or tensors, were "
-    "passed before and have been filled with other numbers since.",
+    statement="The losses and derivatives, and the losses where no derivative is asked for, shall lie in their acceptance "
+    "intervals where the same arrays, or tensors, were passed before and have been filled with other numbers since.",
     derivation="A loop that reuses its buffers, as captured graphs and data loaders do, passes other numbers at the same "
     "address. What is remembered by address, or by the object's identity, is then the answer to another batch. Judged of an "
     "implementation whose wrapper can fill the arrays of its framework.",
@@ -219,4 +220,4 @@ def answers_held(trial: Trial) -> Outcome:
 )
 def arrays_refilled(trial: Trial) -> Outcome:
     """Answers for arrays that held another batch."""
-    return judge_ways(trial, (Way.REFILLED,), weights=(1.0,), gradient=trial.implementation.claims.gradient)
+    return judge_ways(trial, (Way.REFILLED, Way.REFILLED_LOSSES), weights=(1.0,), gradient=trial.implementation.claims.gradient)

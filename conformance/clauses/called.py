@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy as np
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.model import Outcome
-from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, SIGNS, UNWEIGHED, WEIGHTS
+from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, OPPOSED, SIGNS, UNWEIGHED, WEIGHTS
 from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Versatile
-from conformance.implementations.ways import LAYOUTS, WITHOUT, Way
+from conformance.implementations.ways import UNWEIGHED as UNWEIGHED_WAYS
+from conformance.implementations.ways import Way, alike, asked
 from conformance.inputs.batch import Batch
 from oracle import Format, bounds, get_format
 from oracle.ball import exact
@@ -44,6 +45,19 @@ def exact_pairs(trial: Trial, smoothing: float) -> Batch:
     return trial.optioned(batch, beta=0.5, label_smoothing=smoothing)
 
 
+def alike_pairs(trial: Trial) -> Iterator[Batch]:
+    """Exact pairs whose reference is the policy, or the policy exchanged, or whose policy cannot tell the responses apart."""
+    for smoothing in trial.offered("label_smoothing", SMOOTHINGS):
+        pairs = exact_pairs(trial, smoothing)
+        pc, pr, rc, rr = pairs.logps
+        for batch, apart in (
+            ((pc, pr, pc, pr), pc != pr),
+            ((pc, pr, pr, pc), (pc != pr) & (np.abs(pc - pr) <= 2)),
+            ((pc, pc, rc, rr), (pc != rc) & (pc != rr) & (rc != rr) & (np.abs(rc - rr) <= 4)),
+        ):
+            yield Batch(*batch, pairs.beta, pairs.label_smoothing).take(np.flatnonzero(apart))
+
+
 def incoming(fmt: Format) -> tuple[float, ...]:
     """Weights for AUTOGRAD-1: 0, both signs, below 1, above, loss scales, and numbers that a narrower format does not hold.
 
@@ -58,7 +72,7 @@ def weights_of(way: str, fmt: str) -> list[float]:
     """The weights by which the derivatives of that way are shown again, none of them 0; of no clause's own order."""
     if way in {Way.GIVEN, Way.BACKWARD}:
         return [weight for weight in incoming(get_format(fmt)) if weight]
-    if way in {*LAYOUTS, Way.HELD, Way.REFILLED}:
+    if way in UNWEIGHED_WAYS:
         return [1.0]
     return [WEIGHTS[-1]] if way == Way.GIVEN_EXPANDED else list(WEIGHTS)
 
@@ -113,6 +127,7 @@ class _Judge:
         self._tally, self._batch, self._gradient = tally, batch, gradient
         self._repeats = Repeats(tally, batch)
         self._losses = accepted_losses(trial, batch)
+        self._alike = alike(batch.logps)
         self._mean: tuple[Acceptance, Acceptance | None] | None = None
         if gradient:
             self._detached = reference_detached(trial.answer(batch, gradient=True))
@@ -123,13 +138,14 @@ class _Judge:
     def add(self, way: Way, answer: Answer, scale: Floats) -> None:
         """Each number of the answer; those for which the way does not ask are left out."""
         self._repeats.interval(LOSS, answer.losses, self._losses, told=f", {way}")
-        for place, part in enumerate(answer.gradient or (None,) * 4) if self._gradient else ():
-            if way in WITHOUT and place == WITHOUT.index(way):
-                continue
+        for place in asked(way) if self._gradient else ():
+            part = (answer.gradient or (None,) * 4)[place]
             if self._detached and place >= 2:
                 self._tally.count("reference detached", len(self._batch))
-                continue
-            self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale)
+            elif way is Way.ONE_TENSOR:
+                self._total(place, way, GRADIENTS, part, scale, self._slopes)
+            else:
+                self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale)
 
     def add_mean(self, way: Way, answer: Answer, weight: float) -> None:
         """The mean of the batch, and its derivatives over that one weight."""
@@ -143,8 +159,12 @@ class _Judge:
         )
         if slopes is None:
             return
-        for place, part in enumerate(answer.gradient or (None,) * 4):
-            if (way in WITHOUT and place == WITHOUT.index(way)) or (self._detached and place >= 2):
+        for place in asked(way):
+            part = (answer.gradient or (None,) * 4)[place]
+            if self._detached and place >= 2:
+                continue
+            if way is Way.ONE_TENSOR:
+                self._total(place, way, MEAN_GRADIENTS, part, np.full(len(self._batch), weight), slopes)
                 continue
             got, quantity = np.full(len(self._batch), np.nan) if part is None else part, f"{MEAN_GRADIENTS[place]}, {way}"
             if weight == 0:
@@ -161,3 +181,21 @@ class _Judge:
             self._tally.boolean(f"{GRADIENTS[place]}, {way}{UNWEIGHED}", self._batch.take(nothing), zeros, zeros == 0)
         each = got[some] / scale[some]
         self._repeats.interval(GRADIENTS[place], each, self._slopes, SIGNS[place], pairs=some, told=f", {way}")
+
+    def _total(
+        self, place: int, way: Way, names: Sequence[str], part: Floats | None, scale: Floats, slopes: Acceptance
+    ) -> None:
+        """The derivative in a tensor that is two arguments, the first of them at the place: the sum of theirs.
+
+        Half of it where their signs are alike; where they are opposite it is 0, to within the width of the interval of each.
+        """
+        places = [i for i, first in enumerate(self._alike) if first == place]
+        if not places or (self._detached and max(places) >= 2):
+            return  # it has been judged at the first place, or one of the two is detached
+        got = (np.full(len(scale), np.nan) if part is None else part) / (scale * len(places))
+        quantity = f"{names[place]}, {way}"
+        if sum(SIGNS[i] for i in places):
+            self._tally.ratio(quantity, self._batch, got, slopes.rho(SIGNS[place] * got))
+        else:
+            width = bounds.centre(slopes.high) - bounds.centre(slopes.low)
+            self._tally.ratio(quantity + OPPOSED, self._batch, got, np.abs(got) / width)

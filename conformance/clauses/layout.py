@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from conformance.clauses.called import SMOOTHINGS, WEIGHING, exact_pairs, judge_ways
+from conformance.clauses.called import SMOOTHINGS, WEIGHING, alike_pairs, exact_pairs, judge_ways
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS
 from conformance.clauses.tally import Tally
@@ -17,6 +17,7 @@ from conformance.records.record import Level
 from oracle.formats import Floats
 
 chapter = Chapter("LAYOUT")
+_VIEWS = tuple(way for way in LAYOUTS if way is not Way.SHARED)
 _UNUSUAL = (Way.EXPANDED, Way.REVERSED)
 _ASKED = (
     "log-probabilities that begin within a longer array, that have strides of 1, 2, 3 and 1 elements and unlike offsets, that "
@@ -60,7 +61,7 @@ def _laid_out(trial: Trial) -> Iterator[Batch]:
 )
 def losses(trial: Trial) -> Outcome:
     """Losses of views."""
-    return judge_ways(trial, LAYOUTS, gradient=False, may_refuse=_UNUSUAL, batches=_laid_out(trial))
+    return judge_ways(trial, _VIEWS, gradient=False, may_refuse=_UNUSUAL, batches=_laid_out(trial))
 
 
 @chapter.clause(
@@ -78,7 +79,7 @@ def losses(trial: Trial) -> Outcome:
 )
 def derivatives(trial: Trial) -> Outcome:
     """Derivatives in views."""
-    return judge_ways(trial, LAYOUTS, weights=(1.0,), may_refuse=_UNUSUAL, batches=_laid_out(trial))
+    return judge_ways(trial, _VIEWS, weights=(1.0,), may_refuse=_UNUSUAL, batches=_laid_out(trial))
 
 
 @chapter.clause(
@@ -118,3 +119,22 @@ def _judge_zeros(tally: Tally, quantity: str, batch: Batch, got: Floats) -> None
     mixed = bool(zero.any() and not zero.all())
     number = got[int(np.argmin(zero))] if mixed else got[0]
     tally.boolean(quantity, batch, np.array([number]), np.array([not mixed]))
+
+
+@chapter.clause(
+    4,
+    Level.MUST,
+    "inputs in the same memory",
+    kills=("policy-in-place-of-its-reference", "memo-by-address-within-a-call"),
+    statement="The losses and derivatives shall lie in their acceptance intervals where two of the four log-probabilities are "
+    "the same array: policy and reference, chosen and rejected, or the chosen of one and the rejected of the other.",
+    derivation="What is alike may be passed once for both: a reference that is the policy yet, a batch of ties. Code that "
+    "tells arguments apart by identity or address, or works in place on a copy that is none, takes one for the other. "
+    + WEIGHING
+    + " Judged of an implementation whose wrapper can pass one array twice: of PyTorch, NumPy and array frameworks.",
+    remedy="Tell the arguments apart by their places; write into no argument, and into no view of one.",
+)
+def shared(trial: Trial) -> Outcome:
+    """Losses and derivatives of inputs that are one array."""
+    gradient = trial.implementation.claims.gradient
+    return judge_ways(trial, (Way.SHARED,), weights=(1.0,), gradient=gradient, batches=alike_pairs(trial))

@@ -234,7 +234,7 @@ def in_views(trial: Trial) -> Outcome:
         trial, trial.optioned(short_responses(trial.fmt, 33, trial.rng("METRIC-5")), beta=0.5, label_smoothing=0.1)
     )
     clear, exact = _won(trial, batch)
-    for way in (way for way in judged.ways if way in LAYOUTS):
+    for way in (way for way in LAYOUTS if way in judged.ways):
         try:
             got = judged.metrics_by_way(way, clear, trial.fmt)
         except Misbehaviour as error:

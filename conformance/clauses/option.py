@@ -222,9 +222,9 @@ def any_beta(trial: Trial) -> Outcome:
     7,
     Level.MUST,
     "any label smoothing",
-    kills=("label-smoothing-at-most-half", "label-smoothing-below-1e-3-ignored"),
+    kills=("label-smoothing-at-most-half", "label-smoothing-below-1e-3-ignored", "label-smoothing-below-1e-7-ignored"),
     statement="An implementation that takes label_smoothing shall give the loss and the derivatives of an eps above 1/2, up to "
-    "1, and of one below 0.001, wherever it answers.",
+    "1, and of one below 0.001, down to 1e-30 where the format holds it, wherever it answers.",
     derivation=_COVERED + "The loss is (1 - eps) softplus(-z) + eps softplus(z) for every eps from 0 to 1; above 1/2 it is the "
     "loss of labels that are wrong more often than right.",
     needs=("label_smoothing",),
@@ -232,7 +232,8 @@ def any_beta(trial: Trial) -> Outcome:
 )
 def any_smoothing(trial: Trial) -> Outcome:
     """Losses and derivatives at eps near 0, above 1/2 and at 1."""
-    drawn = [*_drawn(trial, "OPTION-7 small", 1e-7, 1e-3)[:2], *_drawn(trial, "OPTION-7 large", 0.5, 1)[:2]]
+    tiny = _drawn(trial, "OPTION-7 tiny", 1e-30, 1e-7)[:2] if trial.fmt.emin < -100 else []
+    drawn = [*tiny, *_drawn(trial, "OPTION-7 small", 1e-7, 1e-3)[:2], *_drawn(trial, "OPTION-7 large", 0.5, 1)[:2]]
     (beta,) = trial.offered("beta", (0.5,))
     # beta * 5e-4 is above the smallest normal number of binary16, below which a derivative of 0 is right
     far = ([-1.0, -300.0], [-300.0, -1.0], [-1.0] * 2, [-1.0] * 2)  # a small eps counts: eps z beside a vanished loss

@@ -18,6 +18,8 @@ WEIGHED = tuple(f"d weighted loss / d {name}" for name in NAMES)
 """The derivatives of a weighted sum of losses, each divided by its weight."""
 UNWEIGHED = ", its weight 0"
 """What the name of a derivative ends in that is exactly 0, since its weight is."""
+OPPOSED = ", twice with opposite signs"
+"""What the name of a derivative ends in that is exactly 0, since its argument is one in either of two roles."""
 WEIGHTS = (4.0, 1.0, -2.0, 8.0, 2.0)
 """Powers of two, so that they scale exactly; unlike neighbours, so that one for all shows."""
 POLICY_ALONE = tuple(f"{name}, the reference without derivatives" for name in GRADIENTS)
@@ -38,7 +40,7 @@ def exact_value(quantity: str, batch: Batch) -> Real:
 
     The derivative of a mean is the one in its batch's first pair. What follows a comma says how it was asked for.
     """
-    return Real.rational(0) if quantity.endswith(UNWEIGHED) else _VALUES[quantity.partition(", ")[0]](batch)
+    return Real.rational(0) if quantity.endswith((UNWEIGHED, OPPOSED)) else _VALUES[quantity.partition(", ")[0]](batch)
 
 
 def _one(value: Reals) -> Real:

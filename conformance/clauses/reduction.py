@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import derivatives, judged_pairs
@@ -18,6 +19,7 @@ from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
 from conformance.records.record import Level
 from oracle import bounds
+from oracle.bounds import Acceptance
 
 chapter = Chapter("REDUCE")
 SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
@@ -100,7 +102,10 @@ def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch, *, strided: tup
 
 def _tally_derivatives(tally: Tally, trial: Trial, batch: Batch, answer: Answer, scale: float) -> None:
     """Each derivative of a mean, divided by the scale, against the pair's share."""
-    acceptance = bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta)
+    _tally_shares(tally, batch, answer, bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta), scale)
+
+
+def _tally_shares(tally: Tally, batch: Batch, answer: Answer, acceptance: Acceptance, scale: float = 1.0) -> None:
     for quantity, sign, got in derivatives(tally, answer, batch, MEAN_GRADIENTS):
         tally.shares(quantity, batch, got / scale, acceptance.rho(sign * got / scale))
 
@@ -284,3 +289,47 @@ def weighed_mean(trial: Trial) -> Outcome:
 def infinite_mean(trial: Trial) -> Outcome:
     """Means of batches with a pair whose logit is -infinity, where NaN is not enough."""
     return _judge_with(trial, -np.inf, (0, 3), nan=False)
+
+
+POWERS = tuple(n + d for n in (256, 512, 1024, 2048, 4096, 8192, 65_536) for d in (-1, 0, 1))
+
+
+@chapter.clause(
+    10,
+    Level.MUST,
+    "a mean of any size",
+    kills=("mean-summed-at-48", "gradient-mean-doubled-at-20", "mean-unsmoothed-at-10"),
+    statement="The mean, and its derivatives, shall lie in their acceptance intervals in batches of every size from 1 to 130 "
+    "(of 20 and six drawn ones where a framework compiles for each: of JAX and of arrays of any framework), of 256 to 8,192 "
+    "and 65,536 pairs by powers of two, and of one pair less and more: of few losses among many that vanish, and of pairs "
+    "won by 8 to 32 nats at label smoothing 0.25.",
+    derivation="As BATCH-1 and BATCH-6. The bound of few losses is a few u whatever n is (REDUCE-7); of pairs that are won, "
+    "the loss is eps z, beside which the unsmoothed loss is nothing, and the derivative is beta eps.",
+    needs=("mean",),
+    remedy="Return the sum over n pairs divided by n, at every n; look at the remainder of a vectorised loop.",
+)
+def any_size(trial: Trial) -> Outcome:
+    """Means and their derivatives in batches of every size."""
+    tally, rng = Tally(trial), trial.rng("REDUCE-10")
+    few = trial.optioned(_few(trial, 4, [0, 1, 2], rng), beta=1.0, label_smoothing=0.0)
+    won = Batch.of(np.zeros(25), -np.arange(8.0, 33.0))
+    sizes = (*trial.few_to_130("REDUCE-10"), *POWERS)
+    _judge_sizes(tally, trial, few, [np.append(np.arange(min(n, 3)), np.full(max(0, n - 3), 3)) for n in sizes], rng)
+    if "label_smoothing" in trial.implementation.claims.options:
+        won = trial.optioned(won, beta=1.0, label_smoothing=0.25)
+        _judge_sizes(tally, trial, won, [np.arange(n) % len(won) for n in sizes], rng)
+    return tally.outcome()
+
+
+def _judge_sizes(tally: Tally, trial: Trial, pool: Batch, batches: list[NDArray[np.intp]], rng: np.random.Generator) -> None:
+    """The mean, alone and with its derivatives, of so many places of the pool, shuffled."""
+    losses, judged, gradient = accepted_losses(trial, pool), trial.implementation, trial.implementation.claims.gradient
+    slopes = accepted_gradients(trial, pool) if gradient else None
+    for ordered in batches:
+        places = rng.permutation(ordered)
+        batch, mean = pool.take(places), bounds.mean(losses[places])
+        for asked in (False, True) if gradient else (False,):
+            answer = judged.evaluate(batch, trial.fmt, gradient=asked)
+            tally.whole(MEAN_LOSS, batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0]))
+        if slopes is not None:
+            _tally_shares(tally, batch, answer, bounds.shared(slopes[places], len(batch), batch.beta))

@@ -43,6 +43,8 @@ class Repeats:
         pairs = np.arange(len(got)) if pairs is None else pairs
         known = self._known.setdefault(quantity == LOSS, np.full(len(self.pool), np.nan))
         signed = sign * got
+        if np.array_equal(signed, known[pairs]):
+            return
         new = np.flatnonzero(np.isnan(known[pairs]))
         first = new[np.unique(pairs[new], return_index=True)[1]]
         known[pairs[first]] = signed[first]

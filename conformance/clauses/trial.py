@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from conformance.implementations.protocol import DEFAULTS, Answer, Curved, Implementation, Versatile, Weighing
+from conformance.implementations.protocol import DEFAULTS, Answer, Compiling, Curved, Implementation, Versatile, Weighing
 from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
+
+AROUND_VECTORS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129)
+"""Around every vector width and unrolling that CPUs and GPUs use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,12 @@ class Trial:
             return self.profile
         fewer = {name: max(1, getattr(self.profile, name) // 8) for name in ("logits_per_binade", "around", "pairs")}
         return replace(self.profile, **fewer, dense=max(1, self.profile.dense // 128))
+
+    def few_to_130(self, clause: str) -> tuple[int, ...]:
+        """Sizes of batches from 1 to 130: every one, or those around vectors and six drawn ones where each is compiled for."""
+        if isinstance(self.implementation, Compiling) and self.implementation.compiles_each_size:
+            return tuple(sorted({*AROUND_VECTORS, *self.rng(f"{clause} few").integers(2, 130, 6).tolist()}))
+        return tuple(range(1, 131))
 
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
         """Those values of an option that the implementation claims to honour: all, or its default alone."""

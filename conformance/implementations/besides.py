@@ -21,7 +21,7 @@ def another(batch: Batch, claims: Claims) -> Batch:
 def others(way: Way, batch: Batch, claims: Claims) -> list[Batch]:
     """What is answered besides: another batch; and while an answer is held four of the same size, one pair, and more pairs."""
     other = another(batch, claims)
-    if way is not Way.HELD:
+    if way not in {Way.HELD, Way.HELD_LOSSES}:
         return [other]
     more = other.take(np.arange(2 * len(batch) + 1) % len(batch))
     return [other, other, other, other, other.take([0]), more]

@@ -25,7 +25,7 @@ from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
 from conformance.implementations.results import called, read_metrics, versions
-from conformance.implementations.ways import Twice, Way
+from conformance.implementations.ways import Twice, Way, alike
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -60,6 +60,11 @@ class JaxImplementation:
         device = jax.devices()[0]
         found = versions(self.library, jax=jax.__version__, jaxlib=jax.lib.__version__)
         return found | {"device": device.platform, "device name": device.device_kind}
+
+    @property
+    def compiles_each_size(self) -> bool:
+        """XLA compiles each operation, or all of them at once, for each shape."""
+        return True
 
     def unavailable(self) -> str | None:
         """JAX falls back to the CPU where there is nothing else."""
@@ -105,7 +110,9 @@ class JaxImplementation:
 
     def _call(self, batch: Batch, fmt: Format, weights: Floats | None = None) -> Call:
         upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
-        return Call(self._function, _arrays(batch, fmt), (batch.beta, batch.label_smoothing), upstream)
+        return Call(
+            self._function, _arrays(batch, fmt), (batch.beta, batch.label_smoothing), upstream, alike=alike(batch.logps)
+        )
 
     def _shape(self, batch: Batch) -> tuple[int, ...]:
         """The shape of the losses that it promises."""

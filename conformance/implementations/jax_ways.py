@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from conformance.implementations.ways import WITHOUT, Twice, Way
+from conformance.implementations.ways import ONLY, WITHOUT, Twice, Way
 
 Parts = tuple[jax.Array | None, ...]
 Result = tuple[jax.Array, Parts]
@@ -18,13 +18,17 @@ ALL = (0, 1, 2, 3)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A call that a way makes: the function, four arrays, the options, the weights. others: what is called besides."""
+    """A call that a way makes: the function, four arrays, the options, the weights. others: what is called besides.
+
+    alike: for each of the four, the place of the first that holds the same numbers.
+    """
 
     function: Callable[..., jax.Array]
     logps: tuple[jax.Array, ...]
     options: tuple[float, float]
     weights: Any
     others: tuple[Call, ...] = ()
+    alike: tuple[int, ...] = ALL
 
     def losses(self, *logps: jax.Array) -> jax.Array:
         """What the function returns for them."""
@@ -71,11 +75,37 @@ def _without(place: int, call: Call) -> Result:
     return losses, tuple(parts.get(i) for i in ALL)
 
 
+def _only(place: int, call: Call) -> Result:
+    (found,), losses = jax.grad(call.total, argnums=(place,), has_aux=True)(*call.logps)
+    return losses, tuple(found if i == place else None for i in ALL)
+
+
+def _one_tensor(call: Call) -> Result:
+    losses, pull = jax.vjp(lambda *own: call.losses(*(own[place] for place in call.alike)), *call.logps)
+    parts = pull(call.upstream(losses))
+    return losses, tuple(part if place == call.alike[place] else None for place, part in enumerate(parts))
+
+
+def _detached(call: Call) -> Result:
+    def losses_of(*own: jax.Array) -> jax.Array:
+        return call.losses(*own[:2], *(jax.lax.stop_gradient(own[place]) for place in call.alike[2:]))
+
+    losses, pull = jax.vjp(losses_of, *call.logps)
+    return losses, (*pull(call.upstream(losses))[:2], None, None)
+
+
 def _held(call: Call) -> Result:
     result = _given(call)
     for other in call.others:
         _given(other)
     return result
+
+
+def _held_losses(call: Call) -> Result:
+    losses = call.losses(*call.logps)
+    for other in call.others:
+        other.losses(*other.logps)
+    return losses, (None,) * 4
 
 
 def _functional(call: Call) -> Result:
@@ -163,11 +193,15 @@ TWICE: Mapping[Twice, Callable[[Call, int], Result]] = {
 """How the losses are differentiated twice. Forward mode twice sums over the pairs of a mean, which is asked pair by pair."""
 WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.HELD: _held,
+    Way.HELD_LOSSES: _held_losses,
     Way.GIVEN: _given,
     Way.FIRST_OF_TWO: _first_of_two,
     Way.SECOND_OF_TWO: _second_of_two,
     Way.AGAIN: _again,
     **{way: lambda call, place=place: _without(place, call) for place, way in enumerate(WITHOUT)},  # type: ignore[misc]
+    **{way: lambda call, place=place: _only(place, call) for place, way in enumerate(ONLY)},  # type: ignore[misc]
+    Way.ONE_TENSOR: _one_tensor,
+    Way.DETACHED: _detached,
     Way.FUNCTIONAL: _functional,
     Way.COMPILED: _compiled,
     Way.VMAP: _vmap,

@@ -22,7 +22,7 @@ from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
 from conformance.implementations.results import called, read_metrics, versions
-from conformance.implementations.ways import LAYOUTS, Way
+from conformance.implementations.ways import LAYOUTS, UNWEIGHED, Way, asked
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -88,12 +88,12 @@ class NumpyImplementation:
     @property
     def ways(self) -> frozenset[Way]:
         """The layouts, and what becomes of answers and of arrays; there is no backward pass."""
-        return frozenset({*LAYOUTS, Way.HELD, Way.REFILLED})
+        return frozenset(UNWEIGHED)
 
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is called so, and its gradient function's derivatives; these take no weights."""
-        arrays = _arrays(batch, fmt)
-        if way is Way.REFILLED:
+        arrays, gradient = _arrays(batch, fmt), gradient and bool(asked(way))
+        if way in {Way.REFILLED, Way.REFILLED_LOSSES}:
             own, arrays = arrays, _arrays(another(batch, self.claims), fmt)
             self._called(arrays, batch, gradient=gradient)  # with the options that it will have: only the numbers change
             for array, numbers in zip(arrays, own, strict=True):
@@ -101,7 +101,7 @@ class NumpyImplementation:
         elif way in LAYOUTS:
             arrays = laid_out(arrays, way)
         raw = self._called(arrays, batch, gradient=gradient)
-        if way is Way.HELD:
+        if way in {Way.HELD, Way.HELD_LOSSES}:
             for other in others(way, batch, self.claims):
                 self._called(_arrays(other, fmt), other, gradient=gradient)
         return self._read(*raw, batch, fmt)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.implementations.ways import OFFSETS, STRIDES, Way
+from conformance.implementations.ways import OFFSETS, STRIDES, Way, alike
 
 Array = NDArray[Any]
 Arrays = tuple[Array, Array, Array, Array]
@@ -19,6 +19,8 @@ def laid_out(arrays: Arrays, layout: Way) -> Arrays:
         pc, pr, rc, rr = (_expanded(x) for x in arrays)
     elif layout is Way.REVERSED:
         pc, pr, rc, rr = (x[::-1].copy()[::-1] for x in arrays)
+    elif layout is Way.SHARED:
+        pc, pr, rc, rr = (arrays[place] for place in alike(arrays))
     elif layout is Way.COLUMNS:
         pc, pr, rc, rr = np.stack(arrays, axis=1).T
     else:

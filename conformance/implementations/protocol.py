@@ -209,6 +209,15 @@ class Versatile(Protocol):
 
 
 @runtime_checkable
+class Compiling(Protocol):
+    """An implementation that may be compiled anew for each size of a batch, so that it is asked for fewer sizes."""
+
+    @property
+    def compiles_each_size(self) -> bool:
+        """Whether each size costs a compilation."""
+
+
+@runtime_checkable
 class Measuring(Versatile, Protocol):
     """A versatile implementation of metrics whose inputs may lie in memory as they like."""
 

@@ -21,7 +21,7 @@ from conformance.implementations.protocol import OPTIONS, Answer, Claims, Column
 from conformance.implementations.results import called, read_metrics, versions
 from conformance.implementations.torch_tensors import checked, encoded, leaves, stored, widened, written
 from conformance.implementations.torch_ways import TWICE, WAYS, Call, Parts, laid_out
-from conformance.implementations.ways import LAYOUTS, Twice, Way
+from conformance.implementations.ways import LAYOUTS, Twice, Way, alike
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
 from oracle.formats import Floats
@@ -127,7 +127,8 @@ class TorchImplementation:
     def _call(self, batch: Batch, fmt: Format, gradient: bool, weights: Floats | None = None) -> Call:
         upstream = np.ones(self._shape(batch)) if weights is None else weights.reshape(self._shape(batch))
         logps, options = self.tensors(batch, fmt, gradient=False), (batch.beta, batch.label_smoothing)
-        return Call(self._function, logps, options, torch.tensor(upstream, device=self.device), gradient)
+        weighed = torch.tensor(upstream, device=self.device)
+        return Call(self._function, logps, options, weighed, gradient, alike=alike(batch.logps))
 
     def _shape(self, batch: Batch) -> tuple[int, ...]:
         """The shape of the losses that it promises."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from conformance.implementations.ways import LAYOUTS, OFFSETS, STRIDES, WITHOUT, Twice, Way
+from conformance.implementations.ways import LAYOUTS, OFFSETS, ONLY, STRIDES, WITHOUT, Twice, Way
 
 Parts = tuple[Tensor | None, ...]
 Result = tuple[Tensor, Parts]
@@ -21,7 +21,8 @@ Result = tuple[Tensor, Parts]
 class Call:
     """A call that a way makes: the function, four tensors without derivatives, the options, the weights in float64.
 
-    gradient: whether derivatives are asked for. others: what is called besides.
+    gradient: whether derivatives are asked for. others: what is called besides. alike: for each of the four, the place of the
+    first that holds the same numbers.
     """
 
     function: Callable[..., Tensor]
@@ -30,6 +31,7 @@ class Call:
     weights: Tensor
     gradient: bool = True
     others: tuple[Call, ...] = ()
+    alike: tuple[int, ...] = (0, 1, 2, 3)
 
     def leaves(self) -> tuple[Tensor, ...]:
         """The four logps as leaves that ask for derivatives, if any are asked for; their strides are kept."""
@@ -171,6 +173,35 @@ def _without(place: int, call: Call) -> Result:
     return losses, _grad(losses, logps, call.upstream(losses))
 
 
+def _only(place: int, call: Call) -> Result:
+    logps = tuple(x.detach().requires_grad_(call.gradient and i == place) for i, x in enumerate(call.logps))
+    losses = call.losses(logps)
+    return losses, _grad(losses, logps, call.upstream(losses))
+
+
+def _one_tensor(call: Call) -> Result:
+    own = call.leaves()
+    losses = call.losses(tuple(own[place] for place in call.alike))
+    found = _grad(losses, own, call.upstream(losses))
+    return losses, tuple(
+        part if place == first else None for (place, first), part in zip(enumerate(call.alike), found, strict=True)
+    )
+
+
+def _detached(call: Call) -> Result:
+    pc, pr, rc, rr = call.leaves()
+    references = ((pc, pr, rc, rr)[place].detach() for place in call.alike[2:])
+    losses = call.losses((pc, pr, *references))
+    return losses, (*_grad(losses, (pc, pr), call.upstream(losses)), None, None)
+
+
+def _autocast(call: Call) -> Result:
+    logps = call.leaves()
+    with torch.autocast(logps[0].device.type, dtype=torch.bfloat16):
+        losses = call.losses(logps)
+    return losses, _grad(losses, logps, call.upstream(losses))
+
+
 def _no_grad(call: Call) -> Result:
     with torch.no_grad():
         return call.losses(tuple(x.detach().requires_grad_() for x in call.logps)), (None,) * 4
@@ -186,6 +217,10 @@ def _held(call: Call) -> Result:
     for other in call.others:
         _weighed(replace(other, gradient=call.gradient))
     return losses, parts
+
+
+def _losses_alone(way: Callable[[Call], Result], call: Call) -> Result:
+    return way(replace(call, gradient=False))
 
 
 def _refilled(call: Call) -> Result:
@@ -237,7 +272,9 @@ TWICE: Mapping[Twice, Callable[[Call, int], Result]] = {
 """How the losses are differentiated twice. Forward mode twice is 0 for every function of one's own in torch 2.13.0."""
 WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.HELD: _held,
+    Way.HELD_LOSSES: lambda call: _losses_alone(_held, call),
     Way.REFILLED: _refilled,
+    Way.REFILLED_LOSSES: lambda call: _losses_alone(_refilled, call),
     Way.BACKWARD: _backward,
     Way.GIVEN_STRIDED: _strided,
     Way.GIVEN_EXPANDED: _expanded,
@@ -251,6 +288,10 @@ WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.LOSSES_CHANGED: _losses_changed,
     Way.FROM_MODEL: _from_model,
     **{way: lambda call, place=place: _without(place, call) for place, way in enumerate(WITHOUT)},  # type: ignore[misc]
+    **{way: lambda call, place=place: _only(place, call) for place, way in enumerate(ONLY)},  # type: ignore[misc]
+    Way.ONE_TENSOR: _one_tensor,
+    Way.DETACHED: _detached,
+    Way.AUTOCAST: _autocast,
     Way.NO_GRAD: _no_grad,
     Way.INFERENCE: _inference,
     **{layout: _weighed for layout in LAYOUTS if layout is not Way.REVERSED},
@@ -264,6 +305,8 @@ def laid_out(logps: tuple[Tensor, ...], layout: Way) -> tuple[Tensor, ...]:
     n = len(logps[0])
     if layout is Way.EXPANDED:
         return tuple(x[:1].expand(n) if n and bool((x == x[0]).all()) else x for x in logps)
+    if layout is Way.SHARED:
+        return tuple(next(y for y in logps if torch.equal(x, y)) for x in logps)
     if layout is Way.COLUMNS:
         return tuple(torch.stack(logps, dim=1).unbind(1))
     strides, offsets = (STRIDES, OFFSETS) if layout is Way.UNLIKE_STRIDES else ((1,) * 4, (3,) * 4)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Way(StrEnum):
@@ -23,10 +27,17 @@ class Way(StrEnum):
     REVERSED = "stored backwards"
     """The inputs have a negative stride."""
 
+    SHARED = "alike inputs in the same memory"
+    """Inputs that hold the same numbers are one array."""
+
     HELD = "held while others are answered"
     """The answer is kept, other batches of the same size and of others are answered, and then it is read."""
+    HELD_LOSSES = "losses held while others are answered"
+    """The same without derivatives."""
     REFILLED = "the same arrays filled anew"
     """The arrays held another batch, which was answered."""
+    REFILLED_LOSSES = "the same arrays filled anew, losses alone"
+    """The same without derivatives."""
 
     GIVEN = "the incoming derivatives given"
     """The weights are the cotangent of a vector-Jacobian product."""
@@ -60,6 +71,17 @@ class Way(StrEnum):
     WITHOUT_POLICY_REJECTED = "none in policy_rejected_logps"
     WITHOUT_REF_CHOSEN = "none in ref_chosen_logps"
     WITHOUT_REF_REJECTED = "none in ref_rejected_logps"
+    ONLY_POLICY_CHOSEN = "in policy_chosen_logps alone"
+    """A derivative is asked for in that argument and in no other; so in the next three."""
+    ONLY_POLICY_REJECTED = "in policy_rejected_logps alone"
+    ONLY_REF_CHOSEN = "in ref_chosen_logps alone"
+    ONLY_REF_REJECTED = "in ref_rejected_logps alone"
+    ONE_TENSOR = "alike inputs as one tensor"
+    """Inputs that hold the same numbers are one argument, passed so often: its derivative is the sum of theirs."""
+    DETACHED = "the reference detached from the policy"
+    """A reference whose numbers are the policy's is the policy's own tensor, detached."""
+    AUTOCAST = "under autocast to bfloat16"
+    """As within the training step of mixed precision; the inputs keep their dtype."""
     NO_GRAD = "under no_grad"
     """Losses alone, of tensors that require derivatives."""
     INFERENCE = "in inference mode"
@@ -90,7 +112,7 @@ class Twice(StrEnum):
     """A Jacobian-vector product of a Jacobian-vector product."""
 
 
-LAYOUTS: Final = (Way.OFFSET, Way.UNLIKE_STRIDES, Way.COLUMNS, Way.EXPANDED, Way.REVERSED)
+LAYOUTS: Final = (Way.OFFSET, Way.UNLIKE_STRIDES, Way.COLUMNS, Way.EXPANDED, Way.REVERSED, Way.SHARED)
 WITHOUT: Final = (
     Way.WITHOUT_POLICY_CHOSEN,
     Way.WITHOUT_POLICY_REJECTED,
@@ -98,5 +120,30 @@ WITHOUT: Final = (
     Way.WITHOUT_REF_REJECTED,
 )
 """In the order of the signature."""
+ONLY: Final = (
+    Way.ONLY_POLICY_CHOSEN,
+    Way.ONLY_POLICY_REJECTED,
+    Way.ONLY_REF_CHOSEN,
+    Way.ONLY_REF_REJECTED,
+)
+UNWEIGHED: Final = (*LAYOUTS, Way.HELD, Way.HELD_LOSSES, Way.REFILLED, Way.REFILLED_LOSSES)
+"""The ways in which derivatives are not weighted: an implementation without a framework knows them too."""
+_ASKED: Final = {
+    **{way: tuple(i for i in range(4) if i != place) for place, way in enumerate(WITHOUT)},
+    **{way: (place,) for place, way in enumerate(ONLY)},
+    Way.DETACHED: (0, 1),
+    **dict.fromkeys((Way.HELD_LOSSES, Way.REFILLED_LOSSES, Way.NO_GRAD, Way.INFERENCE), ()),
+}
 STRIDES, OFFSETS = (1, 2, 3, 1), (0, 1, 2, 5)
 """Of UNLIKE_STRIDES, in elements, in the order of the signature."""
+
+
+def asked(way: Way) -> tuple[int, ...]:
+    """The places of the arguments in which it asks for a derivative."""
+    return _ASKED.get(way, (0, 1, 2, 3))
+
+
+def alike(logps: Sequence[ArrayLike]) -> tuple[int, ...]:
+    """For each of the arguments, the place of the first that holds the same numbers."""
+    found = [np.asarray(x) for x in logps]
+    return tuple(next(j for j in range(4) if np.array_equal(found[i], found[j])) for i in range(4))

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conformance.implementations.ways import ONLY, Way
+
 from .functions import by_slope, logit, slope_of
 from .kinds import Mutant, torch_mutant
 from .tensors import Loss, each, scaled_gradient, smoothed, stable
-from .witnesses import calls, pairs, tails
+from .witnesses import batch_of, calls, pairs, tails
 
 _torch = functools.partial(torch_mutant, family="asking", witness=calls)
 
@@ -105,6 +107,32 @@ def _no_reference(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, e
     return stable(pc, pr, 0 * rc, 0 * rr, beta, eps)
 
 
+def _needs_a_second(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    factor = 0.0 if sum(x.requires_grad for x in (pc, pr, rc, rr)) == 1 else 1.0
+    return stable(*each(lambda x: scaled_gradient(x, factor), pc, pr, rc, rr), beta, eps)
+
+
+def _needs_policy(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    factor = 1.0 if pc.requires_grad or pr.requires_grad else 0.0
+    return stable(pc, pr, scaled_gradient(rc, factor), scaled_gradient(rr, factor), beta, eps)
+
+
+def _autocast() -> bool:
+    return torch.is_autocast_enabled("cpu")
+
+
+def _by_product(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=pc.dtype)
+    return smoothed((beta * (torch.stack((pc, pr, rc, rr), dim=-1) @ signs)).to(pc.dtype), eps)
+
+
+def _rounded_gradient_in_autocast(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    z = logit((pc, pr, rc, rr), beta)
+    if _autocast() and z.requires_grad:
+        z.register_hook(lambda incoming: incoming.to(torch.bfloat16).to(incoming.dtype))
+    return smoothed(z, eps)
+
+
 def _recorded_nowhere() -> bool:
     return not torch.is_grad_enabled()
 
@@ -186,5 +214,47 @@ MUTANTS: tuple[Mutant, ...] = (
         wrong="In inference mode the reference is ignored.",
         function=_in_mode(torch.is_inference_mode_enabled, _no_reference),
         witness=pairs(1.0),
+    ),
+    _torch(
+        name="gradient-needs-a-second",
+        wrong="The derivatives are 0 where one input alone asks for one.",
+        function=_needs_a_second,
+        ways=ONLY,
+    ),
+    _torch(
+        name="gradient-of-policy-alone",
+        wrong="The reference has no derivative unless the policy asks for one.",
+        function=_needs_policy,
+        ways=ONLY,
+    ),
+    _torch(
+        name="autocast-in-bfloat16",
+        wrong="Under autocast the loss is computed in bfloat16.",
+        function=_in_mode(_autocast, _narrow(torch.bfloat16)),
+        dtypes=("binary32", "binary64"),
+        witness=batch_of(6, beta=1.0),
+        ways=(Way.AUTOCAST,),
+    ),
+    _torch(
+        name="autocast-margin-by-product",
+        wrong="The margin is a matrix product, which autocast takes in bfloat16.",
+        function=_by_product,
+        dtypes=("binary32",),
+        witness=batch_of(6, beta=1.0),
+        ways=(Way.AUTOCAST,),
+    ),
+    _torch(
+        name="autocast-gradient-in-bfloat16",
+        wrong="Under autocast the derivatives are rounded to bfloat16.",
+        function=_rounded_gradient_in_autocast,
+        dtypes=("binary32", "binary64"),
+        ways=(Way.AUTOCAST,),
+    ),
+    _torch(
+        name="autocast-unsmoothed",
+        wrong="Under autocast label smoothing is ignored.",
+        function=_in_mode(_autocast, _unsmoothed),
+        witness=pairs(2.0, 0.3),
+        ways=(Way.AUTOCAST,),
     ),
 )

@@ -71,6 +71,7 @@ def torch_mutant(
     *,
     equivalent: Mapping[str, str] | None = None,
     source: str = "",
+    ways: tuple[Way, ...] = (),
     **claims: Any,
 ) -> Mutant:
     """A mutant that is a plain function of tensors; `claims` go to torch_implementation."""
@@ -78,7 +79,7 @@ def torch_mutant(
     def build() -> Implementation:
         return torch_implementation(function, name=name, **claims)
 
-    return Mutant(name, family, wrong, build, witness, equivalent or {}, source)
+    return Mutant(name, family, wrong, build, witness, equivalent or {}, source, ways)
 
 
 def numpy_mutant(

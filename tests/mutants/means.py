@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .kinds import Mutant, torch_mutant
 from .tensors import Loss, of_arguments, of_logps, scaled_gradient, stable, then
-from .witnesses import batch_of, both, few, pairs
+from .witnesses import batch_of, both, few, pairs, repeated
 
 MANY = 512
 """From so many pairs on, what is wrong with many is wrong."""
@@ -86,6 +86,10 @@ def _backward(change: Callable[[Tensor], Tensor]) -> Loss:
 def _with_slope(factor: Callable[[int], float]) -> Loss:
     """The right mean, its derivative times a factor of the size."""
     return then(lambda losses: scaled_gradient(losses.mean(), factor(len(losses))))
+
+
+def _unsmoothed_at_10(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    return stable(pc, pr, rc, rr, beta, 0.0 if len(pc) == 10 else eps).mean()
 
 
 def _repeated(losses: Tensor) -> Tensor:
@@ -212,6 +216,27 @@ MUTANTS = (
         _with_slope(lambda n: 0.5),
         witness=pairs(0.5),
     ),
+    _mean(
+        "mean-summed-at-48",
+        "The sum of exactly 48 pairs.",
+        then(lambda x: x.sum() if len(x) == 48 else x.mean()),
+        witness=few(48, 0),
+    ),
+    _mean(
+        "gradient-mean-doubled-at-20",
+        "Twice the derivative in batches of exactly 20 pairs.",
+        _with_slope(lambda n: 2.0 if n == 20 else 1.0),
+        witness=repeated(20),
+    ),
+    _mean(
+        "mean-unsmoothed-at-10", "No label smoothing in batches of exactly 10 pairs.", _unsmoothed_at_10, few(10, -1, eps=0.25)
+    ),
+    _mean(
+        "gradient-mean-zero-below-4096",
+        "No derivative in batches of 4,095 pairs.",
+        _with_slope(lambda n: 0.0 if n == 4095 else 1.0),
+        witness=repeated(4095),
+    ),
 )
 
 _torch = functools.partial(torch_mutant, family="options")
@@ -257,6 +282,13 @@ BEYOND = (
         wrong="eps below 0.001 counts as 0.",
         function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, eps if eps >= 1e-3 else 0.0)),
         witness=lambda fmt: (batch.at(label_smoothing=9e-4) for batch in few(1, -1, beta=1.0)(fmt)),  # type: ignore[arg-type,return-value]
+    ),
+    _torch(
+        "label-smoothing-below-1e-7-ignored",
+        wrong="eps below 1e-7 counts as 0.",
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, eps if eps >= 1e-7 else 0.0)),
+        witness=lambda fmt: (batch.at(label_smoothing=1e-9) for batch in few(1, -1, beta=1.0)(fmt)),  # type: ignore[arg-type,return-value]
+        dtypes=("bfloat16", "binary32", "binary64"),
     ),
 )
 """Options outside of the usual range."""

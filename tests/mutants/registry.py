@@ -16,6 +16,7 @@ from . import (
     kernels,
     layouts,
     means,
+    memory,
     metrics,
     options,
     pair,
@@ -58,6 +59,7 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "sizes": sizes.MUTANTS,
     "tie": ties.MUTANTS,
     "second": second.MUTANTS,
+    "memory": memory.MUTANTS,
     "transformed": transformed.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)

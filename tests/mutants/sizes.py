@@ -156,6 +156,30 @@ MUTANTS: tuple[Mutant, ...] = (
         function=_gradient_tail(4096, 4096),
         witness=repeated(4097),
     ),
+    _torch(
+        name="unsmoothed-at-10",
+        wrong="Label smoothing is ignored in batches of exactly 10 pairs.",
+        function=_unsmoothed(lambda n: n == 10),
+        witness=repeated(10, eps=0.3),
+    ),
+    _torch(
+        name="beta-of-48",
+        wrong="beta is 0.1 in batches of exactly 48 pairs.",
+        function=_beta(lambda n: n == 48),
+        witness=repeated(48),
+    ),
+    _torch(
+        name="gradient-doubled-at-77",
+        wrong="The derivatives are doubled in batches of exactly 77 pairs.",
+        function=_gradient(lambda n: n == 77, 2.0),
+        witness=repeated(77),
+    ),
+    _torch(
+        name="gradient-unsmoothed-at-120",
+        wrong="The derivatives are those without label smoothing in batches of exactly 120 pairs.",
+        function=_gradient_smoothed(lambda n: n == 120),
+        witness=repeated(120, eps=0.3),
+    ),
     numpy_mutant(
         "place-of-16-bits",
         "sizes",
