@@ -125,7 +125,7 @@ class _Judge:
 
     def __init__(self, tally: Tally, trial: Trial, batch: Batch, *, gradient: bool) -> None:
         self._tally, self._batch, self._gradient = tally, batch, gradient
-        self._repeats = Repeats(tally, batch)
+        self._repeats, self._accumulation = Repeats(tally, batch), trial.accumulation
         self._losses = accepted_losses(trial, batch)
         self._alike = alike(batch.logps)
         self._mean: tuple[Acceptance, Acceptance | None] | None = None
@@ -151,8 +151,8 @@ class _Judge:
         """The mean of the batch, and its derivatives over that one weight."""
         if self._mean is None:
             n, beta = len(self._batch), self._batch.beta
-            shares = bounds.shared(self._slopes, n, beta) if self._gradient else None
-            self._mean = bounds.mean(self._losses), shares
+            shares = bounds.shared(self._slopes, n, beta, self._accumulation) if self._gradient else None
+            self._mean = bounds.mean(self._losses, self._accumulation), shares
         mean, slopes = self._mean
         self._tally.whole(
             f"{MEAN_LOSS}, {way}", self._batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0])

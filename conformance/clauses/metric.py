@@ -147,7 +147,7 @@ def _known(trial: Trial, batch: Batch, names: tuple[str, ...]) -> dict[str, tupl
     beta = batch.beta if with_beta else 1.0
     a, b, c, d = batch.logps
     chosen, rejected = np.abs(a - c), np.abs(b - d)
-    growth, shift = bounds.summation(len(batch), fmt), bounds.option_error(beta, fmt)
+    growth, shift = bounds.summation(len(batch), fmt, trial.accumulation), bounds.option_error(beta, fmt)
     most = abs(beta) + shift
     margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=beta)), fmt))
     rooms = (

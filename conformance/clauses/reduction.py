@@ -36,7 +36,7 @@ SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
     statement="An implementation that reduces to the mean shall return the mean of the pairs' losses within its "
     "acceptance interval: not their sum, and not over another number of pairs.",
     derivation="The pairs' intervals added and divided by n, with n - 1 additions, 1 / n and a product rounded in the "
-    "format (docs/bounds.md, the mean).",
+    "format (docs/bounds.md, the mean); where a wider one is declared for the sum (accumulation=), the additions are its own.",
     guards=("https://github.com/huggingface/trl/issues/2615", "https://github.com/huggingface/trl/pull/5710"),
     needs=("mean",),
     remedy="Return the sum over n pairs divided by n: not the sum, and not n - 1, the padded size or the number of devices.",
@@ -56,7 +56,7 @@ def _judge_mean(tally: Tally, trial: Trial, batch: Batch, *, strided: tuple[bool
     """The mean loss of a batch against its interval; of no pairs, nothing is asked."""
     if not len(batch):
         return
-    acceptance = bounds.mean(accepted_losses(trial, batch))
+    acceptance = bounds.mean(accepted_losses(trial, batch), trial.accumulation)
     for views in strided:
         got = trial.implementation.evaluate(batch, trial.fmt, gradient=False, strided=views).losses
         tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
@@ -102,7 +102,11 @@ def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch, *, strided: tup
 
 def _tally_derivatives(tally: Tally, trial: Trial, batch: Batch, answer: Answer, scale: float) -> None:
     """Each derivative of a mean, divided by the scale, against the pair's share."""
-    _tally_shares(tally, batch, answer, bounds.shared(accepted_gradients(trial, batch), len(batch), batch.beta), scale)
+    _tally_shares(tally, batch, answer, _shared(trial, accepted_gradients(trial, batch), batch), scale)
+
+
+def _shared(trial: Trial, each: Acceptance, batch: Batch) -> Acceptance:
+    return bounds.shared(each, len(batch), batch.beta, trial.accumulation)
 
 
 def _tally_shares(tally: Tally, batch: Batch, answer: Answer, acceptance: Acceptance, scale: float = 1.0) -> None:
@@ -327,9 +331,9 @@ def _judge_sizes(tally: Tally, trial: Trial, pool: Batch, batches: list[NDArray[
     slopes = accepted_gradients(trial, pool) if gradient else None
     for ordered in batches:
         places = rng.permutation(ordered)
-        batch, mean = pool.take(places), bounds.mean(losses[places])
+        batch, mean = pool.take(places), bounds.mean(losses[places], trial.accumulation)
         for asked in (False, True) if gradient else (False,):
             answer = judged.evaluate(batch, trial.fmt, gradient=asked)
             tally.whole(MEAN_LOSS, batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0]))
         if slopes is not None:
-            _tally_shares(tally, batch, answer, bounds.shared(slopes[places], len(batch), batch.beta))
+            _tally_shares(tally, batch, answer, _shared(trial, slopes[places], batch))

@@ -43,6 +43,11 @@ class Trial:
         return self.implementation.claims.subnormals == "flush"
 
     @property
+    def accumulation(self) -> Format | None:
+        """The format in which it declares to add up."""
+        return self.implementation.claims.accumulation
+
+    @property
     def single(self) -> bool:
         """True where the implementation returns a mean, so that a loss is had only by calling it with one pair."""
         return self.implementation.claims.reduction == "mean"

@@ -118,6 +118,8 @@ def _claimed(run: Run) -> list[str]:
     found += [name for name, key in keys if claims.get(key)]
     if claims.get("subnormals") != "flush":
         found.append("gradual underflow")
+    if claims.get("accumulation"):
+        found.append(f"sums in {claims['accumulation']}")
     return found
 
 

@@ -77,6 +77,7 @@ def array_implementation(
     metrics: Function | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
+    accumulation: str | Format | None = None,
 ) -> ArrayImplementation:
     """A plain function of any framework's arrays becomes an implementation, as a call or as a decorator.
 
@@ -108,6 +109,7 @@ def array_implementation(
         gradient=gradient is not None,
         metrics=metrics is not None,
         notes=notes,
+        accumulation=accumulation,
     )
     there, back = _converting("from_numpy", from_numpy), _converting("to_numpy", to_numpy)
 

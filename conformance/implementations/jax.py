@@ -205,6 +205,7 @@ def jax_implementation(
     library: str = "jax",
     notes: Mapping[str, str] | None = None,
     second_derivatives: bool = False,
+    accumulation: str | Format | None = None,
 ) -> JaxImplementation:
     """A plain function of JAX arrays becomes an implementation, as a call or as a decorator.
 
@@ -235,6 +236,7 @@ def jax_implementation(
         metrics=metrics is not None,
         notes=notes,
         second_derivatives=second_derivatives,
+        accumulation=accumulation,
     )
     label = name or str(getattr(function, "__name__", "function"))
     if loss is not None:

@@ -170,6 +170,7 @@ def numpy_implementation(
     metrics: MetricFunction | None = None,
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
+    accumulation: str | Format | None = None,
 ) -> NumpyImplementation:
     """A plain function of NumPy arrays becomes an implementation, as a call or as a decorator.
 
@@ -198,6 +199,7 @@ def numpy_implementation(
         gradient=gradient is not None,
         metrics=metrics is not None,
         notes=notes,
+        accumulation=accumulation,
     )
     label = name or str(getattr(function, "__name__", "function"))
     if loss is not None:

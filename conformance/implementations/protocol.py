@@ -39,7 +39,8 @@ class Claims:
     subnormal results by zero or by another number below the smallest normal; None where it says nothing.
     gradient, metrics: whether it gives them. notes: by clause, what is known of conduct that violates it: its
     documentation, an issue, the cause. It is shown and excuses nothing. second_derivatives: whether its derivatives are
-    claimed to be differentiable.
+    claimed to be differentiable. accumulation: a wider format in which it adds up for a mean and for metrics, by whose
+    bound these are judged; None where it says nothing.
     """
 
     formats: tuple[Format, ...] = FORMATS
@@ -50,6 +51,7 @@ class Claims:
     metrics: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
     second_derivatives: bool = False
+    accumulation: Format | None = None
 
     @property
     def kind(self) -> str:
@@ -73,6 +75,7 @@ class Claims:
             "metrics": self.metrics,
             "notes": dict(self.notes),
             **({"second_derivatives": True} if self.second_derivatives else {}),
+            **({"accumulation": self.accumulation.name} if self.accumulation else {}),
         }
 
 
@@ -86,6 +89,7 @@ def claims(
     metrics: bool,
     notes: Mapping[str, str] | None = None,
     second_derivatives: bool = False,
+    accumulation: str | Format | None = None,
 ) -> Claims:
     """The claims, checked. Raises BadClaim, naming the keyword, its value and what is allowed."""
     if second_derivatives and not gradient:
@@ -102,7 +106,18 @@ def claims(
         raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
     if subnormals not in {"gradual", "flush", None}:
         raise BadClaim(f"subnormals = {subnormals!r}: 'gradual' or 'flush'")
-    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {}, second_derivatives)  # type: ignore[arg-type]
+    wide = _accumulation(accumulation)
+    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {}, second_derivatives, wide)  # type: ignore[arg-type]
+
+
+def _accumulation(given: str | Format | None) -> Format | None:
+    try:
+        found = None if given is None else get_format(given)
+    except UnknownFormat as error:
+        raise BadClaim(f"accumulation: {error}") from None
+    if found is not None and found.width <= 16:
+        raise BadClaim(f"accumulation = {given!r}: 'binary32' or 'binary64', in which a mean is added up")
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -230,6 +230,7 @@ def torch_implementation(
     library: str | None = None,
     notes: Mapping[str, str] | None = None,
     second_derivatives: bool = False,
+    accumulation: str | Format | None = None,
 ) -> TorchImplementation:
     """A plain function of torch tensors becomes an implementation, as a call or as a decorator.
 
@@ -259,6 +260,7 @@ def torch_implementation(
         metrics=metrics is not None,
         notes=notes,
         second_derivatives=second_derivatives,
+        accumulation=accumulation,
     )
     try:
         torch.device(device)

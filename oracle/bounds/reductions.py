@@ -11,42 +11,55 @@ from oracle.bounds.conditioning import OUT
 from oracle.formats import Floats, Format
 
 
-def mean(each: Acceptance) -> Acceptance:
+def wider(fmt: Format, accumulation: Format | None) -> Format:
+    """The format in which a mean adds up: the one that is declared, if it is wider than the format itself."""
+    return accumulation if accumulation is not None and accumulation.precision > fmt.precision else fmt
+
+
+def mean(each: Acceptance, accumulation: Format | None = None) -> Acceptance:
     """The acceptance interval, of shape (1,), of the mean of n >= 1 results, summed in the format in any order.
 
+    accumulation: a wider format that is declared for the sum, which is then rounded into the results' own.
     low = (sum of lows) / n - slack - eta, high likewise: `_slack`, and the product with 1 / n may underflow. A result that
     may be flushed counts as 0 in the sum of lows or highs. Where the sum of the positive highs, or of the negative lows, may
     reach the overflow threshold, so does that end, and an infinity is accepted. Raises OutOfRange for n = 0.
     """
     n, fmt = len(each.zero), each.fmt
+    wide = wider(fmt, accumulation)
     lowest, highest = each.hull()
     low, high, exact = (_total(x).divided_by(n) for x in (lowest, highest, each.exact))
-    slack = _slack(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))), fmt) + fmt.smallest_subnormal
+    slack = _slack(np.maximum(np.abs(centre(lowest)), np.abs(centre(highest))), fmt, wide) + fmt.smallest_subnormal
     low, high = -_overflowing(-(low - slack), -lowest, fmt), _overflowing(high + slack, highest, fmt)
     near = (centre(low) < fmt.smallest_normal) & (centre(high) > -fmt.smallest_normal)
     return Acceptance(exact, low, high, np.asarray(near), fmt)
 
 
-def _slack(sizes: Floats, fmt: Format) -> float:
+def _slack(sizes: Floats, fmt: Format, wide: Format) -> float:
     """What the roundings of a mean come to, of n results of at most those sizes.
 
     With B the mean of the k largest sizes (each over n), T that of the others, and any k from 1 to n,
 
         ((1 + (k - 1) u) (1 + u)**2 - 1) B + (1 + (1 + (k - 1) u) 2 (1 + n u)) (1 + u)**2 T
 
-    bounds n - 1 additions in any order, 1 / n and the product with it; (1 + u)**3 where n is no number of the format. An
+    bounds n - 1 additions in any order, 1 / n and the product with it; (1 + u)**3 where n is no number of the format, and a
+    factor 1 + u more where the sum is made in a wider format, whose unit roundoff is then that of the additions. An
     addition errs by no more than its smaller operand, so that what is small beside the rest costs no more than itself.
     The k that gives the least is taken; a running mean, `_running`, is admitted besides.
     """
-    n, u = sizes.size, fmt.unit_roundoff
+    n, u = sizes.size, wide.unit_roundoff
     with np.errstate(under="ignore"):
         shares = np.sort(sizes / n)[::-1]
         largest_k = np.cumsum(shares)
         others = np.append(np.cumsum(shares[::-1])[::-1][1:], 0.0)
         steps = np.arange(n) * u
-        last = _growth(_last(n, fmt), fmt)
+        last = _growth(_last(n, fmt) + (wide != fmt), fmt)
         bounds = (steps + (1 + steps) * last) * largest_k + (1 + (1 + steps) * 2 * (1 + n * u)) * (1 + last) * others
-        return max(float(bounds.min()) * OUT, _running(n, fmt) * float(largest_k[-1]) * OUT)
+        return max(float(bounds.min()) * OUT, _running_in(n, fmt, wide) * float(largest_k[-1]) * OUT)
+
+
+def _running_in(n: int, fmt: Format, wide: Format) -> float:
+    """`_running` in the wider format, and a rounding of the result."""
+    return _running(n, fmt) if wide == fmt else (_running(n, wide) + fmt.unit_roundoff) * OUT
 
 
 def _running(n: int, fmt: Format) -> float:
@@ -70,14 +83,15 @@ def _mean(x: Floats) -> float:
         return float(np.sum(x / x.size))
 
 
-def summation(n: int, fmt: Format) -> float:
+def summation(n: int, fmt: Format, accumulation: Format | None = None) -> float:
     """What the mean of n numbers errs by, relative to the mean of their magnitudes: `_slack` with k = n, or `_running`.
 
     Raises NotAnInteger and OutOfRange.
     """
     n = integer("n", n, "a number of results, from 1 to 2**53", 1, 2**53)
-    steps, last = (n - 1) * fmt.unit_roundoff, _growth(_last(n, fmt), fmt)
-    return max((steps + (1 + steps) * last) * OUT, _running(n, fmt))
+    wide = wider(fmt, accumulation)
+    steps, last = (n - 1) * wide.unit_roundoff, _growth(_last(n, fmt) + (wide != fmt), fmt)
+    return max((steps + (1 + steps) * last) * OUT, _running_in(n, fmt, wide))
 
 
 def _last(n: int, fmt: Format) -> int:
@@ -98,7 +112,7 @@ def _total(x: Enclosure) -> Enclosure:
     return x
 
 
-def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
+def shared(each: Acceptance, n: int, beta: float = 1.0, accumulation: Format | None = None) -> Acceptance:
     """The acceptance intervals of derivatives of a mean over n pairs: each divided by n, with `_last` roundings more.
 
     As many as `_running` has where a running mean is admitted: its derivative is a product of n factors 1 - 1 / i. 0 is
@@ -106,7 +120,9 @@ def shared(each: Acceptance, n: int, beta: float = 1.0) -> Acceptance:
     OutOfRange, and for beta what `option_range` does.
     """
     n, beta = integer("n", n, "a number of results, from 1 to 2**53", 1, 2**53), single("beta", beta, finite=True)
-    eta, growth = each.fmt.smallest_subnormal, max(_growth(_last(n, each.fmt), each.fmt), _running(n, each.fmt))
+    wide = wider(each.fmt, accumulation)
+    last = _growth(_last(n, each.fmt) + (wide != each.fmt), each.fmt)
+    eta, growth = each.fmt.smallest_subnormal, max(last, _running_in(n, each.fmt, wide))
     low, high, exact = (x.divided_by(n) for x in (each.low, each.high, each.exact))
     low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta
     least = each.fmt.smallest_normal * max(1.0, abs(beta))

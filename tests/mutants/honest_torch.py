@@ -192,8 +192,20 @@ HONEST: tuple[Honest, ...] = (
     torch_honest("torch-stacked", "both sides of the smoothing in one call", _of_labels),
     torch_honest("torch-concatenated", "chosen and rejected rows in one tensor", _of_concatenation),
     torch_honest("torch-mean", "the mean by tensor.mean()", _mean, reduction="mean"),
-    torch_honest("torch-mean-in-float64", "the mean accumulated in float64", _mean_in_float64, reduction="mean"),
-    torch_honest("torch-mean-by-sum", "the sum divided by n", _mean_by_sum, reduction="mean"),
+    torch_honest(
+        "torch-mean-in-float64",
+        "the mean accumulated in float64, which is declared",
+        _mean_in_float64,
+        reduction="mean",
+        accumulation="binary64",
+    ),
+    torch_honest(
+        "torch-mean-by-sum",
+        "the sum divided by n, declared to be made in float32",
+        _mean_by_sum,
+        reduction="mean",
+        accumulation="binary32",
+    ),
     Honest(
         "torch-compiled",
         "the stable function under torch.compile",

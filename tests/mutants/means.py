@@ -19,8 +19,8 @@ ACCUMULATION = "https://github.com/huggingface/trl/issues/2617"
 _few = both(*(few(size, place) for size in (9, 65, 1000, 1001, 4099) for place in (0, size - 1)))
 
 
-def _mean(name: str, wrong: str, function: Loss, witness: Any = _few, source: str = "") -> Mutant:
-    return torch_mutant(name, "means", wrong, function, witness, source=source, reduction="mean")
+def _mean(name: str, wrong: str, function: Loss, witness: Any = _few, source: str = "", **claims: Any) -> Mutant:
+    return torch_mutant(name, "means", wrong, function, witness, source=source, reduction="mean", **claims)
 
 
 def _of(reduce: Callable[[Tensor], Tensor], least: int = 2) -> Loss:
@@ -90,6 +90,14 @@ def _with_slope(factor: Callable[[int], float]) -> Loss:
 
 def _unsmoothed_at_10(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
     return stable(pc, pr, rc, rr, beta, 0.0 if len(pc) == 10 else eps).mean()
+
+
+def _one_by_one(losses: Tensor) -> Tensor:
+    """Each partial sum rounded to the losses' format; of a batch in which the partial sums stand still."""
+    total = torch.zeros_like(losses[0])
+    for part in losses:
+        total = total + part
+    return total / len(losses)
 
 
 def _repeated(losses: Tensor) -> Tensor:
@@ -215,6 +223,22 @@ MUTANTS = (
         "The derivative is divided by the number of rows, chosen and rejected.",
         _with_slope(lambda n: 0.5),
         witness=pairs(0.5),
+    ),
+    _mean(
+        "mean-added-in-its-format",
+        "The losses are added one by one in their format, though binary32 is declared for the sum.",
+        _of(_one_by_one),
+        witness=repeated(4097),
+        accumulation="binary32",
+        dtypes=("binary16", "bfloat16"),
+    ),
+    _mean(
+        "mean-of-many-doubled",
+        "Twice the mean from 300 pairs on, by a sum that is declared to be made in binary32.",
+        _of(lambda x: 2 * x.float().mean().to(x.dtype), 300),
+        witness=repeated(1000),
+        accumulation="binary32",
+        dtypes=("binary16", "bfloat16"),
     ),
     _mean(
         "mean-summed-at-48",

@@ -25,10 +25,11 @@ import numpy as np
 
 import oracle
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS, REWARDS, Answer, Curved, Implementation, Measuring, Weighing
+from conformance.implementations.protocol import METRICS, REWARDS, Answer, Claims, Curved, Implementation, Measuring, Weighing
 from conformance.implementations.ways import LAYOUTS, Twice, Way
 from conformance.inputs.batch import Batch
 from oracle import Format, Real
+from oracle.bounds.reductions import wider
 from oracle.formats import Floats
 
 from .in_ways import in_ways
@@ -173,13 +174,13 @@ def _betas(batch: Batch, fmt: Format) -> tuple[float, float]:
     return batch.beta - away, batch.beta + away
 
 
-def _mean(ranges: list[Range], fmt: Format) -> Range:
-    """The mean of the ranges, widened by an addition for each that is not next to 0, and a division in the format."""
+def _mean(ranges: list[Range], fmt: Format, wide: Format) -> Range:
+    """The mean of the ranges, widened by an addition for each that is not next to 0, in the wide format, and a division."""
     n = len(ranges)
     least = 64 * fmt.smallest_subnormal
     counted = sum(max(abs(r.low), abs(r.high)) > least for r in ranges)
     low, exact, high = (math.fsum(getattr(r, end) for r in ranges) / n for end in ("low", "exact", "high"))
-    slack = (counted + 2) * fmt.unit_roundoff * math.fsum(max(abs(r.low), abs(r.high)) for r in ranges) / n
+    slack = (counted * wide.unit_roundoff + 2 * fmt.unit_roundoff) * math.fsum(max(abs(r.low), abs(r.high)) for r in ranges) / n
     return Range(low - slack, exact, high + slack)
 
 
@@ -208,11 +209,11 @@ def _scaled(r: Range, factor: float, fmt: Format) -> Range:
     return Range(r.low * factor - slack, r.exact * factor, r.high * factor + slack)
 
 
-def loss_excess(answer: Answer, batch: Batch, fmt: Format, reduction: str = "none") -> float:
+def loss_excess(answer: Answer, batch: Batch, fmt: Format, claims: Claims) -> float:
     """The largest error of a batch's losses over what is allowed."""
     allowed = losses(batch, fmt)
-    if reduction == "mean":
-        allowed = [_mean(allowed, fmt)]
+    if claims.reduction == "mean":
+        allowed = [_mean(allowed, fmt, wider(fmt, claims.accumulation))]
         if math.isinf(allowed[0].exact) and np.isnan(answer.losses):
             return 0.0  # a running mean hides nothing
     return _largest_of(allowed, np.atleast_1d(answer.losses))
@@ -297,7 +298,7 @@ def excess(
     if claimed.gradient and answers[0].gradient is None:
         return Excess(math.inf, math.inf)
     return Excess(
-        max(loss_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
+        max(loss_excess(answer, batch, fmt, claimed) for answer in answers),
         max(gradient_excess(answer, batch, fmt, claimed.reduction) for answer in answers),
         max((metric_excess(dict(metrics), batch, fmt) for metrics in measured), default=0.0),
         second_excess(implementation, batch, fmt) if claimed.second_derivatives else 0.0,

@@ -10,7 +10,7 @@ import pytest
 from page import Number, Page, mp, real
 
 from conformance.inputs.pairs import cancelling, far_from_reference, mixed_magnitudes, near_reference, short_responses
-from oracle import FORMATS, Format, bfloat16, binary16, binary32, binary64, bounds
+from oracle import FORMATS, Format, bfloat16, binary16, binary32, binary64, bounds, get_format
 from oracle.ball import Enclosure
 from oracle.ball import exact as point
 from oracle.bounds import Acceptance, Pairs
@@ -193,24 +193,37 @@ def running(fmt: Format, n: int) -> Number:
     return power(fmt, n + 2 * mp.log(n) + 4) if n <= 2 ** (fmt.precision - 4) else mp.mpf(0)
 
 
-def slack_of_mean(fmt: Format, sizes: list[Number]) -> Number:
+def slack_of_mean(fmt: Format, sizes: list[Number], wide: Format) -> Number:
     """The least over k of what k largest sizes and the others cost; a running mean besides."""
-    n, u = len(sizes), mp.mpf(2) ** -fmt.precision
-    shares, end, found = sorted((x / n for x in sizes), reverse=True), 1 + power(fmt, last(fmt, n)), []
+    n, u = len(sizes), mp.mpf(2) ** -wide.precision
+    shares, end, found = sorted((x / n for x in sizes), reverse=True), 1 + power(fmt, last(fmt, n) + (wide != fmt)), []
     for k in range(1, n + 1):
         steps, B, T = (k - 1) * u, sum(shares[:k]), sum(shares[k:])
         found.append(((1 + steps) * end - 1) * B + (1 + (1 + steps) * 2 * (1 + n * u)) * end * T)
-    return max(min(found), running(fmt, n) * sum(shares))
+    return max(min(found), running_in(fmt, n, wide) * sum(shares))
+
+
+def running_in(fmt: Format, n: int, wide: Format) -> Number:
+    return running(fmt, n) if wide == fmt else running(wide, n) + mp.mpf(2) ** -fmt.precision
+
+
+def wide_of(fmt: Format, declared: str) -> Format:
+    """The format of the additions; one that is narrower than the results' own is not declared."""
+    found = get_format(declared or fmt.name)
+    return found if found.precision > fmt.precision else fmt
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("n", [1, 2, 3, 33, 257])
-def test_a_mean_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "declared"), [*((n, "") for n in (1, 2, 3, 33, 257)), (3, "binary32"), (33, "binary64"), (257, "binary32")]
+)
+def test_a_mean_is_as_wide_as_the_page_says(fmt: Format, n: int, declared: str) -> None:
+    wide = wide_of(fmt, declared)
     pairs = Pairs(*np.array(short_responses(fmt, n, np.random.default_rng(n)).logps), 0.5, 0.1)
     for each in (bounds.loss(pairs, fmt), bounds.gradient(pairs, fmt)):
-        mean = bounds.mean(each)
+        mean = bounds.mean(each, get_format(declared) if declared else None)
         lows, highs, exacts = ([middle(x, i) for i in range(n)] for x in (*each.hull(), each.exact))
-        slack = slack_of_mean(fmt, [max(abs(x), abs(y)) for x, y in zip(lows, highs, strict=True)])
+        slack = slack_of_mean(fmt, [max(abs(x), abs(y)) for x, y in zip(lows, highs, strict=True)], wide)
         slack += mp.mpf(2) ** (fmt.emin - fmt.precision + 1)
         exact = sum(exacts) / n
         assert abs(middle(mean.exact, 0) - exact) <= noise(sum(map(abs, exacts)))
@@ -266,15 +279,18 @@ def test_a_mean_beyond_the_overflow_threshold_keeps_its_end() -> None:
     assert middle(mean.high, 0) > 80000
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 257])
-def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "declared"), [*((n, "") for n in (1, 2, 3, 257)), (2, "binary32"), (257, "binary64"), (257, "binary32")]
+)
+def test_a_share_is_as_wide_as_the_page_says(fmt: Format, n: int, declared: str) -> None:
+    wide, given = wide_of(fmt, declared), get_format(declared) if declared else None
     pairs = Pairs(*np.array(rows(fmt, 5, 2.0)).T, 2.0, 0.0)
     each = bounds.gradient(pairs, fmt)
     lam, eta = mp.mpf(2) ** fmt.emin, mp.mpf(2) ** (fmt.emin - fmt.precision + 1)
     for beta in (0.5, 2.0, -8.0):
-        shared = bounds.shared(each, n, beta)
+        shared = bounds.shared(each, n, beta, given)
         assert shared.fmt is fmt
-        growth = max(power(fmt, last(fmt, n)), running(fmt, n))
+        growth = max(power(fmt, last(fmt, n) + (wide != fmt)), running_in(fmt, n, wide))
         for i in range(len(each.zero)):
             low, exact, high = (middle(x, i) / n for x in (each.low, each.exact, each.high))
             low, high = low - abs(low) * growth - eta, high + abs(high) * growth + eta

@@ -22,6 +22,7 @@ def of_losses(data: Mapping[str, Any]) -> Claims:
         subnormals=data.get("subnormals"),
         gradient=data["gradient"],
         metrics=False,
+        accumulation=data.get("accumulation"),
     )
 
 
