@@ -60,7 +60,6 @@ def _places(pool: Batch, size: int, start: int = 0) -> NDArray[np.intp]:
         "vector-tail-of-8",
         "single-pair-wrong",
         "large-batch-wrong",
-        "beta-of-48",
     ),
     statement=f"The losses shall lie in their acceptance intervals in batches {FEW}, of 1,000, of {TOLD}, of 255, 511 and "
     "1,023, of 2,048, 8,192 and 32,768 and their neighbours, and of six drawn sizes, at every place of the batch.",
@@ -177,6 +176,7 @@ def _among_others(tally: Tally, trial: Trial, pool: Batch, *, gradient: bool) ->
     kills=(
         "label-smoothing-of-small-batches",
         "reference-of-small-batches",
+        "beta-of-48",
     ),
     statement="The losses at beta = 0.5 and label smoothing 0.1 shall lie in their acceptance intervals in batches "
     f"{FEW}, of 1,000, of {TOLD}, and for inputs that are strided views.",
