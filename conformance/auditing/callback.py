@@ -21,7 +21,7 @@ def audit_callback(**settings: Any) -> Any:
 
         trainer.add_callback(audit_callback(beta=0.1, label_smoothing=0.1))
     """
-    from transformers import TrainerCallback  # type: ignore[import-not-found]  # noqa: PLC0415 - its user has it
+    from transformers import TrainerCallback  # noqa: PLC0415 - its user has it
 
     audit([], **settings)  # a setting that is none is told now, not after hours
     told: set[str] = set()

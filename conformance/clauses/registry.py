@@ -25,7 +25,7 @@ from conformance.clauses import (
     tie,
 )
 from conformance.clauses.model import Clause
-from conformance.clauses.sequence import added, forbidden, logp, masked, path, slope, step, tidy
+from conformance.clauses.sequence import added, forbidden, logp, masked, path_ends, slope, step, tidy
 from conformance.errors import BadRequest
 
 CHAPTERS = tuple(
@@ -54,7 +54,7 @@ CHAPTERS = tuple(
         forbidden,
         slope,
         tidy,
-        path,
+        path_ends,  # and what it begins from, path
         step,
         preference,
     )

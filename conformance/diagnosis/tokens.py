@@ -142,8 +142,8 @@ def _paths(trial: Trial) -> Iterator[Call]:
 
 
 def _parameters(pairs: Pairs) -> list[dict[str, float]]:
-    """Each option changed, all at once or one after the other."""
-    return list(pairs.varied()) if pairs.claims.loss else [pairs.options(*each) for each in _OPTIONS]
+    """Each option changed, all at once or one after the other; the defaults of a loss that has none."""
+    return list(pairs.varied()) or [{}] if pairs.claims.loss else [pairs.options(*each) for each in _OPTIONS]
 
 
 def _explained(calls: Sequence[Call], part: str) -> list[Cause]:
@@ -208,6 +208,8 @@ def _slopes(trial: Trial, *, path: bool) -> Iterator[Cause]:
 def _factor(got: Floats, exact: Floats) -> float | None:
     """The factor that all derivatives have in common; None for none."""
     large = np.abs(exact) > 0.05 * np.abs(exact).max()
+    if not large.any():  # of responses that the loss does not take
+        return None
     factors = got[large] / exact[large]
     middle = float(np.median(factors))
     return middle if np.isfinite(factors).all() and np.ptp(factors) <= 0.02 + 0.02 * abs(middle) else None

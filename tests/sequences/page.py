@@ -6,7 +6,9 @@ Without names, all of them. What cannot be imported is left as it stands on the 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from conformance.errors import CannotLoad
@@ -30,12 +32,20 @@ NAMES = (
     "of_torchtune:AVERAGE",
     "of_trl:SELECTIVE",
     "of_trl:FUSED",
+    "of_trl_trainer:DPO",
+    "of_trl_trainer:IPO",
+    "of_trl_trainer:NORM",
     "of_liger:DPO",
     "of_openrlhf:LOGPS",
     "of_verl:NAIVE",
     "of_verl:SECOND",
     "of_unsloth:TARGET",
     "of_unsloth:ROWS",
+    "of_llamafactory:LOGPS",
+    "of_swift:LOGPS",
+    "of_tunix:LOGPS",
+    "of_easydel:SUM",
+    "of_easydel:AVERAGE",
 )
 FORMATS = ("binary16", "bfloat16", "binary32", "binary64")
 HEAD = """# What released libraries do with token logits
@@ -64,10 +74,26 @@ def main(names: list[str]) -> None:
         rows[runs[0].implementation], seen[runs[0].implementation] = row(runs), told(runs)
         print(rows[runs[0].implementation], flush=True)
     lines = [line for found in seen.values() for line in found]
-    text = HEAD + "\n".join(rows.values()) + "\n\n## What was seen\n\n" + "\n".join(lines) + "\n"
+    text = HEAD + "\n".join(rows.values()) + "\n\n## What was seen\n\n" + "\n".join(lines) + "\n\n" + alone(names or NAMES)
     if absent:
         text += "\n## Not judged here\n\n" + "\n".join(absent) + "\n"
     PAGE.write_text(text, encoding="utf-8")
+
+
+def alone(names: Iterable[str]) -> str:
+    """What each snippet, of a library alone, prints: those of the files of these names are run, the others kept."""
+    files = {name.partition(":")[0] for name in names}
+    parts = ["## By the libraries alone\n"]
+    for code in sorted((PAGE.parent / "sequences" / "snippets").glob("show-*.py")):
+        printed = code.with_suffix(".txt")
+        if code.stem.removeprefix("show-") in files:
+            done = subprocess.run([sys.executable, code], capture_output=True, text=True, check=False, timeout=300)
+            if done.returncode == 0:
+                printed.write_text(done.stdout, encoding="utf-8")
+        if printed.is_file():
+            place = f"sequences/snippets/{code.name}"
+            parts.append(f"[`{place}`]({place}) prints:\n\n```text\n{printed.read_text(encoding='utf-8').rstrip()}\n```\n")
+    return "\n".join(parts)
 
 
 def kept() -> tuple[dict[str, str], dict[str, list[str]], list[str]]:

@@ -17,6 +17,7 @@ from conformance.running.runner import judge
 
 from .campaign import MUTANTS
 from .kinds import cleaned, summed
+from .preferences import variants
 
 BY_NAME = {entry.name: entry for entry in MUTANTS}
 
@@ -45,6 +46,10 @@ def _without_end(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
 
 def _named(name: str) -> Callable[[], Any]:
     return BY_NAME[name].build
+
+
+def _variant(loss: str, wrong: str) -> Callable[[], Any]:
+    return {entry.name: entry for entry in variants(loss)}[f"path-{loss}-{wrong}"].build
 
 
 def _made(function: Any, **claims: Any) -> Callable[[], Any]:
@@ -84,7 +89,9 @@ REPORTS = [
         _named("step-rewards-other-beta"),
         "at all 30 numbers asked in binary32, by beta = 0.1",
     ),
-    ("huggingface/trl#6879", "ADDED-1", _named("count-plus-one"), "divided by one token more"),
+    ("huggingface/trl#6879", "PATH-15", _named("path-ipo-counts-first"), "a length that counts the first place"),
+    ("huggingface/trl#6879: of log-probabilities", "ADDED-1", _named("count-plus-one"), "divided by one token more"),
+    ("huggingface/trl#1705", "PATH-2", _variant("nll_token_mean", "mean"), "the mean over the response"),
     ("huggingface/trl#6548", "PATH-11", _named("path-empty-poisons"), "it violates PATH-11 in binary32: no token"),
     ("linkedin/Liger-Kernel#968", "PATH-13", _named("path-ignores-incoming"), "PATH-13 in binary32: incoming derivatives"),
     (

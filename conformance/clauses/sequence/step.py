@@ -20,8 +20,10 @@ from oracle import bounds
 from oracle.bounds.acceptance import centre
 
 chapter = Chapter("STEP", "steps")
-BOUND = "The pairs' acceptance intervals averaged, and (n + 4k + 4) roundings of the mean size for k parts in any order "
-"(docs/bounds.md)."
+BOUND = (
+    "The pairs' acceptance intervals averaged, and (n + 4k + 4) roundings of the mean size for k parts in any order "
+    "(docs/bounds.md)."
+)
 
 
 class Whole:
