@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import numbers, wholes
+from benchmarks.test_line import FIGURES, PARTS
 from benchmarks.timing import BEFORE, ROOT, Row, installed
 from conformance.records.environment import environment
 from oracle import FORMATS
@@ -111,6 +112,22 @@ GOALS = (
 )
 
 
+def test_line() -> list[str]:
+    """The rows of the README's test line, which `benchmarks.test_line` has measured, where all parts are there."""
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    if not set(PARTS) <= set(figures):
+        return []
+    before, shared, whole = (figures[part] for part in PARTS)
+    told = f"measured {figures['measured']} by `python -m benchmarks.test_line`"
+    rows = [
+        f"| the README's test line, {shared['tests']}, {how}, over the commit before; {told} "
+        f"| 0.5 | {shared[of] / before[of]:.3g} | {'yes' if shared[of] <= 0.5 * before[of] else 'no'} |"
+        for of, how in (("minutes", "by the clock"), ("cpu", "of CPU time"))
+    ]
+    minutes = whole["minutes"]
+    return [*rows, f"| minutes of all of it; {told} | 15 | {minutes:.3g} | {'yes' if minutes <= 15 else 'no'} |"]
+
+
 def goals(found: Mapping[str, list[Row]]) -> str:
     """The goals beside what was measured, and why one was not reached."""
     lines = ["## Goals", "", "| what | at most | measured | reached |", "|---|---:|---:|---|"]
@@ -121,6 +138,7 @@ def goals(found: Mapping[str, list[Row]]) -> str:
         lines.append(f"| {goal.what} | {goal.most:.3g} | {value:,.3g} | {'yes' if reached else 'no'} |")
         if not reached:
             reasons.append(f"{goal.what}: {goal.unmet or 'the machine was busy, or is another'}")
+    lines += test_line()
     told = [f"Not reached. {'; '.join(dict.fromkeys(reasons))}."] if reasons else []
     about = (
         "Plain float64 has no table, no error bound and no verdict, and NumPy evaluates its two functions with vector "
