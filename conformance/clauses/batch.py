@@ -28,7 +28,7 @@ BLOCKS = (256, 257, 512, 513, 1024, 1025, 4096, 4097, 65_536, 65_537)
 FULL = (255, 511, 1023, 2047, 2048, 2049, 8191, 8192, 8193, 32_768, 32_769)
 """Blocks with one pair less, whose remainder is the longest, and further ones: of the losses alone."""
 FEW = (
-    "of every size from 1 to 130 (of 20 and six drawn ones where a framework compiles for each: of JAX and of arrays of "
+    "of every size from 1 to 130 (of 12 and four drawn ones where a framework compiles for each: of JAX and of arrays of "
     "any framework)"
 )
 TOLD = "256, 512, 1,024, 4,096 and 65,536 pairs and of one more each"

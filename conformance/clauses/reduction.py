@@ -304,7 +304,7 @@ POWERS = tuple(n + d for n in (256, 512, 1024, 2048, 4096, 8192, 65_536) for d i
     "a mean of any size",
     kills=("mean-summed-at-48", "gradient-mean-doubled-at-20", "mean-unsmoothed-at-10"),
     statement="The mean, and its derivatives, shall lie in their acceptance intervals in batches of every size from 1 to 130 "
-    "(of 20 and six drawn ones where a framework compiles for each: of JAX and of arrays of any framework), of 256 to 8,192 "
+    "(of 12 and four drawn ones where a framework compiles for each: of JAX and of arrays of any framework), of 256 to 8,192 "
     "and 65,536 pairs by powers of two, and of one pair less and more: of few losses among many that vanish, and of pairs "
     "won by 8 to 32 nats at label smoothing 0.25.",
     derivation="As BATCH-1 and BATCH-6. The bound of few losses is a few u whatever n is (REDUCE-7); of pairs that are won, "
