@@ -29,6 +29,7 @@ from conformance.records.record import Finding, Level, Verdict
 
 MOST = 12
 """Causes that fit alike and are told."""
+_SLOPE_KEYS = frozenset(variant.key for variant in GRADIENTS)
 _BATCH_KEYS = frozenset(variant.key for variant in (*BATCHES, *REDUCTIONS))
 
 
@@ -178,7 +179,7 @@ def _tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained],
             variant.key,
             Kind.BATCH if variant.key in _BATCH_KEYS else Kind.FORMULA if asked.part == "loss" else Kind.GRADIENT,
             asked.part,
-            variant.says,
+            variant.says if asked.part == "loss" or variant.key in _SLOPE_KEYS else f"those of {variant.says}",
             place or "",
             variant.cure,
             int(explained.sum()),

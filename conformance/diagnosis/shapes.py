@@ -36,7 +36,7 @@ def shape(asked: Points) -> Cause:
     far = not asked.wrong[np.abs(asked.z) <= NEAR].any()
     if place is None:
         place = f"at |z| from {np.abs(asked.z[asked.wrong]).min():.6g} on" if far else "at some of the numbers asked"
-    batch = any(word in place for word in ("batch", "pair", "strided", "asked", "weight"))
+    batch = any(word in place for word in ("batch", "pair", "strided", "asked again", "asked for", "weight"))
     kind = Kind.BATCH if batch else Kind.KERNEL if far or "z =" in place else Kind.CLAUSE
     plain = ("", "") if batch else (FORMULA, BACKWARD)
     stable, usual = (STABLE, plain[0]) if asked.part == "loss" else (SLOPES, plain[1])

@@ -102,6 +102,10 @@ STRANGERS = {
         lambda pc, pr, rc, rr, beta, eps: smoothed(beta * ((pc - rc).clamp(-5, 5) - (pr - rr).clamp(-5, 5)), eps),
         r"the loss of log-ratios clamped to \[-5, 5\]",
     ),
+    "softplus's own beta": (
+        lambda pc, pr, rc, rr, beta, eps: smoothed(logit(pc, pr, rc, rr, beta), eps) / beta,
+        "the loss divided by beta",
+    ),
     "re-associated": (
         lambda pc, pr, rc, rr, beta, eps: smoothed(beta * ((pc + rr) - (pr + rc)), eps),
         r"right but for the roundings of z = beta \(\(pc \+ rr\) - \(pr \+ rc\)\)",
@@ -120,6 +124,12 @@ def test_the_first_sentence_tells_a_strangers_fault(name):
     loss, says = STRANGERS[name]
     _, headline, _ = first_cause(loss, "LOSS-1", "SMOOTH-1", "SPECIAL-1")
     assert re.search(says, headline), headline
+
+
+def test_what_no_formula_gives_is_not_cured_by_another_faults_cure():
+    _, headline, cure = first_cause(of_logit(lambda z: 10 * torch.tanh(z / 10)), "LOSS-1", "OPTION-1")
+    assert "a wrong number" in headline
+    assert cure.startswith("Return -logsigmoid(z), smoothed")
 
 
 def test_a_cross_entropy_is_told_how_it_smooths():

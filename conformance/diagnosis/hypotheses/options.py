@@ -26,6 +26,13 @@ OPTIONS = (
         scale=lambda n, b, e: b,
     ),
     Variant(
+        "divided by beta",
+        "the loss divided by beta, as of a softplus that takes beta as its own argument",
+        BETA,
+        scale=lambda n, b, e: 1 / b if b else math.inf,
+    ),
+    Variant("loss times beta", "the loss times beta once more, outside the log-sigmoid", BETA, scale=lambda n, b, e: b),
+    Variant(
         "beta on the chosen alone",
         "the loss at beta * chosen log-ratio - rejected log-ratio: parentheses are missing",
         BETA,
