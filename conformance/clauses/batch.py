@@ -75,7 +75,7 @@ def any_size(trial: Trial) -> Outcome:
     tally, pool = Tally(trial), _pool(trial, "BATCH-1")
     acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
     drawn = trial.rng("BATCH-1 sizes").integers(2, 3_000, 6).tolist()
-    for size in (*trial.few_to_130("BATCH-1"), 1000, *BLOCKS, *FULL, *drawn):
+    for size in (*BLOCKS, *FULL, 1000, *drawn, *trial.few_to_130("BATCH-1")):  # the first has every pair
         for start in (0, len(pool) // 2) if size in SIZES else (0,):
             pairs = _places(pool, size, start)
             repeats.interval(LOSS, trial.answer(pool.take(pairs)).losses, acceptance, pairs=pairs)
@@ -189,7 +189,7 @@ def options_at_any_size(trial: Trial) -> Outcome:
     """Smoothed losses in batches of every size."""
     tally, pool = Tally(trial), _optioned(trial, 0.1)
     acceptance, repeats = accepted_losses(trial, pool), Repeats(tally, pool)
-    for size in (*trial.few_to_130("BATCH-5"), 1000, *BLOCKS):
+    for size in (*BLOCKS, 1000, *trial.few_to_130("BATCH-5")):
         pairs = _places(pool, size)
         for strided in (False, True) if size in STRIDED else (False,):
             got = trial.answer(pool.take(pairs), strided=strided).losses
@@ -227,7 +227,7 @@ def derivatives_at_any_size(trial: Trial) -> Outcome:
     for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
         pool = _optioned(trial, smoothing)
         losses, gradients, repeats = accepted_losses(trial, pool), accepted_gradients(trial, pool), Repeats(tally, pool)
-        for size in (*trial.few_to_130("BATCH-6"), *BLOCKS):
+        for size in (*BLOCKS, *trial.few_to_130("BATCH-6")):
             pairs = _places(pool, size)
             batch = pool.take(pairs)
             for strided in (False, True) if size in STRIDED else (False,):

@@ -171,8 +171,9 @@ def _judge(tally: Tally, batch: Batch, name: str, got: float, exact: float, allo
 @lru_cache(maxsize=256)
 def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
     """The means of a batch, kept for the next clause and the next implementation."""
-    found = oracle.metrics(*(np.frombuffer(values) for values in logps))
-    means = [getattr(found, name) for name in _MEANS]
+    arrays = [np.frombuffer(values) for values in logps]
+    chosen, rejected = (oracle.mean(of(*arrays)) for of in (oracle.chosen_logratio, oracle.rejected_logratio))
+    means = (chosen - rejected, chosen, rejected)
     rewards = [mean * Fraction(beta) for mean in means]
     return {name: float(value) for name, value in zip((*_MEANS, *_REWARDS), (*means, *rewards), strict=True)}
 
