@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.auditing.log import audit_log
+from conformance.auditing.names import called
 from conformance.auditing.reading import Cut, Entry, NotALog, entries
 from conformance.auditing.reading.entry import split
 from conformance.auditing.reading.files import form
@@ -17,16 +18,18 @@ from conformance.auditing.settings import Settings
 from conformance.errors import BadRequest
 
 
-def audit(records: Iterable[Mapping[str, Any]], **settings: Any) -> Report:
+def audit(records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, **settings: Any) -> Report:
     """The report of a run's log, given as the mappings that a trainer logs (transformers' `log_history`, say).
 
     settings: loss, beta, label_smoothing, pairs_per_line, accumulation, ranks, dtype, parameters (of the loss, by name),
     added_term and reference_free, as the command `audit` takes them. Names are those that trainers use: "loss",
     "rewards/margins", "eval_loss". A figure may be a number or a text; an entry of which nothing is known counts for
-    nothing. Raises BadRequest for what is no record or no setting.
+    nothing. columns: what names mean that nobody else uses: {"pref_objective": "loss"}. Raises BadRequest for what is no
+    record or no setting.
     """
     told = Settings.of(**settings)
-    return Report((audit_log(_given(records), told, form="records"),))
+    with called(columns or {}):
+        return Report((audit_log(_given(records), told, form="records"),))
 
 
 def _given(records: Iterable[Mapping[str, Any]]) -> Iterator[Entry | Cut]:
@@ -46,11 +49,22 @@ def _plain(value: object) -> object:
         return value
 
 
-def audit_file(path: Path, settings: Settings, read: Callable[[int], None] | None = None, run: str | None = None) -> FileReport:
+def audit_file(
+    path: Path,
+    settings: Settings,
+    read: Callable[[int], None] | None = None,
+    run: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> FileReport:
     """The report of one file, or of a run's folder. read: told how many bytes have been read. run: which run of a database.
 
-    Raises NotALog and OSError.
+    columns: what names mean that nobody else uses: {"pref_objective": "loss"}. Raises BadRequest, NotALog and OSError.
     """
+    with called(columns or {}):
+        return _audited(path, settings, read, run)
+
+
+def _audited(path: Path, settings: Settings, read: Callable[[int], None] | None, run: str | None) -> FileReport:
     found = form(path)
     if found in {"npz", "safetensors"}:
         from conformance.auditing.tensors import audit_tensors  # noqa: PLC0415 - the oracle's bounds, for tensors alone

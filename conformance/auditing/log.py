@@ -108,6 +108,8 @@ def _needs(check: Check, settings: Settings, columns: set[str]) -> str:
         return "--pairs-per-line"
     if check.id == "one-sided" and settings.pairs_per_line is None:
         return "--pairs-per-line: an accuracy of 0 or 1 is one of every pair only where it is printed finely enough"
+    if check.id == "finite" and settings.ranks is None:
+        return "--ranks 1: of several processes another may have the pair that is not finite"
     if check.id in {"mean", "one-sided", "finite"} and settings.ranks not in {None, 1}:
         return "rewards of all ranks: with --ranks above 1 the rewards may be those of one rank"
     return ""

@@ -93,6 +93,7 @@ def finite(lines: Lines, settings: Settings, shape: Shape | None, fmt: Format) -
     """The loss of finite margins is finite."""
     margin = lines.span(names.MARGIN)
     asked = margin.known & np.isfinite(margin.low) & (lines.bad | lines.span(names.LOSS).known) & comparable(lines, settings)
+    asked &= settings.ranks == 1  # the pair that is not finite may be of another process
     asked &= shape is not None and bool(shape.curves)
     bad = lines.bad
     return Outcome(asked, asked & bad, np.where(bad, np.nan, 0.0), np.zeros(len(lines)))

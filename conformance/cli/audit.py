@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from conformance.auditing import FileReport, Report, Settings, audit_file
+from conformance.auditing.names import TOLD
 from conformance.auditing.shapes import LOSSES
 from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
@@ -28,6 +29,13 @@ LOG = click.Path(exists=True, path_type=Path)
 @click.option("--pairs-per-line", type=click.IntRange(min=1), metavar="N", help="The pairs whose mean a line is.")
 @click.option("--accumulation", type=click.IntRange(min=1), metavar="N", help="Micro-batches a step.")
 @click.option("--ranks", type=click.IntRange(min=1), metavar="N", help="Processes that train together.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=QUANTITY",
+    help=f"What a name of the log means that is not known; repeatable. One of {', '.join(TOLD)}.",
+)
 @click.option("--run", metavar="NAME", help="Which run of a database that holds several.")
 @click.option("--dtype", metavar="D", help="The format in which the log-probabilities, losses and rewards are computed.")
 @click.option(
@@ -48,6 +56,7 @@ def command(
     pairs_per_line: int | None,
     accumulation: int | None,
     ranks: int | None,
+    columns: tuple[str, ...],
     run: str | None,
     dtype: str | None,
     added_term: bool | None,
@@ -71,6 +80,7 @@ def command(
     Exit status: 0 where nothing is impossible, 1 where something is, 2 where a file cannot be read or holds too little.
     """
     check_outputs(files, json=json_file, markdown=markdown_file, html=html_file)
+    named = _named(columns, "--column")
     try:
         settings = Settings.of(
             loss=loss,
@@ -80,11 +90,11 @@ def command(
             accumulation=accumulation,
             ranks=ranks,
             dtype=dtype,
-            parameters=_named(parameters),
+            parameters=_named(parameters, "--parameter"),
             added_term=added_term,
             reference_free=reference_free,
         )
-        report = Report(tuple(_audited(path, settings, run) for path in files))
+        report = Report(tuple(_audited(path, settings, run, named) for path in files))
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
     forms = ((json_file, report.to_json), (markdown_file, lambda: audit_markdown.render(report)))
@@ -96,18 +106,20 @@ def command(
     sys.exit(report.status)
 
 
-def _named(parameters: tuple[str, ...]) -> dict[str, object]:
+def _named(parameters: tuple[str, ...], option: str) -> dict[str, str]:
     """NAME=X as a mapping. Raises click's BadParameter."""
-    named: dict[str, object] = {}
+    named: dict[str, str] = {}
     for parameter in parameters:
-        name, equals, value = parameter.partition("=")
+        name, equals, value = parameter.rpartition("=")
         if not equals or not name or not value or name in named:
-            raise click.BadParameter(f"{parameter!r} is not NAME=X, once each", param_hint="--parameter")
+            raise click.BadParameter(
+                f"{parameter!r} is not {'NAME=X' if option == '--parameter' else 'NAME=QUANTITY'}, once each", param_hint=option
+            )
         named[name] = value
     return named
 
 
-def _audited(path: Path, settings: Settings, run: str | None) -> FileReport:
+def _audited(path: Path, settings: Settings, run: str | None, columns: dict[str, str]) -> FileReport:
     """The report of one file, with a bar while it is read."""
     parts = path.glob("**/*") if path.is_dir() else [path]
     size = max(sum(part.stat().st_size for part in parts if part.is_file()), 1)
@@ -117,6 +129,6 @@ def _audited(path: Path, settings: Settings, run: str | None) -> FileReport:
             bar.show(done, size, count=f"{done / 1e6:.1f} of {size / 1e6:.1f} MB")
 
         try:
-            return audit_file(path, settings, read, run)
+            return audit_file(path, settings, read, run, columns)
         except OSError as error:
             raise click.UsageError(f"{path}: {error.strerror or error}") from error

@@ -50,7 +50,7 @@ def broken(line, **settings):
             {"pairs_per_line": 4},
             "one-sided",
         ),
-        ({"loss": math.nan, "rewards/margins": 0.5}, {"loss": 0.5, "rewards/margins": 0.5}, {}, "finite"),
+        ({"loss": math.nan, "rewards/margins": 0.5}, {"loss": 0.5, "rewards/margins": 0.5}, {"ranks": 1}, "finite"),
         (
             {"rewards/chosen": 0.5, "rewards/rejected": 0.25, "rewards/margins": 0.76},
             {"rewards/chosen": 0.5, "rewards/rejected": 0.25, "rewards/margins": 0.25},

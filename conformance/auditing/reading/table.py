@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from conformance.auditing.reading.entry import Cut, Entry, NotALog, split
 from conformance.auditing.reading.gathering import NAME, VALUE, Gathered, place, step_of
 
 ROWS = 8192
+_COMMA = re.compile(r"^(\s*[-+]?\d+),(\d+)")
 Row = tuple[int, list[str]]
 """A line number and its fields."""
 
@@ -28,7 +30,7 @@ def separated(path: Path, read: Callable[[int], None]) -> Iterator[Entry | Cut]:
         rows = csv.reader(file, delimiter=delimiter)
         names = [_bare(name) for name in next(rows)]
         key, value = place(names, NAME), place(names, VALUE)
-        counted = _counted(rows, len(names), lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR), read)
+        counted = _counted(rows, len(names), delimiter == ";", lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR), read)
         yield from _wide(counted, names) if key is None or value is None else _long(counted, names, key, value)
 
 
@@ -37,8 +39,10 @@ def _bare(name: str) -> str:
     return "" if name.endswith(("__MIN", "__MAX")) else name.rpartition(" - ")[2].strip()
 
 
-def _counted(rows: Any, width: int, place: Callable[[], int], read: Callable[[int], None]) -> Iterator[Row | Cut]:
-    """The rows with their line numbers, and those of another width as cut."""
+def _counted(
+    rows: Any, width: int, semicolons: bool, place: Callable[[], int], read: Callable[[int], None]
+) -> Iterator[Row | Cut]:
+    """The rows with their line numbers, and those of another width as cut; between semicolons a comma is a decimal point."""
     while True:
         try:
             row = next(rows)
@@ -50,7 +54,7 @@ def _counted(rows: Any, width: int, place: Callable[[], int], read: Callable[[in
         if rows.line_num % 4096 == 0:
             read(place())
         if len(row) == width:
-            yield rows.line_num, row
+            yield rows.line_num, [_COMMA.sub(r"\1.\2", field) for field in row] if semicolons else row
         elif row:
             yield Cut(rows.line_num, f"{len(row)} fields where the header has {width}")
 
