@@ -16,12 +16,15 @@ from conformance.auditing.lines import PARTS, Lines
 from conformance.auditing.ranks import WATCHED, Spread, unmoved
 from conformance.auditing.reading import Cut, Entry
 from conformance.auditing.spans import Mask, Span
+from oracle import bfloat16
 from oracle.formats import Floats
 
 BLOCK = 8192
 Watched = dict[str, tuple[NDArray[np.int64], Floats]]
 METRICS = frozenset({names.MARGIN, names.CHOSEN, names.REJECTED, names.ACCURACY, names.LOGPS_CHOSEN, names.LOGPS_REJECTED})
 REWARDS = (names.CHOSEN, names.REJECTED, names.MARGIN)
+CAST = 1.0
+"""Units of bfloat16 that a loss may be off by that is printed too shortly to show whether it was cast to it."""
 LOOKED_AT, SELDOM = 256, 64
 SHOWN = 0.01
 """Epochs. How finely a log tells where in an epoch a line stands."""
@@ -78,6 +81,9 @@ class Columns:
         for phase, mask in (("train", train), ("eval", ~train)):
             rounding = self.roundings.get((phase, _writer(name)), Rounding())
             low[mask], high[mask] = rounding.interval(column[mask], as_shown=self.as_shown)
+            if name == names.LOSS and self.as_shown and rounding.short:
+                room = CAST * bfloat16.unit_roundoff * np.where(np.isfinite(column[mask]), np.abs(column[mask]), 0.0)
+                low[mask], high[mask] = low[mask] - room, high[mask] + room
         return Span(low, high)
 
     def _rooms(self, values: dict[str, Floats], count: int) -> dict[str, Floats]:

@@ -29,6 +29,8 @@ NEAR = 0.08
 SAME = 1e-3
 """So near to each other, relative to their size, are losses that a clamp holds."""
 FEWEST = 3
+GROWING, STEPS = 1.1, 44
+"""How much larger beta may be in the loss than in the rewards: tried by this ratio, up to 60 times."""
 FACTORS = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128, 256, 512)
 Change = Callable[[Lines, Settings], tuple[Lines, Settings]]
 
@@ -62,7 +64,8 @@ def explained(lines: Lines, settings: Settings, fmt: Format) -> tuple[Cause, ...
         if fits:
             found.setdefault(hypothesis.text, _distance(changed, configured))
     if not found:
-        return tuple(Cause(text, len(lines)) for text in _ceiling(lines, settings))
+        others = (*_ceiling(lines, settings), *_factor(lines, settings, fmt), *_larger(lines, settings, fmt))
+        return tuple(Cause(text, len(lines)) for text in others[:1])
     nearest = min(found.values(), default=0.0)
     likely = sorted((text for text, distance in found.items() if distance <= 4 * nearest + 1e-9), key=found.__getitem__)
     return tuple(Cause(text, len(lines)) for text in likely[:MOST])
@@ -82,6 +85,32 @@ def _ceiling(lines: Lines, settings: Settings) -> Iterator[str]:
     if len(margins) >= FEWEST and beyond[there].all() and np.ptp(margins) > SAME * np.abs(margins).max():
         middle = float(loss.low[there][0] + loss.high[there][0]) / 2
         yield f"the logit, or the loss, is clamped: no loss is above {middle:.4g}, however far the margin goes"
+
+
+def _factor(lines: Lines, settings: Settings, fmt: Format) -> Iterator[str]:
+    """A constant factor that no count explains: that of the least loss at a margin near 0."""
+    shape, loss, m = settings.shape(), lines.span(names.LOSS), lines.span(names.MARGIN)
+    if shape is None or len(shape.curves) != 1:
+        return
+    start = float(shape.curves[0].values(np.zeros(1))[0])
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(m.low) < NEAR) & (np.abs(m.high) < NEAR) & loss.known
+    if near.any() and start > 0 and (least := float((loss.low[near] + loss.high[near]).min() / 2)) > 0:
+        factor = least / start
+        if abs(factor - 1) > NEAR and _fits(_scaled(lines, (names.LOSS,), 1 / factor), settings, fmt, near_start=True):
+            yield f"the loss is about {factor:.2g} times the configured one: a mean over another count, a weight"
+
+
+def _larger(lines: Lines, settings: Settings, fmt: Format) -> Iterator[str]:
+    """A larger beta in the loss than in the rewards, and how much larger at least."""
+
+    def fits(factor: float) -> bool:
+        return _fits(_scaled(lines, (names.MARGIN, names.CHOSEN, names.REJECTED), factor), settings, fmt, near_start=False)
+
+    if _starts(lines, settings.shape()):
+        least = next((factor for k in range(1, STEPS) if fits(factor := GROWING**k)), None)
+        if least is not None:
+            yield f"beta is larger in the loss than in the rewards, at least {least / GROWING:.2g} times"
 
 
 def _distance(lines: Lines, settings: Settings) -> float:
@@ -105,15 +134,17 @@ def _fits(lines: Lines, settings: Settings, fmt: Format, *, near_start: bool) ->
     return not any(outcome.impossible.any() for outcome in outcomes.values())
 
 
-def _starts(lines: Lines, shape: Shape) -> bool:
-    """Whether there are lines of a margin near 0, and all of them have about the loss of a logit of 0."""
+def _starts(lines: Lines, shape: Shape | None) -> bool:
+    """Whether there are lines of a margin near 0, none below the loss of a logit of 0, and the least of them about it."""
     m, loss = lines.span(names.MARGIN), lines.span(names.LOSS)
+    if shape is None:
+        return False
     with np.errstate(invalid="ignore"):
         near = (np.abs(m.low) < NEAR) & (np.abs(m.high) < NEAR) & loss.known
         if not near.any():
             return False
         starts = [float(curve.values(np.zeros(1))[0]) for curve in shape.curves]
-        return bool((loss.high[near] >= min(starts) * (1 - NEAR)).all() and (loss.low[near] <= max(starts) * (1 + NEAR)).all())
+        return bool((loss.high[near] >= min(starts) * (1 - NEAR)).all() and loss.low[near].min() <= max(starts) * (1 + NEAR))
 
 
 def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
@@ -142,6 +173,7 @@ def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
     if settings.beta not in {None, Fraction(1)} and settings.beta is not None:
         yield Hypothesis("the rewards are logged without beta", _margin_times(float(settings.beta)))
     yield Hypothesis("chosen and rejected are exchanged in the rewards", _margin_times(-1.0))
+    yield Hypothesis("the margin is logged with the wrong sign", lambda lines, s: (_scaled(lines, (names.MARGIN,), -1.0), s))
     for loss in BOUNDED:
         if loss not in {settings.loss, "cdpo", "robust" if eps else ""} and not (loss == "sigmoid" and settings.loss == "cdpo"):
             yield Hypothesis(f"the loss is {loss}, not {settings.loss}", _as_loss(loss), near_start=True)

@@ -68,7 +68,7 @@ def read(raw: Raw) -> Figure | None:
     whole, fraction, exponent = found[2] or "", found[3] or "", int(found[4] or 0)
     fraction = fraction.rstrip("0")  # of 1.0 it is how a float prints, of 0.693100 how a page prints what was rounded before
     significant = (whole + fraction).lstrip("0")
-    number = float(stripped)
+    number = value(raw)
     return Figure(number, len(fraction) - exponent, len(significant) if number else 0)
 
 
@@ -131,6 +131,11 @@ class Rounding:
                 shows = _shows(figure, fmt)
                 if shows is not None:
                     self._short[fmt.name][shows] += 1
+
+    @property
+    def short(self) -> bool:
+        """Whether no figure has digits enough to say in which format it was before it was printed."""
+        return not self._coarse + self._fine
 
     @property
     def unit(self) -> float:

@@ -6,6 +6,7 @@ are a sample of those that the loss is of, and how far such a sample strays show
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from oracle.formats import Floats
 
 WATCHED = (names.MARGIN, names.ACCURACY)
 FEWEST = 8
-"""Lines from which a spread is taken; of a shorter log one process is taken for granted."""
+"""Lines from which a spread is taken; a shorter log says nothing of other processes."""
 WINDOW = 16
 FINE = 1e-5
 """A reward within it of 0 is one of a model that has not moved: no printed 0.000 is."""
@@ -44,8 +45,8 @@ class Spread:
         self._largest[name] = max(self._largest.get(name, 0.0), largest)
 
     def room(self, name: str) -> float:
-        """By how much the mean over all processes may differ from the figure; 0 where too few lines tell."""
-        return DEVIATIONS * self._largest.get(name, 0.0)
+        """By how much the mean over all processes may differ from the figure; anything where too few lines tell."""
+        return DEVIATIONS * self._largest.get(name, math.inf)
 
 
 def unmoved(chosen: Span, rejected: Span, margin: Span) -> NDArray[np.bool_]:

@@ -89,9 +89,11 @@ class Settings:
 
 
 def _text(value: object) -> str:
-    """A number as it was told: 0.1 and not 1/10."""
-    if isinstance(value, Fraction) and Fraction(repr(float(value))) == value:
-        return f"{float(value):g}" if Fraction(f"{float(value):g}") == value else repr(float(value))
+    """A number as it was told: 0.1, not 1/10 and not the digits of its float64."""
+    if isinstance(value, Fraction):
+        number = float(value)
+        short = next((text for text in (f"{number:g}", repr(number)) if Fraction(text) == value or float(text) == value), None)
+        return short or str(value)
     return str(value)
 
 

@@ -164,6 +164,31 @@ def _short(rows: list[dict[str, float]]) -> str:
     return "".join(" ".join(f"{name}={value:.3f}" for name, value in row.items()) + "\n" for row in rows)
 
 
+def _events(rows: list[dict[str, float]]) -> str:
+    """What was rounded to four decimals, in binary32, as event files hold it."""
+    kept = ({name: float(np.float32(round(value, 4))) for name, value in row.items()} for row in rows)
+    return "".join(json.dumps(row) + "\n" for row in kept)
+
+
+def _bar(rows: list[dict[str, float]]) -> str:
+    """A progress bar that goes back to the start of its line, with three digits."""
+    return "".join(f"\r 3%|# | {', '.join(f'{name}={value:.3g}' for name, value in row.items())}]" for row in rows)
+
+
+def _cast(rows: list[dict[str, float]]) -> str:
+    """The loss cast to bfloat16, and the rest as it is."""
+    kept = ({**row, "loss": round(float(bfloat16.round_array(np.array([row["loss"]]))[0]), 4)} for row in rows)
+    return "".join(json.dumps(row) + "\n" for row in kept)
+
+
+def _notebook(rows: list[dict[str, float]]) -> str:
+    """The table of a notebook: six decimals of what was rounded to four."""
+    names = {"step": "Step", "loss": "Training Loss"}
+    head = "\t".join(names.get(name, name.replace("/", " / ")) for name in rows[0])
+    lines = ("\t".join(f"{round(value, 4) if name == 'loss' else value:.6f}" for name, value in row.items()) for row in rows)
+    return "\n".join([head, *lines])
+
+
 WRITERS: Mapping[str, Callable[[list[dict[str, float]]], str]] = {
     "state": _state,
     "console": _console,
@@ -171,6 +196,10 @@ WRITERS: Mapping[str, Callable[[list[dict[str, float]]], str]] = {
     "factory": _factory,
     "table": _table,
     "short": _short,
+    "events": _events,
+    "bar": _bar,
+    "cast": _cast,
+    "notebook": _notebook,
 }
 
 

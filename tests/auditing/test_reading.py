@@ -217,7 +217,7 @@ def test_the_command_tells_what_it_cannot_read(tmp_path):
 def test_the_command_and_its_forms(tmp_path):
     path = tmp_path / "log"
     path.write_text(lines({"step": 9, "loss": 0.3, "rewards/margins": 0.5}))
-    options = ["--beta", "0.1", "--label-smoothing", "0", "--dtype", "float32"]
+    options = ["--beta", "0.1", "--label-smoothing", "0", "--dtype", "float32", "--ranks", "1"]
     outputs = [part for form in ("json", "markdown", "html") for part in (f"--{form}", str(tmp_path / form))]
     result = CliRunner().invoke(main, ["audit", str(path), *options, *outputs])
     assert result.exit_code == 1, result.output
