@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # pyarrow 25.0.1: the running maximum of negative numbers is 2.2e-308, and what the other statistics make of NaN.
 #
-# Guessed: cumulative_max of [-1, -2] is [-1, -1]. Seen: 2.2250738585072014e-308 twice, the smallest positive normal number, where the
-# running maximum begins; in float32 it is 1.18e-38. cumulative_min is right, and so is max. The best log-probability so far of a run
-# is no log-probability. pandas' cummax of float64[pyarrow] fills in NaN and computes itself, and is right.
-# Guessed: NaN counts everywhere or nowhere. Seen for [1, NaN, 2]: mean, sum and cumulative_mean are NaN; max, quantile, mode and cumulative_max skip
-# it; rank, unique, count_distinct and is_in count it; index never finds it. The word nan in a CSV file is null, and inf is inf.
+# Guessed: cumulative_max of [-1, -2] is [-1, -1]. Seen: 2.2250738585072014e-308 twice, the smallest positive normal number, where the running
+# maximum begins; in float32 it is 1.18e-38. cumulative_min is right, and so is max. The best log-probability so far of a run is no log-probability.
+# pandas 3.1.1's cummax of float64[pyarrow] is right.
+# Guessed: NaN counts everywhere or nowhere. Seen for [1, NaN, 2]: mean, sum and cumulative_mean are NaN; max, quantile, mode and cumulative_max
+# skip it; rank, unique, count_distinct and is_in count it; index never finds it. The word nan in a CSV file is null, and inf is inf.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

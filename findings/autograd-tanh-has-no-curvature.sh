@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # autograd 1.9.1 on numpy 2.4.6: the second derivative of tanh is NaN from 711 on, and that of a loss by tanh with it.
 #
-# Guessed: 0, as the first derivative is. Seen: the first is 1 / cosh(x)**2, which is 0 in the end; its own derivative divides one overflow by another. The
-# second derivative of logaddexp is 0 there. A sigmoid written by tanh, for it cannot
-# overflow, trains and has no curvature; Newton's step is NaN for the pairs that were learned best.
+# Guessed: 0, as the first derivative is. Seen: the first is 1 / cosh(x)**2, which is 0 in the end; its own derivative divides one overflow by
+# another. The second derivative of logaddexp is 0 there. A sigmoid written by tanh, for it cannot overflow, trains and has no curvature; Newton's
+# step is NaN for the pairs that were learned best.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # gawk 5.2.1, mawk 1.3.4 and busybox 1.35.0 awk (Debian 12): a mean of losses with nan and inf in it, by three awks.
 #
-# Guessed: nan or inf in all, since C's strtod reads both. Seen for 0.5, nan, 0.25, inf: gawk's mean is 0.1875, as both words count as 0 (they are numbers only
-# signed, as +nan, or under --posix); mawk's and busybox's is nan. `x != x`, the usual test for NaN,
-# finds none in mawk, where NaN equals itself, and none in gawk, where it is 0.
+# Guessed: nan or inf in all, since C's strtod reads both. Seen for 0.5, nan, 0.25, inf: gawk's mean is 0.1875, as both words count as 0 (they are
+# numbers only signed, as +nan, or under --posix); mawk's and busybox's is nan. `x != x`, the usual test for NaN, finds none in mawk, where NaN
+# equals itself, and none in gawk, where it is 0.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # awkward 2.14.0 on numpy 2.4.6: max along an axis skips a NaN that max of all keeps, and softmax overflows.
 #
-# Guessed: NumPy's rules, along every axis. Seen for [1, NaN, 2]: max is NaN, as NumPy's, and along axis 1 of [[1, NaN, 2]] it is 2; argmax is 2 either way,
-# the place of a number that is not the maximum; sort puts NaN first. Ragged rewards are reduced along an axis.
+# Guessed: NumPy's rules, along every axis. Seen for [1, NaN, 2]: max is NaN, as NumPy's, and along axis 1 of [[1, NaN, 2]] it is 2; argmax is 2
+# either way, the place of a number that is not the maximum; sort puts NaN first. Ragged rewards are reduced along an axis.
 # Guessed: softmax takes off the maximum. Seen: exp(x) / sum(exp(x)): of [1000, 1000] and of [-1000, -1000] it is NaN, of [-800, 0] right.
 set -euo pipefail
 folder=$(mktemp -d)

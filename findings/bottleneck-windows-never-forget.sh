@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # bottleneck 1.6.0 on numpy 2.4.6: one infinite or one large loss spoils every later value of a moving mean.
 #
-# Guessed: a window of two forgets in two steps. Seen: move_mean of [1, inf, 1, 1, 1, 1] is inf twice and NaN to the end; of [1e16, 1, 1, 1, 1, 1] it is
-# 0 from the third on, where 1 is right. move_std and move_sum do the same; move_max and move_median forget. nanmean of 20,000,000 float32 ones is
-# 0.8388608. pandas takes this library for its own mean where it is installed, though not for this one.
+# Guessed: a window of two forgets in two steps. Seen: move_mean of [1, inf, 1, 1, 1, 1] is inf twice and NaN to the end; of [1e16, 1, 1, 1, 1, 1]
+# it is 0 from the third on, where 1 is right. move_std and move_sum do the same; move_max and move_median forget. nanmean of 20,000,000 float32
+# ones is 0.8388608.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

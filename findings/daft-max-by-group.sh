@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # daft 0.7.26: the maximum of a column with NaN is NaN, and that of its only group is not.
 #
-# Guessed: one rule. Seen for [1, NaN, 2]: max is NaN, and grouped by a constant 2; min is 1 either way. Of [-1, NaN, -2] the
-# group's maximum is -2: neither NaN nor the largest number, but what was compared last. Largest difference by run and largest difference
-# of all runs disagree.
+# Guessed: one rule. Seen for [1, NaN, 2]: max is NaN, and grouped by a constant 2; min is 1 either way. Of [-1, NaN, -2] the group's maximum is -2:
+# neither NaN nor the largest number, but what was compared last. Largest difference by run and largest difference of all runs disagree.
 # Guessed: the approximate median of [1, 2] is 1, 2 or between. Seen: 0.99, less than either.
 set -euo pipefail
 folder=$(mktemp -d)

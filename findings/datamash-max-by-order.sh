@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # GNU datamash 1.7 (Debian 12): max and median with a NaN depend on the order of the lines, and results have 14 digits.
 #
-# Guessed: one rule for NaN. Seen: max of 1, nan, 2 is 2 and of nan, 1, 2 nan; median of 1, nan, 2 is nan and of nan, 1, 2 it is 1. sum of 0.1 + 0.2 is 0.3 where
-# the double is 0.30000000000000004, and ln 2 is 0.69314718055995; unique gives the digits as they were. 0x10 is 16.
+# Guessed: one rule for NaN. Seen: max of 1, nan, 2 is 2 and of nan, 1, 2 nan; median of 1, nan, 2 is nan and of nan, 1, 2 it is 1. sum of 0.1 + 0.2
+# is 0.3 where the double is 0.30000000000000004, and ln 2 is 0.69314718055995; unique gives the digits as they were. 0x10 is 16.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,8 +3,8 @@
 #
 # Guessed: $string of a number is its shortest digits, as JSON.stringify's. Seen: 15 significant digits, in objects and lists too: ln 2 is
 # 0.693147180559945, 0.1 + 0.2 is 0.3, and $number($string(x)) is not x.
-# Guessed: a null under {type: "number"} is refused or null. Seen: fast-json-stringify writes 0, and so it does for integers; NaN is refused,
-# and Infinity is null. A step without a loss has the best loss.
+# Guessed: a null under {type: "number"} is refused or null. Seen: fast-json-stringify writes 0, and so it does for integers; NaN is refused, and
+# Infinity is null. A step without a loss has the best loss.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Miller 6.6.0 (Debian 12): the mean of 1, inf, 2 is 1.5.
 #
-# Guessed: inf, or an error. Seen: mean and sum leave inf and nan out, with sum / count another number than mean, as count has them; max is the word itself,
-# inf or nan, and p50 counts it as the largest. 1e400 is left out likewise. The mean loss of a diverged run is that of its good steps.
+# Guessed: inf, or an error. Seen: mean and sum leave inf and nan out, with sum / count another number than mean, as count has them; max is the word
+# itself, inf or nan, and p50 counts it as the largest. 1e400 is left out likewise. The mean loss of a diverged run is that of its good steps.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # mlflow-skinny 3.17.2 with its SQLite store: a loss of inf comes back as a finite number.
 #
-# Guessed: inf, or an error, as NaN is kept by a column of its own. Seen: inf is 1.7976931348623157e+308 and -inf its negative, so that math.isinf and a look for
-# inf in the history find none; the mean of two such is inf. -0.0 is 0.0. NaN comes back as NaN, and for SQL it is 0 in the table.
-# Guessed: a step logged twice is there once, as it is in the picture. Seen: the history has both lines.
+# Guessed: inf, or an error, as NaN is kept by a column of its own. Seen: inf is 1.7976931348623157e+308 and -inf its negative, so that math.isinf
+# and a look for inf in the history find none; the mean of two such is inf. -0.0 is 0.0. NaN comes back as NaN, and for SQL it is 0 in the table.
+# Guessed: a step logged twice is there once. Seen: the history has both lines.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

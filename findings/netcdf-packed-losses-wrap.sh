@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # netCDF4 1.7.5.1.post1 on numpy 2.4.6: packed losses wrap, and quantized every second infinity is NaN (seen on x86-64).
 #
-# Guessed: a loss that a packed variable cannot hold raises, is missing or is the largest. Seen: with i2 and scale_factor 0.001, 40.0 comes back as -25.536, and NaN and infinity as 0.
-# Guessed: significant_digits=3 keeps three digits of every number. Seen: bits are cleared at even places and set at odd ones, of infinity
-# and subnormals too: [inf, inf, 1e-320, 1e-320] comes back as [inf, NaN, 0, 1.09e-311].
+# Guessed: a loss that a packed variable cannot hold raises, is missing or is the largest. Seen: with i2 and scale_factor 0.001, 40.0 comes back as
+# -25.536, and NaN and infinity as 0.
+# Guessed: significant_digits=3 keeps three digits of every number. Seen: bits are cleared at even places and set at odd ones, of infinity and
+# subnormals too: [inf, inf, 1e-320, 1e-320] comes back as [inf, NaN, 0, 1.09e-311].
 # Guessed: missing_value=inf hides nothing that was written. Seen: a written infinity is masked, and the mean is that of the others.
 set -euo pipefail
 folder=$(mktemp -d)

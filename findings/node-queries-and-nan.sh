@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # mingo 7.2.7, lokijs 1.5.12, sift 17.1.4 (npm), which take one query language: is NaN at most 5?
 #
-# Guessed: no, as JavaScript says, in all. Seen: {loss: {$lte: 5}} keeps NaN in mingo and in lokijs, where null is kept too, and not in sift; {$not: {$lte: 5}} finds it in
-# sift and nothing in mingo. mingo's $avg and $sum leave NaN out. A search for the runs whose loss is below 5 gives those that diverged.
+# Guessed: no, as JavaScript says, in all. Seen: {loss: {$lte: 5}} keeps NaN in mingo and in lokijs, where null is kept too, and not in sift; {$not:
+# {$lte: 5}} finds it in sift and nothing in mingo. mingo's $avg and $sum leave NaN out. A search for the runs whose loss is below 5 gives those
+# that diverged.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

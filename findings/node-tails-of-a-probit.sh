@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # jstat 1.9.6 and vega-statistics 2.0.0 (npm): the tails of the normal distribution, for a probit loss.
 #
-# Guessed: single precision at the least, or a named limit. Seen: jstat's cdf is 0 at -10, where 7.62e-24 is right and vega's is, and 1.8 % off at -8; its inverse of
-# 1e-20 is -9.147, where -9.262 is right. vega's inverse is -Infinity from 1e-17 down and -8.2095 at 1e-16 (-8.2221), since it goes through 2 p - 1.
+# Guessed: single precision at the least, or a named limit. Seen: jstat's cdf is 0 at -10, where 7.62e-24 is right and vega's is, and 1.8 % off at
+# -8; its inverse of 1e-20 is -9.147, where -9.262 is right. vega's inverse is -Infinity from 1e-17 down and -8.2095 at 1e-16 (-8.2221), since it
+# goes through 2 p - 1.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # numeral 2.0.6 and accounting 0.4.1 (npm): a learning rate of 5e-7 is shown as NaN, and NaN as 0.0.
 #
-# Guessed: 0.0000005, and NaN for NaN. Seen: numeral(5e-7).format('0.0000000') is "NaN", of 1e-6 it is 0.0000010, of 1e21 "NaN"; numeral(NaN).format('0.0') is "0.0".
-# accounting.formatNumber of NaN is "0.00" and of infinity "NaN.undefined", and unformat('5e-7') is 5. A table of losses shows those that vanish as
-# broken and those that broke as vanished.
+# Guessed: 0.0000005, and NaN for NaN. Seen: numeral(5e-7).format('0.0000000') is "NaN", of 1e-6 it is 0.0000010, of 1e21 "NaN";
+# numeral(NaN).format('0.0') is "0.0". accounting.formatNumber of NaN is "0.00" and of infinity "NaN.undefined", and unformat('5e-7') is 5. A table
+# of losses shows those that vanish as broken and those that broke as vanished.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

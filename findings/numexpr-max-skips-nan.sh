@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # numexpr 2.14.2 on numpy 2.4.6: its maximum skips NaN, its float32 sum sticks, and a constant widens it.
 #
-# Guessed: max and sum are NumPy's. Seen: max(abs(a - b)) is finite where a holds one NaN. sum of 20,000,000 float32 ones is 16777216 and in float32; of
-# x * 1.0 it is 20000000 and in float64, as a written constant is a float64 (NumPy 2 keeps float32). The same loss has another accuracy by
-# whether beta is a variable or a figure in the text.
+# Guessed: max and sum are NumPy's. Seen: max(abs(a - b)) is finite where a holds one NaN. sum of 20,000,000 float32 ones is 16777216 and in
+# float32; of x * 1.0 it is 20000000 and in float64, as a written constant is a float64 (NumPy 2 keeps float32). The same loss has another accuracy
+# by whether beta is a variable or a figure in the text.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

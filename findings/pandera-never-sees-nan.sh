@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # pandera 0.35.0 on pandas 2.3.3: a check for NaN never sees one.
 #
-# Guessed: Check(lambda s: ~s.isna()) and Check(lambda s: isfinite(s)) fail on NaN. Seen: they pass in a nullable column, and so does every check written by hand or not, as
-# missing values are counted as passed afterwards (ignore_na=True by default); inf fails. Guessed: coerce=True to float16 refuses 70000, as it refuses
-# text. Seen: it is inf, and 1e-9 is 0, and the frame is valid.
+# Guessed: Check(lambda s: ~s.isna()) and Check(lambda s: isfinite(s)) fail on NaN. Seen: they pass in a nullable column, and so does every check
+# written by hand or not, as missing values are counted as passed afterwards (ignore_na=True by default); inf fails. Guessed: coerce=True to float16
+# refuses 70000, as it refuses text. Seen: it is inf, and 1e-9 is 0, and the frame is valid.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # duckdb 2.0.1, datafusion 55.0.0, pyarrow 25.0.1: of a Parquet file with a NaN, filters and maxima answer by the statistics, in which it is not.
 #
-# Guessed: a query gives what it gives of the same table in memory. Seen for [1, NaN, 2] in a file that pyarrow wrote: in duckdb
-# `where isnan(loss)` finds 0 rows and count(*) filter (where isnan(loss)) 1; max(loss) is 2, and NaN as soon as avg(loss) is asked for beside it. In datafusion
+# Guessed: a query gives what it gives of the same table in memory. Seen for [1, NaN, 2] in a file that pyarrow wrote: in duckdb `where isnan(loss)`
+# finds 0 rows and count(*) filter (where isnan(loss)) 1; max(loss) is 2, and NaN as soon as avg(loss) is asked for beside it. In datafusion
 # max(loss) is 2 and `loss > 5` finds nothing, of the table in memory NaN and 1 row. pyarrow's own ~(loss <= 5) keeps the NaN in memory and drops it
-# in reading. A file that duckdb wrote, or one without statistics, is answered rightly by all. "No loss is NaN" passes.
+# in reading. A file that duckdb wrote, or one without statistics, duckdb answers as it answers the table. "No loss is NaN" passes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

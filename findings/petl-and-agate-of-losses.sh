@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # petl 1.7.30 and agate 1.14.2: small tables of losses, read and chosen from.
 #
-# Guessed: selectle(table, "loss", 5) keeps numbers of at most 5. Seen in petl: it keeps None and the NaN as well, and selectgt the text alone; stats has
-# max 2 of [1, NaN, 2] and NaN of [NaN, 2].
+# Guessed: selectle(table, "loss", 5) keeps numbers of at most 5. Seen in petl: it keeps None and the NaN as well, and selectgt the text alone;
+# stats has max 2 of [1, NaN, 2] and NaN of [NaN, 2].
 # Guessed: '1,5' is text or 1.5 to agate, and '50%' 0.5 or text. Seen: 15 and 50, each a Number; $3 is 3. A log with decimal commas has losses ten
 # times and more what they were.
 set -euo pipefail

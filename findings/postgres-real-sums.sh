@@ -3,8 +3,8 @@
 #
 # Guessed: sum(real) is taken in double precision, as avg(real) is. Seen: it is real and taken one by one: of 1,000,000 times 0.1 it is 100958.34,
 # and avg is 0.1 to seven digits. pg_typeof says real.
-# Guessed: exp(-800) is 0. Seen: "value out of range: underflow", and so for 1e-200 * 1e-200 and for 1e-50 as real; exp(-745) is 5e-324. A
-# query that computes a loss by exp stops at one vanishing line of a million. exp('-inf') is 0. NaN = NaN is true, so that loss <> loss finds none.
+# Guessed: exp(-800) is 0. Seen: "value out of range: underflow", and so for 1e-200 * 1e-200 and for 1e-50 as real; exp(-745) is 5e-324. A query
+# that computes a loss by exp stops at one vanishing line of a million. exp('-inf') is 0. NaN = NaN is true, so that loss <> loss finds none.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

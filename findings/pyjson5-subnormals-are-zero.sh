@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # pyjson5 2.0.1: every subnormal is written as 0.0.
 #
-# Guessed: the shortest digits that read back, as for all other doubles. Seen: 1.2e-308, 1e-320 and 5e-324 are written 0.0, and -0.0 is 0.0; 2**-1022 is right, and of 20,000
-# numbers of all sizes from 1e-300 up none is changed, so that a test by random numbers finds nothing. It reads 5e-324 rightly.
+# Guessed: the shortest digits that read back, as for all other doubles. Seen: 1.2e-308, 1e-320 and 5e-324 are written 0.0, and -0.0 is 0.0;
+# 2**-1022 is right, and of 20,000 numbers of all sizes from 1e-300 up none is changed, so that a test by random numbers finds nothing. It reads
+# 5e-324 rightly.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

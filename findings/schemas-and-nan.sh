@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # jsonschema 4.26.0 and pydantic 2.14.4: NaN under a schema with bounds.
 #
-# Guessed: NaN is not at most 5. Seen: jsonschema takes it for valid under {"maximum": 5}, {"exclusiveMaximum": 5} and {"minimum": 0}, as it asks whether it is above; pydantic
-# refuses it under le=5, and takes NaN and infinity under multiple_of=0.1. json.loads hands NaN to both.
-# Guessed: int | float of the text "0.0" is the float 0.0. Seen: pydantic makes it the integer 0, and of "1e5" and of the number 0.0 a float: losses of one
-# column differ in kind by whether they are whole.
+# Guessed: NaN is not at most 5. Seen: jsonschema takes it for valid under {"maximum": 5}, {"exclusiveMaximum": 5} and {"minimum": 0}, as it asks
+# whether it is above; pydantic refuses it under le=5, and takes NaN and infinity under multiple_of=0.1. json.loads hands NaN to both.
+# Guessed: int | float of the text "0.0" is the float 0.0. Seen: pydantic makes it the integer 0, and of "1e5" and of the number 0.0 a float: losses
+# of one column differ in kind by whether they are whole.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,10 +2,10 @@
 # simple-statistics 7.12.1 (npm): the mean of [inf, 1] is NaN, erf(0) is not 0, and the normal distribution ends at -3.1.
 #
 # Guessed: the mean is inf. Seen: inf of [inf] and NaN of [inf, 1] and [1, inf], since the compensated sum subtracts inf from itself.
-# Guessed: max has one rule for NaN. Seen: NaN where it comes first, skipped elsewhere: max([NaN, 1, 2]) is NaN, max([1, NaN, 2]) 2; and the median of
-# [1, NaN, 2], [NaN, 1, 2], [1, 2, NaN] is 2, 1, 1.
-# Guessed: a probit is right to single precision. Seen: errorFunction(0) is -3.0e-8; cumulativeStdNormalProbability is looked up in a table of
-# four digits: -3 gives 0.0013, -5 gives 0.001 and so does -50.
+# Guessed: max has one rule for NaN. Seen: NaN where it comes first, skipped elsewhere: max([NaN, 1, 2]) is NaN, max([1, NaN, 2]) 2; and the median
+# of [1, NaN, 2], [NaN, 1, 2], [1, 2, NaN] is 2, 1, 1.
+# Guessed: a probit is right to single precision. Seen: errorFunction(0) is -3.0e-8; cumulativeStdNormalProbability is looked up in a table of four
+# digits: -3 gives 0.0013, -5 gives 0.001 and so does -50.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

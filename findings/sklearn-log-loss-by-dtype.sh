@@ -3,10 +3,10 @@
 #
 # Guessed: -log p: 46.05 of 1e-20. Seen: 36.04 in float64, 15.94 in float32 and 6.93 in float16, as p is clipped to the dtype's eps: a worse
 # prediction costs no more, and a rounder format loses less. A certain and right one costs 2.2e-16.
-# Guessed: of a hundred float16 rows 1000 the scaled ones are 0 and the normalized ones 0.1. Seen: scale gives NaN, StandardScaler 0, and normalize 0, by l2 and by l1:
-# the norm is infinite, and no one is told.
-# Guessed: one loss, by whichever method of HalfBinomialLoss (LogisticRegression's) it is asked. Seen: loss() has 7 right digits at a margin of 20 and
-# is 0 at 36; loss_gradient()'s has 9 and 15.
+# Guessed: of a hundred float16 rows 1000 the scaled ones are 0 and the normalized ones 0.1. Seen: scale gives NaN, StandardScaler 0, and normalize
+# 0, by l2 and by l1: the norm is infinite, and no one is told.
+# Guessed: one loss, by whichever method of HalfBinomialLoss (LogisticRegression's) it is asked. Seen: loss() has 7 right digits at a margin of 20
+# and is 0 at 36; loss_gradient()'s has 9 and 15.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SQLite 3.54.1 (as sql.js 1.17.0, npm): how words for infinity and NaN enter a mean.
 #
-# Guessed: a text that is no number is left out of avg, as NULL is, or 'inf' and 'nan' are numbers, as 9e999 is. Seen: each counts as 0: of 0.5, '0.25', 'nan',
-# NULL and 'inf' the mean is 0.1875, the maximum is 'nan', the minimum is 0.5, and `loss < 1` finds one line; cast('inf' as real) is 0. A
-# NaN bound as a number is NULL, and left out. A diverged run has the lower mean, by how its loss was spelled.
+# Guessed: a text that is no number is left out of avg, as NULL is, or 'inf' and 'nan' are numbers, as 9e999 is. Seen: each counts as 0: of 0.5,
+# '0.25', 'nan', NULL and 'inf' the mean is 0.1875, the maximum is 'nan', the minimum is 0.5, and `loss < 1` finds one line; cast('inf' as real) is
+# 0. A NaN bound as a number is NULL, and left out. A diverged run has the lower mean, by how its loss was spelled.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

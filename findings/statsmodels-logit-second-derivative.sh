@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # statsmodels 0.15.0 on numpy 2.4.6: the second derivative of the logistic function is 7.9e39 at -100.
 #
-# Guessed: p (1 - p) (1 - 2 p), 3.7e-44 there, or 0. Seen for links.Logit().inverse_deriv2: 2.9e-4 at -50, where 1.9e-22 is right, 7.9e39 at -100, -inf from 40 on; between
-# -30 and 20 it is right. inverse_deriv, the first, is right at -100 and NaN at 800.
+# Guessed: p (1 - p) (1 - 2 p), 3.7e-44 there, or 0. Seen for links.Logit().inverse_deriv2: 2.9e-4 at -50, where 1.9e-22 is right, 7.9e39 at -100,
+# -inf from 40 on; between -36 and 10 it is right. inverse_deriv, the first, is right at -100 and NaN at 800.
 # Guessed: Logit's log-likelihood takes a log-sigmoid. Seen: it is -50 at a margin of -50 and -inf at -800, the log of a probability that vanished.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # @tensorflow/tfjs 4.22.0 (CPU backend): infinity is close to minus infinity, a log loss is negative, and what finds NaN.
 #
-# Guessed: test_util.expectArraysClose refuses what is infinitely far. Seen: [Infinity] and [-Infinity] pass, as two numbers that are not finite are close unless one is NaN; 0.0009 is 0.
-# Guessed: losses.logLoss of the label 1 and the probability 1 is 0, of 1e-20 it is 46. Seen: -1.19e-7, a negative loss, and 16.1. sigmoidCrossEntropy is right at 50.
-# Guessed: top_k's first is the maximum. Seen: max of [1, NaN, 2] is NaN, topk and max pooling give 2; of [1, 2, NaN] topk gives NaN. logSumExp of [-inf, -inf], a
-# row that is masked whole, is NaN.
+# Guessed: test_util.expectArraysClose refuses what is infinitely far. Seen: [Infinity] and [-Infinity] pass, as two numbers that are not finite are
+# close unless one is NaN; 0.0009 is 0.
+# Guessed: losses.logLoss of the label 1 and the probability 1 is 0, of 1e-20 it is 46. Seen: -1.19e-7, a negative loss, and 16.1.
+# sigmoidCrossEntropy is right at 50.
+# Guessed: top_k's first is the maximum. Seen: max of [1, NaN, 2] is NaN, topk and max pooling give 2; of [1, 2, NaN] topk gives NaN. logSumExp of
+# [-inf, -inf], a row that is masked whole, is NaN.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # xarray 2026.9.0 and dask 2024.8.2 on numpy 2.4.6: the mean of a hundred float16 1000s is inf, and NumPy's own is 1000.
 #
-# Guessed: they pass numpy.mean on. Seen: xarray leaves NaN out by default, so that its mean is the nanmean of NumPy, which has no wide sum: inf, and so weighted and
-# std; with skipna=False it is 1000. dask divides a float16 sum by a count: inf, by chunks of fifty, though of 5,000 ones it is 1.
-# A mean of half-precision losses or norms depends on the wrapper; the NumPy array inside is the same.
+# Guessed: they pass numpy.mean on. Seen: xarray leaves NaN out by default, so that its mean is the nanmean of NumPy, which has no wide sum: inf,
+# and so weighted and std; with skipna=False it is 1000. dask divides a float16 sum by a count: inf, by chunks of fifty, though of 5,000 ones it is
+# 1. A mean of half-precision losses or norms depends on the wrapper; the NumPy array inside is the same.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # xlsx 0.18.5 (SheetJS, npm): a sheet's CSV has nine digits.
 #
-# Guessed: what was put in as a number is written as that number. Seen: sheet_to_csv writes what a cell would show: ln 2 is 0.693147181, 1e-320 is 9.99989E-321, NaN is NAN
-# and infinity INFINITY, with no format set; sheet_to_json of the same sheet has all digits. Guessed: a CSV line 1.2.3 or 3/4 is text. Seen: days, as
-# 37623; 10% is 0.1; 1e400 stays text and 1e-5 is a number. A log that passed through a spreadsheet is rounded at 5e-10.
+# Guessed: what was put in as a number is written as that number. Seen: sheet_to_csv writes what a cell would show: ln 2 is 0.693147181, 1e-320 is
+# 9.99989E-321, NaN is NAN and infinity INFINITY, with no format set; sheet_to_json of the same sheet has all digits. Guessed: a CSV line 1.2.3 or
+# 3/4 is text. Seen: days, as 37623; 10% is 0.1; 1e400 stays text and 1e-5 is a number. A log that passed through a spreadsheet is rounded at 5e-10.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
