@@ -2,7 +2,8 @@
 # @iarna/toml 3.0.0 (npm): a learning rate of 5e-7 is written as `5e-7.undefined`.
 #
 # Guessed: `5e-7` or `5.0e-7`. Seen: below 1e-6 numbers of one digit get `.undefined`, which is no TOML, for its own reader neither; 1.5e-7 is
-# right, and so is 1e+21. 123456789.125 is 123_456_789.125, which is TOML and which readers of other numbers refuse. A configuration with a learning rate of preference training is written without a word and cannot be read.
+# right, and so is 1e+21. 123456789.125 is 123_456_789.125, which is TOML and which readers of other numbers refuse.
+# A configuration with a learning rate of preference training is written without a word and cannot be read.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

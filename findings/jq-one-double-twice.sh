@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# jq 1.13.0 (PyPI's, with libjq and its decimal numbers): 0.1 and 0.10000000000000001 are one double and not equal, and NaN and infinity become numbers and nothing.
+# jq 1.13.0 (PyPI): 0.1 and 0.10000000000000001 are one double and not equal, and infinity becomes a finite number.
 #
 # Guessed: numbers are doubles, of which long integers keep their digits in printing. Seen: literals are compared as decimals: [0.1,
 # 0.10000000000000001] are two by unique and group_by, the first is less, and their difference is 0; both equal 1/10, so that == is not transitive.
