@@ -70,7 +70,10 @@ def test_safetensors(audited):
             lambda p: {"losses": np.full(40, losses(p, 0.5, 0.25, np.float32).mean())},
             "the mean for each: the batch's mean loss at every place",
         ),
-        (lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(2)}, "halved: half of the loss"),
+        (
+            lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(2)},
+            "loss times beta: the loss times beta once more, outside the log-sigmoid",
+        ),
         (
             lambda p: {"losses": losses(p, 0.5, 0.25, np.float32) / np.float32(np.log(2))},
             "in bits: the loss in bits, log2, where nats are asked for",
