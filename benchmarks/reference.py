@@ -1,6 +1,7 @@
 """The PyTorch reference beside what a user would write: the loss, and the log-probabilities at V = 151,936.
 
     python -m benchmarks.reference              the loss of 10**6 pairs in float32, forward and backward
+    python -m benchmarks.reference --compiled   the same compiled, beside torch's as it is and compiled
     python -m benchmarks.reference --sequence   128 tokens, float32 and bfloat16 logits, forward and backward
     python -m benchmarks.reference --memory     what the second takes beyond its logits, at the peak, in multiples of them
 
@@ -41,7 +42,7 @@ def in_turn(ours: Callable[[], object], theirs: Callable[[], object], runs: int)
         print(f"  {name:8} reference {one:8.2f} ms   torch {other:8.2f} ms   {one / other:.2f} times as long")
 
 
-def loss() -> None:
+def loss(*, compiled: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     policy, rejected, ref, ref_rejected = (-1 - 20 * torch.rand(PAIRS, generator=generator) for _ in range(4))
 
@@ -55,8 +56,14 @@ def loss() -> None:
     def theirs(pc: torch.Tensor, pr: torch.Tensor, rc: torch.Tensor, rr: torch.Tensor) -> torch.Tensor:
         return -F.logsigmoid(0.1 * ((pc - rc) - (pr - rr))).mean()
 
-    print(f"dpo_loss beside -F.logsigmoid, {PAIRS:,} pairs, float32, forward and backward")
-    in_turn(lambda: run(ours), lambda: run(theirs), 30)
+    print(f"dpo_loss beside -F.logsigmoid, {PAIRS:,} pairs, float32, forward and backward{', compiled' * compiled}")
+    if compiled:
+        mine, other = torch.compile(ours), torch.compile(theirs)
+        in_turn(lambda: run(mine), lambda: run(theirs), 30)
+        print("and -F.logsigmoid compiled too")
+        in_turn(lambda: run(mine), lambda: run(other), 30)
+    else:
+        in_turn(lambda: run(ours), lambda: run(theirs), 30)
 
 
 def tokens(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,6 +113,7 @@ def peak(name: str, dtype: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--sequence", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--peak", nargs=2, metavar=("NAME", "DTYPE"), help=argparse.SUPPRESS)
@@ -115,8 +123,10 @@ def main() -> None:
         peak(*chosen.peak)
     elif chosen.memory:
         memory()
+    elif chosen.sequence:
+        sequence()
     else:
-        (sequence if chosen.sequence else loss)()
+        loss(compiled=chosen.compiled)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The loss to take: one short file a framework, each needing that framework alone, judged by every clause of the suite.
+"""The losses to take: one short file a framework and purpose, each needing that framework alone, judged by every clause.
 
-`oracle.reference.torch`, `oracle.reference.numpy` and `oracle.reference.jax` may be imported, or copied under the licence that
-their headers name. This package imports none of them.
+`torch`, `numpy` and `jax` have the DPO loss, `sequence_*` log-probabilities from token logits (`sharded_torch` where ranks share
+the vocabulary), `losses_*` the other losses. Each may be imported, or copied under the licence that its header names. This
+package imports none of them.
 """
