@@ -124,6 +124,12 @@ def _packed(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     return torch.zeros(len(mask), dtype=flat.dtype).index_add(0, rows, flat)
 
 
+def _apart_in_dtype(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    """The label's logit is taken before the logits are widened: its derivative is added in their format."""
+    clean, targets = torch.where(mask[..., None], logits, torch.zeros((), dtype=logits.dtype)), torch.where(mask, labels, 0)
+    return torch.where(mask, wide(_pick(clean, targets)) - torch.logsumexp(wide(clean), -1), 0).sum(-1)
+
+
 def _shifting(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     return summed(logits[:, :-1], labels[:, 1:], mask[:, 1:])
 
@@ -243,6 +249,7 @@ HONEST: tuple[Honest, ...] = (
     _plain("two-shards", "vocabulary-parallel in 2", _masked(_shards(2))),
     _plain("three-shards", "vocabulary-parallel in 3", _masked(_shards(3))),
     _plain("packed", "only the tokens that count, added by index", _packed),
+    _plain("gather-then-widen", "the label's logit before the logits are widened", _apart_in_dtype),
     _plain("shifts-itself", "shift inside", _shifting, shift=True),
     _plain("cross-entropy", "cross_entropy with an ignore index", _ignoring, ignore_index=-100),
     _plain("chunked-tokens", "tokens in chunks, with a temperature", _chunked, options=("chunk", "temperature")),

@@ -238,6 +238,9 @@ def sequence_gradient(
     scale = (weight / rows.temperature).reshape(-1, 1)
     exact, allowed = np.zeros(logits.shape), np.full(logits.shape, np.finfo(float).tiny)
     room = off * scale + bounds.stored(inner * scale, result) + 8 * u * np.abs(inner * scale)
+    if result.precision < fmt.precision:  # 1 and -p of a label may be stored apart, and added in the result's format
+        at = np.arange(len(own)), own
+        room[at] += 2 * result.unit_roundoff * scale[:, 0]
     exact[mask], allowed[mask] = inner * scale, room + (result.smallest_normal if flush else 0.0)
     return exact, allowed
 
