@@ -1,20 +1,15 @@
-"""Certified value and four derivatives of losses over arrays, beside DPO's by the same evaluation and by the fast one.
-
-`python -m benchmarks.losses_speed [pairs] [rounds]`: the least time of the rounds, which alternate; ratios to `sigmoid`.
-"""
+"""Certified value and four derivatives of named losses over arrays, beside DPO's by the same evaluation and by its own."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
-
 import numpy as np
 
+from benchmarks.timing import Call, Row, Timed
 from oracle import enclosure, losses
 from oracle.expressions.arrays import Arrays
 from oracle.losses._evaluate import slope
 
+PAIRS = 1 << 14
 NAMES = ("sigmoid", "bce_pair", "bco_pair", "nca_pair", "simpo", "ipo_average", "apo_down", "exo_pair", "orpo_odds", "discopop")
 
 
@@ -24,7 +19,7 @@ def rows(n: int) -> dict[str, np.ndarray]:
     return logps | {name: rng.integers(2, 200, n).astype(float) for name in losses.LENGTHS}
 
 
-def certified(name: str, data: dict[str, np.ndarray]) -> Callable[[], None]:
+def certified(name: str, data: dict[str, np.ndarray]) -> Call:
     loss = losses.get_loss(name)
     parameters = {parameter.name: parameter.read(parameter.default) for parameter in loss.parameters}
 
@@ -36,26 +31,18 @@ def certified(name: str, data: dict[str, np.ndarray]) -> Callable[[], None]:
     return once
 
 
-def main() -> None:
-    n, rounds = (int(x) for x in (*sys.argv[1:], *("16384", "9")[len(sys.argv) - 1 :]))
-    data = rows(n)
+def named(rounds: int) -> tuple[str, list[Row]]:
+    """Certified value and derivatives of a pair, of any expression; the last row is DPO's own evaluation, compiled where it
+    can be, which no other loss has."""
+    data = rows(PAIRS)
     logps = [data[name] for name in losses.LOGPS]
-    tried = {name: certified(name, data) for name in NAMES}
-
-    def fast() -> None:
-        enclosure.loss(*logps)
-        enclosure.gradient(*logps)
-
-    tried["sigmoid, oracle.enclosure"] = fast
-    least = dict.fromkeys(tried, np.inf)
-    for _ in range(rounds):
-        for name, once in tried.items():
-            began = time.perf_counter()
-            once()
-            least[name] = min(least[name], time.perf_counter() - began)
-    for name, seconds in least.items():
-        print(f"{name:28}{seconds / n * 1e9:9.0f} ns a pair {seconds / least['sigmoid']:7.2f} of sigmoid")
+    timed = Timed(rounds)
+    for name in NAMES:
+        timed.add(name, certified(name, data), PAIRS)
+    timed.add(OWN, lambda: (enclosure.loss(*logps), enclosure.gradient(*logps)), PAIRS)
+    found = timed.medians()
+    lines = [(name, f"{ns:,.0f}", f"{ns / found['sigmoid']:.2f}") for name, ns in found.items()]
+    return "| certified loss and derivatives | ns a pair | over sigmoid |", lines
 
 
-if __name__ == "__main__":
-    main()
+OWN = "sigmoid, by `oracle.enclosure`"

@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import numbers, wholes
+from benchmarks import losses_speed, numbers, wholes
 from benchmarks.test_line import FIGURES, PARTS
 from benchmarks.timing import BEFORE, ROOT, Row, installed
 from conformance.records.environment import environment
@@ -31,6 +31,7 @@ PAGE = ROOT / "docs" / "speed.md"
 TABLES: Mapping[str, Callable[[int], tuple[str, list[Row]]]] = {
     "Judging, an element": numbers.judged,
     "Enclosures of pairs": numbers.pairs,
+    "Named losses": losses_speed.named,
     "Beside the commit before": wholes.prices,
     "Sweeping": wholes.wholes,
     "Workers": wholes.workers,
@@ -74,6 +75,17 @@ GOALS = (
     ),
     Goal("ns of a 2⁻⁷¹ enclosure of loss and derivative", 25, ELEMENT, f"{COMPILED}2⁻⁷¹", 1),
     Goal("ns of a pair's loss and derivatives", 100, PAIRS, "compiled: loss and derivatives", 1),
+    *(
+        Goal(
+            f"{name}, of two kernels, over sigmoid by the same evaluation",
+            2,
+            "Named losses",
+            name,
+            2,
+            unmet="a logistic function has a slope of its own, where a softplus's derivatives share one function",
+        )
+        for name in ("bce_pair", "bco_pair", "apo_down")
+    ),
     Goal("ns of a binary64 loss judged", 80, ELEMENT, f"{COMPILED}a binary64 loss", 1),
     *(
         Goal(
