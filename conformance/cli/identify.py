@@ -8,8 +8,12 @@ import click
 from rich.text import Text
 
 from conformance.cli.consoles import Console
+from conformance.cli.run import as_losses
 from conformance.errors import ConformanceError, Misbehaviour
+from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
+from conformance.implementations.preference import PreferenceLoss
+from conformance.inputs.batch import NAMES
 from conformance.running.identification import Match, identify
 from oracle import UnknownFormat, binary32, get_format
 from oracle.losses import LOSSES, Loss
@@ -19,8 +23,9 @@ SHOWN = 3
 
 @click.command("identify")
 @click.argument("implementation")
+@click.option("--loss", default=None, metavar="L", help="Of one that has several losses, which; as IMPLEMENTATION@L.")
 @click.option("--dtype", default=None, metavar="D", help="The format to compare in. Default: binary32 where it is claimed.")
-def command(implementation: str, dtype: str | None) -> None:
+def command(implementation: str, loss: str | None, dtype: str | None) -> None:
     """Say which loss IMPLEMENTATION computes, by trying every definition and every known wrong variant.
 
     IMPLEMENTATION is named as for `run`. Each is compared on pairs that tell losses apart, at two settings of the options, by
@@ -28,16 +33,28 @@ def command(implementation: str, dtype: str | None) -> None:
 
     Exit status: 0 where a definition fits every number, 1 where none does, or only a known wrong variant.
     """
+    (name,) = as_losses((implementation,), () if loss is None else (loss,))
+    called = ""
     try:
-        with loaded(implementation) as judged:
+        with loaded(name) as judged:
             widest = max(judged.claims.formats, key=lambda fmt: fmt.precision)
             usual = binary32 if binary32 in judged.claims.formats else widest
+            called = _called(judged)
             found = identify(judged, usual if dtype is None else get_format(dtype))
+    except Misbehaviour as error:
+        told = f"{name}: {error.kind}: {error}"
+        raise click.UsageError(f"{told}; {called}" if error.kind == "raised" else told) from error
     except (ConformanceError, UnknownFormat) as error:
         raise click.UsageError(str(error)) from error
-    except Misbehaviour as error:
-        raise click.UsageError(f"{implementation}: {error.kind}: {error}") from error
-    sys.exit(show(Console(highlight=False), implementation, found))
+    sys.exit(show(Console(highlight=False), name, found))
+
+
+def _called(judged: Implementation) -> str:
+    """How it is called, for who has just read that it raised."""
+    if not isinstance(judged, PreferenceLoss):
+        return f"it is called with {', '.join(NAMES)}, beta and label_smoothing"
+    known = LOSSES[judged.claims.loss]
+    return f"for {known.name} it is called by keyword, with {', '.join((*known.inputs, *sorted(judged.claims.options)))}"
 
 
 def show(console: Console, name: str, found: list[Match]) -> int:
@@ -60,7 +77,7 @@ def show(console: Console, name: str, found: list[Match]) -> int:
         scaled = [match for match in found if match.factor is not None]
         for match in scaled[:SHOWN]:
             console.print(Text(f"  its values are {match.factor:.6g} times {match.candidate.text}"))
-        for match in found[:SHOWN]:
+        for match in [match for match in found if match.agreed][:SHOWN]:
             share = f"{match.agreed} of {match.numbers} numbers agree"
             console.print(Text(f"  nearest: {match.candidate.text} ({share})"))
     return 1

@@ -79,3 +79,49 @@ def test_every_page_can_be_written_and_its_slopes_are_its_own():
         told = page(loss)
         assert all(wrong.name in told for wrong in loss.wrong)
         assert slope(loss, loss.logps[0]) is not None
+
+
+ODD = """
+import numpy as np
+from conformance.implementations import numpy_implementation
+
+@numpy_implementation(loss="hinge")
+def positional(pc, pr, rc, rr, beta):
+    return np.maximum(1 - beta * ((pc - rc) - (pr - rr)), 0)
+
+@numpy_implementation
+def two(pc, pr):
+    return pc - pr
+
+@numpy_implementation(loss=("hinge", "sigmoid"))
+def nan(policy_chosen_logps, **_):
+    return policy_chosen_logps * np.nan
+
+@numpy_implementation(loss="hinge")
+def text(**_):
+    return "0.5"
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ([":positional"], 2, "for hinge it is called by keyword, with policy_chosen_logps, policy_rejected_logps,"),
+        (
+            [":two"],
+            2,
+            "it is called with policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta",
+        ),
+        ([":nan"], 2, "nan has the losses hinge, sigmoid: say which by --loss"),
+        ([":nan", "--loss", "hing"], 2, "loss = 'hing'"),
+        ([":nan", "--loss", "hinge"], 1, "computes none of these"),
+        ([":text"], 2, ":text: wrong"),
+    ],
+)
+def test_a_function_of_an_odd_kind_is_told_how_it_is_called(tmp_path, asked, status, said):
+    file = tmp_path / "odd.py"
+    file.write_text(ODD)
+    result = CliRunner().invoke(main, ["identify", f"{file}{asked[0]}", *asked[1:]])
+    assert result.exit_code == status, result.output
+    assert said in " ".join(result.output.split())
+    assert "(0 of" not in result.output
