@@ -12,6 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from conformance.files import write_whole
 from conformance.records.grades import grade
 from conformance.records.record import BadRecord, Verdict, plain, validate
@@ -201,8 +203,10 @@ def _peaks(found: Found, planned: Plan) -> Iterator[Peak]:
             magnitude = magnitude >> (fmt.precision - 1) << (fmt.precision - 1)
         place = key < 0, max(magnitude, firsts[key < 0])
         peaks[place] = max(error, peaks.get(place, 0.0))
-    for negative, magnitude in sorted(peaks, key=lambda place: (not place[0], -place[1] if place[0] else place[1])):
-        yield Peak(logit(fmt, negative, magnitude).hex(), peaks[negative, magnitude])
+    places = sorted(peaks, key=lambda place: (not place[0], -place[1] if place[0] else place[1]))
+    sizes = fmt.from_ordinals(np.array([magnitude for _, magnitude in places], np.int64)).tolist()
+    for place, size in zip(places, sizes, strict=True):
+        yield Peak((-size if place[0] else size).hex(), peaks[place])
 
 
 def read(path: Path) -> Report:
