@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.auditing.figures import AVERAGED, LOOKED_AT, Figure, on_grid
+from conformance.auditing.figures import AVERAGED, LOOKED_AT, SHORT, Figure, on_grid
 from oracle import Format, bfloat16, binary32
 
 ENOUGH = 3
@@ -32,13 +32,13 @@ class Evidence:
                 return
             if figure is None or not math.isfinite(figure.value) or abs(figure.value) < 1:
                 continue
-            if figure.digits > 6:
-                on = on_grid(figure.value, AVERAGED)
+            on = on_grid(figure, AVERAGED) if figure.digits > SHORT else None
+            if on is None:
+                self.short += 1
+                self.short_coarse += _multiple(figure.value)
+            else:
                 self.coarse += on
                 self.fine += not on
-            else:
-                self.short += 1
-                self.short_coarse += on_grid(figure.value, 1)
 
     @property
     def format(self) -> Format | None:
@@ -46,3 +46,9 @@ class Evidence:
         if self.fine + self.coarse:
             return bfloat16 if self.coarse > 2 * self.fine else binary32
         return bfloat16 if self.short >= ENOUGH and self.short == self.short_coarse else None
+
+
+def _multiple(value: float) -> bool:
+    """Whether it is a number of 8 significant bits, or half way between two."""
+    steps = value / 2.0 ** (math.floor(math.log2(abs(value))) - 8)
+    return abs(steps - round(steps)) < 1e-6

@@ -79,12 +79,17 @@ def _of_single(text: str) -> str:
     return str(np.float32(number)) if single == number else text
 
 
-def on_grid(value: float, averaged: int) -> bool:
-    """Whether the value is a mean of up to so many numbers of 8 significant bits, from its own binade or the one below."""
-    spacing = 2.0 ** (math.floor(math.log2(abs(value))) - 8)
+def on_grid(figure: Figure, averaged: int) -> bool | None:
+    """Whether it may be a mean of up to so many numbers of 8 significant bits, of its own binade or the one below.
+
+    None where it is printed so coarsely that more than one in ten would be by chance.
+    """
+    spacing, unit = 2.0 ** (math.floor(math.log2(abs(figure.value))) - 8), 10.0 ** -min(figure.decimals, 300)
+    if unit * averaged * (averaged + 1) / 2 > spacing / 10:
+        return None
     for k in range(1, averaged + 1):
-        steps = value * k / spacing
-        if abs(steps - round(steps)) < 1e-6 * k:
+        steps = figure.value * k / spacing
+        if abs(steps - round(steps)) < k * (1e-6 + 0.5 * unit / spacing):
             return True
     return False
 
@@ -124,8 +129,8 @@ class Rounding:
         if self._coarse + self._fine >= LOOKED_AT:
             return
         if figure.digits > SHORT:
-            on = on_grid(figure.value, AVERAGED)
-            self._coarse, self._fine = self._coarse + on, self._fine + (not on)
+            on = on_grid(figure, AVERAGED)
+            self._coarse, self._fine = self._coarse + (on is True), self._fine + (on is False)
         elif figure.value:
             for fmt in COARSE:
                 shows = _shows(figure, fmt)

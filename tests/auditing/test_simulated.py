@@ -6,7 +6,7 @@ from .__main__ import audited
 from .faults import FAULTS
 from .runs import LOSSES, WRITERS, alone, drawn
 
-RIGHT = range(60)
+RIGHT = (*range(60), 260)  # of bfloat16, printed with four decimals: its digits show no format
 
 
 @pytest.mark.parametrize("seed", RIGHT)
