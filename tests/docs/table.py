@@ -96,6 +96,11 @@ EXCUSED = (
     Excused("README.md", "dpo-conformance audit", "needs a log: docs/audit.md has one"),
     Excused("README.md", "sphinx-build", "a step of .ci/run, which has the docs extra"),
     Excused("docs/matrix.md", "dpo-conformance matrix", "makes an environment for each library: an hour, tens of gigabytes"),
+    Excused(
+        "docs/losses-by-library.md",
+        "dpo-conformance matrix",
+        "makes an environment for each library: an hour, tens of gigabytes",
+    ),
     Excused("docs/judge-your-path.md", "dpo-conformance run trainer.py:loss", "needs TRL: tests.sequences.page judges it"),
     Excused("docs/cuda.md", "dpo-conformance run torch-cuda", "needs a CUDA device: test_cuda_placement.py"),
     Excused("docs/sweep.md", "dask", "starts a server: test_sweep_cluster.py makes a cluster"),
