@@ -113,7 +113,8 @@ WIDE = 100
 
 def matrix(runs: Iterable[Run], width: int = 100) -> Table:
     """One row for each implementation in each format: verdict, worst errors where there is room, and the worst input."""
-    table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False)
+    padding = (0, 1) if width >= WIDE else (0, 1, 0, 0)
+    table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False, padding=padding)
     runs = list(runs)
     named_in = "implementation" if width >= NARROW else "name"
     table.add_column(named_in, overflow="fold", max_width=24, min_width=min(len(named_in), 14))

@@ -243,12 +243,17 @@ def _twice(run: Run, quantity: str, how: str) -> tuple[list[str], str, str]:
     return prefix, f"{call}weights).gradient[{place}] / weights", exact.replace(" * (", "[0] * (")
 
 
+_WHOLE = ("constant inputs expanded", "alike inputs in the same memory", "alike inputs as one tensor")
+"""Ways that ask whole arrays to be constant, or alike: no other pair may stand between the copies."""
+
+
 def _by_way(run: Run, quantity: str, asked: str, n: int) -> tuple[list[str], str, str]:
     """A loss, or a derivative by the weights, asked for in a way: of one pair after the other where a mean is returned, else
     of a batch in which every other pair is another.
     """
     from conformance.clauses.called import weights_of  # noqa: PLC0415 - as in clause()
 
+    asked, opposed, _ = asked.partition(", twice with opposite signs")
     way, unweighed, _ = asked.partition(", its weight 0")
     weights = [0.0] if unweighed else weights_of(way, run.format)
     if quantity in {"loss", "mean loss"}:
@@ -258,15 +263,18 @@ def _by_way(run: Run, quantity: str, asked: str, n: int) -> tuple[list[str], str
         place = LOGPS.index(quantity.rpartition(" ")[2])
         exact, part = f"oracle.gradient(*pairs, **options).by_logps[{place}]", f"gradient[{place}]"
         over, exact = ("", "oracle.Real.rational(0)") if unweighed else (" / weights", f"{exact}[0] / {n}" if n > 1 else exact)
+    exact = "oracle.Real.rational(0)" if opposed else exact
+    if way == "alike inputs as one tensor" and over:
+        over += " / 2"  # the derivative in one tensor is the sum of those in two arguments
     call = f'evaluate(implementation, "{run.format}", *pairs, **options, way={way!r}, weights='
     if run.claims.get("reduction") == "mean":
         return [f"weights = {weights}"], f"[{call}[w]).{part}{over.replace('weights', 'w')} for w in weights]", exact
-    other = "pairs" if way == "constant inputs expanded" else "[pairs[1], pairs[0], pairs[3], pairs[2]]"
+    other = "pairs" if way in _WHOLE else "[pairs[1], pairs[0], pairs[3], pairs[2]]"
     prefix = [
         f"weights = {[weight for weight in weights for _ in range(2)]}",
         f"pairs = [[x, y] * {len(weights)} for x, y in zip(pairs, {other})]",
     ]
-    return prefix, f"({call}weights).{part}{over})[::2]", exact if unweighed else f"{exact}[0]"
+    return prefix, f"({call}weights).{part}{over})[::2]", exact if unweighed or opposed else f"{exact}[0]"
 
 
 def inputs(worst: Worst, digits: int = 6) -> str:
