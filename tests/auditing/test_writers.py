@@ -126,3 +126,60 @@ def test_what_a_run_was_not_told_to_be_is_named(name, settings, cause):
     report = audit_file(LOGS / name, Settings.of(beta="0.1", **settings))
     assert report.impossible
     assert cause in report.causes[0].text
+
+
+def told(tmp_path, text, name="log", **options):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return audit_file(path, Settings.of(beta="0.1", label_smoothing=0, ranks=1, dtype="float32"), **options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss/train: 0.4 rewards_train/margins: 0.5\n",
+        "\x1b[36mloss=0.4\x1b[0m, rewards/margins=0.5\n",
+        "step;loss;rewards/margins\n1;0,4;0,5\n",
+        "Iter 10: Train loss 0.4, Reward margin 0.5, It/sec 1.0\n",
+        "| Step | Training Loss | rewards / margins |\n|---|---|---|\n| 1 | 0.4 | 0.5 |\n",
+        b"\xef\xbb\xbf" + b'{"loss": 0.4, "rewards/margins": 0.5}\n',
+        "[rank0] 2026-11-29 step 3 loss 0.4 reward_margin 0.5\n",
+        '{"metrics": [{"key": "loss", "value": 0.4, "step": 1}, {"key": "rewards/margins", "value": 0.5, "step": 1}]}',
+    ],
+)
+def test_however_it_is_written_it_is_the_same_line(text, tmp_path):
+    report = told(tmp_path, text)
+    assert [finding.check for finding in report.findings] == ["mean"], report
+
+
+def test_a_name_that_nobody_knows_is_told(tmp_path):
+    columns = {"objective": "loss", "gap": "margin"}
+    assert told(tmp_path, "objective 0.4\nobjective: 0.4 gap: 0.5\n", columns=columns).impossible == 1
+    path = tmp_path / "log"
+    options = ["--beta", "0.1", "--label-smoothing", "0", "--ranks", "1", "--column", "objective=loss"]
+    result = CliRunner().invoke(main, ["audit", str(path), *options, "--column", "gap=margin"])
+    assert result.exit_code == 1, result.output
+    result = CliRunner().invoke(main, ["audit", str(path), *options, "--column", "gap=width"])
+    assert result.exit_code == 2 and "column = width: one of loss, margin" in " ".join(result.output.split())
+
+
+def test_rewards_beside_both_losses_of_a_notebook_are_those_of_the_evaluation(tmp_path):
+    text = "Step\tTraining Loss\tValidation Loss\tRewards/margins\n1\t0.4\t0.5\t0.5\n"
+    report = told(tmp_path, text)
+    assert (report.lines, report.impossible) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [(b":W&B\x00", "Weights & Biases"), (b":SWL\x00", "SwanLab"), (b"\xff\xfea\0", "UTF-16"), (b"<html>loss", "a web page")],
+)
+def test_what_is_not_read_is_named_with_the_way_to_what_is(start, says, tmp_path):
+    with pytest.raises(NotALog, match=says):
+        told(tmp_path, start)
+
+
+def test_an_event_file_that_is_cut_says_so(tmp_path):
+    whole = (LOGS / "tensorboardX-2.6.5-smooth.events").read_bytes()
+    report = told(tmp_path, whole[: len(whole) // 2])
+    assert (report.cut, report.cuts[0][1].split(";")[0]) == (1, "a record that is damaged or cut off")
+    assert 5 < report.lines < 31

@@ -11,9 +11,8 @@ from typing import IO, Any
 from conformance.auditing.names import word
 from conformance.auditing.reading.entry import Cut, Entry, NotALog, split
 from conformance.auditing.reading.gathering import Gathered, flat, record
-from conformance.auditing.reading.text import DECODER, LONGEST
+from conformance.auditing.reading.text import DECODER, HISTORY, LONGEST
 
-_HISTORY = re.compile(r'"(?:log_history|history|logs|data|rows|metrics)"\s*:\s*\[')
 _BLANK = re.compile(r"[\s,]*")
 LARGEST_COLUMNS = 1 << 28
 """Bytes of a document of columns, which has to be read whole."""
@@ -35,7 +34,7 @@ def _array(text: str) -> int | None:
     stripped = len(text) - len(text.lstrip())
     if text[stripped : stripped + 1] == "[":
         return stripped + 1
-    found = _HISTORY.search(text)
+    found = HISTORY.search(text)
     return None if found is None else found.end()
 
 

@@ -20,6 +20,8 @@ BLOCK = 1 << 18
 DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 """Numbers stay as they are printed: how many digits they have says how they were rounded."""
 
+HISTORY = re.compile(r'"(?:log_history|history|logs|data|rows|metrics)"\s*:\s*\[')
+"""Where the entries of a document begin, by the names that trainers and trackers give them."""
 _DICT = re.compile(r"\{['\"][^{}]*\}")
 _ITEM = re.compile(r"['\"]([^'\"]{1,200})['\"]\s*:\s*(?:[\w.]{1,40}\()?['\"]?([-+.\w]{1,400})")
 _PAIR = re.compile(
@@ -42,7 +44,7 @@ def form(head: str) -> str:
     if _ARRAY.match(start):
         return "array"
     if start.startswith("{") and not start.startswith("{'"):
-        if not first.endswith("}") or '"log_history"' in first:
+        if not first.endswith("}") or HISTORY.search(first):
             return "document"
         value = _decoded(first)
         return "document" if isinstance(value, Mapping) and _columns(value) else "lines"
