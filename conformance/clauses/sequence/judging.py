@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from conformance.clauses.model import Outcome
+from conformance.clauses.sequence.counted import Counted
 from conformance.clauses.sequence.instead import recognised
 from conformance.clauses.trial import Trial
 from conformance.implementations.sequence.protocol import Inner, SequenceAnswer, SequenceImplementation
@@ -90,18 +90,15 @@ def truth(rows: Rows) -> Truth:
     return _truth(key, _Held(rows))
 
 
-class Scale:
-    """Adds up what a check judges, and keeps the worst place in words."""
+class Scale(Counted):
+    """A sequence implementation held against the oracle."""
 
     def __init__(self, trial: Trial) -> None:
+        super().__init__()
         self.trial = trial
         self.implementation = cast("SequenceImplementation", trial.implementation)
         self.claims = self.implementation.claims
         self.fmt = trial.fmt
-        self.points = 0
-        self.violations = 0
-        self.worst = -1.0
-        self.told = ""
         self.constant = 0.0
 
     # -- asking ----------------------------------------------------------------------------------------------------
@@ -148,30 +145,17 @@ class Scale:
         if self.claims.returns == "token" and got.shape == rows.aligned[2].shape:
             keep = rows.aligned[2]
             got, exact, allowed = np.where(keep, got, 0.0), np.where(keep, exact, 0.0), np.where(keep, allowed, 1.0)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            rho = np.abs(got - exact) / allowed
-            rho = np.where(np.isinf(exact), np.where(got == exact, 0.0, np.inf), rho)
-            rho = np.where(np.isnan(got) & ~np.isnan(exact), np.inf, rho)
-            rho = np.where(np.isnan(exact), 0.0, np.where(np.isnan(rho), np.inf, rho))
-        self.points += rho.size
-        self.violations += int(np.count_nonzero(rho > 1))
-        if rho.size and float(rho.max()) > self.worst:
-            place = np.unravel_index(int(rho.argmax()), rho.shape)
-            self.worst = float(rho[place])
+        place = self.numbers(got, exact, allowed)
+        if place is not None:
             error = abs(float(got[place]) - float(exact[place]))
-            where = ", ".join(str(int(i)) for i in place)
-            told = f"{what} [{where}] got {float(got[place])!r}, exact {float(exact[place])!r}"
+            told = f"{what} [{', '.join(map(str, place))}] got {float(got[place])!r}, exact {float(exact[place])!r}"
             told += f", {error:.3g} nats off, {self.worst:.3g} times what the bound allows ({rows.described()})"
             instead = recognised(rows, self.claims, got) if self.worst > 1 and what == "log-probability" else ""
             self.told = f"{told}; {instead}" if instead else told
 
     def wrong(self, rows: Rows, right: bool, told: str) -> None:
         """Right or wrong, with nothing between."""
-        self.points += 1
-        if not right:
-            self.violations += 1
-            if np.inf > self.worst:
-                self.worst, self.told = np.inf, f"{told} ({rows.described()})"
+        self.right(right, f"{told} ({rows.described()})")
 
     def show(self, rows: Rows) -> None:
         """The constant of the vocabulary's sum that the numbers show, where one token makes each."""
@@ -206,13 +190,6 @@ class Scale:
         fmt = self.arithmetic(answer)
         exact, allowed = sequence_gradient(rows, fmt, self.fmt, constant, average=self.claims.average, flush=flush)
         return exact, allowed + dividing(exact, _format(answer.dtype), fmt, average=self.claims.average)
-
-    def outcome(self, note: str = "") -> Outcome:
-        """The finding's content; what is told of the worst place where it violates, else how close it came."""
-        if self.violations:
-            return Outcome(self.points, self.violations, note="; ".join(part for part in (self.told, note) if part))
-        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
-        return Outcome(self.points, 0, note="; ".join(part for part in (close, note) if part))
 
 
 def sequence_gradient(

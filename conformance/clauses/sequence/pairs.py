@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from conformance.clauses.model import Outcome
+from conformance.clauses.sequence.counted import Counted
 from conformance.clauses.sequence.judging import dividing, head_slopes, sequence_gradient
 from conformance.clauses.sequence.known import Known
 from conformance.clauses.sequence.mistaken import mistakes
@@ -21,15 +21,14 @@ from oracle.formats import Floats
 from oracle.sequence import bounds
 
 
-class Pairs:
-    """Adds up what a check judges, and keeps the worst place in words."""
+class Pairs(Counted):
+    """A path implementation held against the oracle."""
 
     def __init__(self, trial: Trial) -> None:
+        super().__init__()
         self.trial = trial
         self.implementation = cast("PathImplementation", trial.implementation)
         self.claims = self.implementation.claims
-        self.points = self.violations = 0
-        self.worst, self.told = -1.0, ""
 
     def options(self, beta: float, eps: float) -> dict[str, float]:
         """The two of DPO where it honours them, else the defaults; of another loss parameters that tell."""
@@ -107,15 +106,9 @@ class Pairs:
 
     def hold(self, paths: Paths, got: Floats, exact: Floats, allowed: Floats, what: str) -> None:
         """Each number against its exact value; an exact NaN is not judged."""
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            rho = np.where(got == exact, 0.0, np.abs(got - exact) / allowed)
-        rho = np.where(np.isnan(exact), 0.0, np.where(np.isnan(rho), np.inf, rho))
-        self.points += rho.size
-        self.violations += int(np.count_nonzero(rho > 1))
-        if rho.size and float(rho.max()) > self.worst:
-            place = np.unravel_index(int(rho.argmax()), rho.shape)
-            self.worst = float(rho[place])
-            told = f"{what} [{', '.join(map(str, map(int, place)))}] got {float(got[place])!r}, exact {float(exact[place])!r}"
+        place = self.numbers(got, exact, allowed)
+        if place is not None:
+            told = f"{what} [{', '.join(map(str, place))}] got {float(got[place])!r}, exact {float(exact[place])!r}"
             self.told = f"{told}, {self.worst:.3g} times what the bound allows ({paths.described()})"
             instead = "" if self.worst <= 1 or what.startswith("d loss") else self.recognised(paths, got)
             self.told += f"; the numbers are {instead}" if instead else ""
@@ -134,12 +127,4 @@ class Pairs:
 
     def wrong(self, paths: Paths, right: bool, told: str) -> None:
         """Right or wrong, with nothing between."""
-        self.points += 1
-        if not right:
-            self.violations += 1
-            self.worst, self.told = np.inf, f"{told} ({paths.described()})"
-
-    def outcome(self) -> Outcome:
-        """The finding's content."""
-        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
-        return Outcome(self.points, self.violations, note=self.told if self.violations else close)
+        self.right(right, f"{told} ({paths.described()})")

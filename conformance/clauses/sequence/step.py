@@ -9,6 +9,7 @@ import numpy as np
 from conformance.clauses.accepted import as_pairs
 from conformance.clauses.logged import each_of
 from conformance.clauses.model import Chapter, Outcome
+from conformance.clauses.sequence.counted import Counted
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.sequence.steps import StepsAnswer, StepsImplementation
@@ -26,15 +27,14 @@ BOUND = (
 )
 
 
-class Whole:
+class Whole(Counted):
     """A step against its whole batch."""
 
     def __init__(self, trial: Trial) -> None:
+        super().__init__()
         self.trial = trial
         self.implementation = cast("StepsImplementation", trial.implementation)
         self.claims = self.implementation.claims
-        self.points = self.violations = 0
-        self.worst, self.told = -1.0, ""
 
     def batch(self, clause: str, n: int, beta: float = 0.1, eps: float = 0.0) -> Batch:
         """n pairs with unequal losses."""
@@ -83,18 +83,9 @@ class Whole:
 
     def hold(self, what: str, got: float, exact: float, room: float, parts: Parts) -> None:
         """One number against its exact value."""
-        error = abs(got - exact)
-        rho = np.inf if np.isnan(error) else (0.0 if error == 0 else error / max(room, 5e-324))
-        self.points += 1
-        self.violations += bool(rho > 1)
-        if rho > self.worst:
-            self.worst = float(rho)
-            self.told = f"{what} got {got!r}, exact {exact!r}, {rho:.3g} times what the bound allows ({parts.described()})"
-
-    def outcome(self) -> Outcome:
-        """The finding's content."""
-        close = f"largest ρ {self.worst:.3g}" if 0 <= self.worst < np.inf else ""
-        return Outcome(self.points, self.violations, note=self.told if self.violations else close)
+        if self.numbers(np.array(got), np.array(exact), np.array(room)) is not None:
+            over = f"{self.worst:.3g} times what the bound allows"
+            self.told = f"{what} got {got!r}, exact {exact!r}, {over} ({parts.described()})"
 
 
 def _clear(batch: Batch) -> Batch:
