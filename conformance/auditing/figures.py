@@ -30,6 +30,8 @@ FEW = 5
 """Short figures that show a format: all of them are its numbers, where not every figure would be."""
 SINGLE = 11
 """Characters of a number that says more than binary32 does, where it is no number of binary32 that binary64 prints."""
+LARGEST = float(np.finfo(np.float64).max)
+"""As which writers leave an infinity that have none, jq and MLflow's database among them."""
 MOST_DIGITS = 400
 """A longer number is no figure of a log."""
 
@@ -47,11 +49,12 @@ class Figure(NamedTuple):
 
 
 def value(raw: object) -> float:
-    """The number of a figure, and NaN for what is none."""
+    """The number of a figure, and NaN for what is none; the largest double stands for the infinity that was."""
     try:
-        return float(raw)  # type: ignore[arg-type]
+        number = float(raw)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return math.nan
+    return math.copysign(math.inf, number) if abs(number) >= LARGEST else number
 
 
 def read(raw: Raw) -> Figure | None:
@@ -69,6 +72,8 @@ def read(raw: Raw) -> Figure | None:
     fraction = fraction.rstrip("0")  # of 1.0 it is how a float prints, of 0.693100 how a page prints what was rounded before
     significant = (whole + fraction).lstrip("0")
     number = value(raw)
+    if math.isinf(number):
+        return Figure(number, 0, 0)
     return Figure(number, len(fraction) - exponent, len(significant) if number else 0)
 
 

@@ -226,3 +226,9 @@ def test_a_loss_that_is_not_there_beside_rewards_is_told():
 def test_a_loss_at_the_end_of_float64_is_a_figure():
     (file,) = audit([{"loss": 1.7976931348623157e308, "rewards/margins": 0.5}], beta=0.1, label_smoothing=0).files
     assert file.lines == 1
+
+
+@pytest.mark.parametrize("printed", ["1.7976931348623157e+308", 1.7976931348623157e308, "Infinity", "1e999"])
+def test_the_largest_double_is_the_infinity_that_a_writer_could_not_write(printed):
+    (file,) = audit([{"loss": 0.69, "step": 1}, {"loss": printed, "step": 2}], beta=0.1, label_smoothing=0).files
+    assert [notice.text for notice in file.notices if notice.kind == "not finite"] == ["first at line 2: loss inf"]
