@@ -306,7 +306,7 @@ def laid_out(logps: tuple[Tensor, ...], layout: Way) -> tuple[Tensor, ...]:
     if layout is Way.EXPANDED:
         return tuple(x[:1].expand(n) if n and bool((x == x[0]).all()) else x for x in logps)
     if layout is Way.SHARED:
-        return tuple(next(y for y in logps if torch.equal(x, y)) for x in logps)
+        return tuple(next((y for y in logps if torch.equal(x, y)), x) for x in logps)  # one with a NaN equals none
     if layout is Way.COLUMNS:
         return tuple(torch.stack(logps, dim=1).unbind(1))
     strides, offsets = (STRIDES, OFFSETS) if layout is Way.UNLIKE_STRIDES else ((1,) * 4, (3,) * 4)

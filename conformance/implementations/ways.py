@@ -146,4 +146,4 @@ def asked(way: Way) -> tuple[int, ...]:
 def alike(logps: Sequence[ArrayLike]) -> tuple[int, ...]:
     """For each of the arguments, the place of the first that holds the same numbers."""
     found = [np.asarray(x) for x in logps]
-    return tuple(next(j for j in range(4) if np.array_equal(found[i], found[j])) for i in range(4))
+    return tuple(next(j for j in range(4) if np.array_equal(found[i], found[j], equal_nan=True)) for i in range(4))

@@ -1,5 +1,7 @@
 """Each way to call a right loss gives the plain answer, its derivatives times the weights: torch, JAX and NumPy."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.implementations import load
 from conformance.implementations.protocol import Versatile
-from conformance.implementations.ways import UNWEIGHED, Way, asked
+from conformance.implementations.ways import UNWEIGHED, Way, alike, asked
 from conformance.inputs.pairs import golden
 from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
@@ -45,3 +47,8 @@ def test_a_right_mean_is_weighed_and_its_options_are_differentiated(clause):
     finding = check(find(clause), Trial(MEAN, bfloat16, get_profile("quick"), 0))
     assert finding.verdict is Verdict.CONFORMS
     assert finding.points > 0
+
+
+def test_arguments_are_alike_by_their_numbers_nan_too():
+    nan = [math.nan, 0.0]
+    assert alike((nan, [0.0, -1.0], nan, [0.0, 0.0])) == (0, 1, 0, 3)

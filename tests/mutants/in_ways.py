@@ -26,6 +26,7 @@ MAY_REFUSE = {
     Way.VMAP,
     Way.FORWARD,
     Way.CHECKPOINTED,
+    Way.AUTOCAST,
 }
 """The ways in which an exception is no wrong answer."""
 SIGNS = (1, -1, -1, 1)
