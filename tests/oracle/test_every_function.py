@@ -35,7 +35,7 @@ RECORDS = {oracle.Gradient, oracle.Metrics, oracle.Interval, judging.Judged}
 OPERATORS = {"__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__"}
 GIVEN: dict[str, Any] = {
     "fmt": binary16, "flush": False, "ratios_first": False, "average": False, "pairs": Pairs(ONES, ONES, ONES, ONES, 1.0, 0.0),
-    "each": ACCEPTANCE, "acceptance": ACCEPTANCE, "within": None, "name": "binary16", "mask": True,
+    "each": ACCEPTANCE, "acceptance": ACCEPTANCE, "within": None, "name": "binary16", "mask": True, "accumulation": None,
 }  # fmt: skip
 """Parameters that are no numbers."""
 NUMBERS: dict[str, Any] = {

@@ -39,7 +39,16 @@ REASONS = {
         "label-smoothing-at-most-half",
         "label-smoothing-mirrored",
         "label-smoothing-below-1e-3-ignored",
+        "label-smoothing-below-1e-7-ignored",
     ),
+    "it is wrong at one size alone, which no batch of the files has": (
+        "mean-of-many-doubled",
+        "mean-summed-at-48",
+        "mean-unsmoothed-at-10",
+        "gradient-mean-doubled-at-20",
+        "gradient-mean-zero-below-4096",
+    ),
+    "the files allow a mean what no declared accumulation takes from it": ("mean-added-in-its-format",),
     "it is wrong where no derivative is asked for, and who reads the files here asks for all": (
         "naive-without-derivatives",
         "threshold-without-derivatives",
@@ -61,9 +70,10 @@ BEYOND = {name: reason for reason, names in REASONS.items() for name in names}
 """Mutants that no vector rejects, with the reason; besides those of the families that the files do not see."""
 BEYOND_IN = {("wrong-entry-of-64", "binary16")}
 """Mutants beyond the vectors in one format alone: its entry lies between the logits there."""
-UNSEEN = {"metrics", "calling", "upstream", "answers", "passes", "asking", "layout", "sizes", "transformed"}
-"""The files say nothing of metrics, and not how a function is called: strided, weighted, in batches of thousands, again before
-its first answer is read or differentiated, under a framework's transformations.
+UNSEEN = {"metrics", "calling", "upstream", "answers", "passes", "asking", "layout", "sizes", "transformed", "second", "memory"}
+"""The files say nothing of metrics and of second derivatives, and not how a function is called: strided, in shared memory,
+weighted, in batches of thousands, again before its first answer is read or differentiated, under a framework's
+transformations.
 """
 
 
