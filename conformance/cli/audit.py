@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from conformance.auditing import FileReport, Report, Settings, audit_file
 from conformance.auditing.names import TOLD
 from conformance.auditing.shapes import LOSSES
+from conformance.cli.consoles import Console
 from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
 from conformance.errors import ConformanceError

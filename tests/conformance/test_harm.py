@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from recorded import record
 from refusing import assert_refused
 
+import conformance.cli
 from conformance.cli import main
 from conformance.cli.statuses import CANNOT_WRITE, CLOSED_PIPE, DEFECT, INTERRUPTED
 from conformance.files import write_whole
@@ -196,8 +197,9 @@ def test_standard_output_on_a_full_disk(saved, arguments):
     assert "No space left on device" in told
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["report", "saved.json", "--form", "json"]])
+@pytest.mark.parametrize("arguments", [["list"], ["report", "saved.json", "--form", "json"], ["audit", "log.jsonl"]])
 def test_a_reader_that_goes_away(saved, arguments):
+    saved.with_name("log.jsonl").write_text('{"loss": 0.69, "rewards/margins": 0.01, "step": 1}\n', encoding="utf-8")
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -205,6 +207,11 @@ def test_a_reader_that_goes_away(saved, arguments):
     finally:
         os.close(writing)
     assert (done.returncode, told) == (CLOSED_PIPE, "")
+
+
+def test_every_command_prints_on_the_console_that_tells_of_a_reader_gone():
+    commands = Path(conformance.cli.__file__).parent.glob("*.py")
+    assert [path.name for path in commands if "rich.console" in path.read_text(encoding="utf-8")] == ["consoles.py"]
 
 
 ASCII = [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C"}]
