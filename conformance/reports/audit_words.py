@@ -23,7 +23,7 @@ def verdict(file: FileReport) -> str:
 
 def configured(file: FileReport) -> str:
     """What was told of the run, and what was not but matters."""
-    told = ", ".join(f"{name} {value}" for name, value in file.settings.items())
+    told = ", ".join(f"{name} {value}" for name, value in file.settings.items()) or "nothing"
     how = "" if "dtype" in file.settings else f"; arithmetic of {file.format} allowed for (--dtype says another)"
     return f"{told}{how}"
 
