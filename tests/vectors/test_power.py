@@ -103,13 +103,13 @@ def test_every_flag_has_mutants_to_kill():
 
 @pytest.mark.parametrize("flag", KILLS)
 def test_the_vectors_of_a_flag_kill_its_mutants_by_themselves(flag):
-    """In every format in which the mutant is wrong."""
+    """In every format in which the mutant is wrong, but where no vector can see it."""
     files = carrying(flag)
     for name in KILLS[flag]:
-        mutant = registry.mutant(name)
-        assert mutant.wrong_in
-        for fmt in mutant.wrong_in:
-            assert any(rejected(mutant.build(), fmt.name, files)), (name, fmt.name)
+        formats = [fmt for fmt in registry.mutant(name).wrong_in if (name, fmt.name) not in BEYOND_IN]
+        assert formats
+        for fmt in formats:
+            assert any(rejected(registry.mutant(name).build(), fmt.name, files)), (name, fmt.name)
 
 
 @pytest.mark.parametrize("flag", KILLS)
