@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from conformance.errors import Misbehaviour
 from conformance.implementations.array import as_numpy
 from conformance.implementations.decorating import decorator
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.protocol import OPTIONS
-from conformance.implementations.results import called, check_dtype, check_shape, versions
-from conformance.implementations.sequence.numpy import DTYPES, PRECISIONS
+from conformance.implementations.results import called
 from conformance.implementations.sequence.path import OfOneLoss, PathAnswer, PathClaims, inputs, path_claims
+from conformance.implementations.sequence.plain import Function, OfArrays
 from conformance.inputs.paths import Paths
 from oracle import Format
 from oracle.formats import Floats
 
-Function = Callable[..., Any]
 
-
-class ArrayPath(OfOneLoss):
+class ArrayPath(OfArrays, OfOneLoss):
     """A function of arrays behind the suite's interface."""
 
     def __init__(
@@ -34,37 +31,14 @@ class ArrayPath(OfOneLoss):
         convert: tuple[Function, Function],
         library: str | None,
     ) -> None:
-        self.name = name
+        super().__init__(function, name, derivatives, convert, library)
         self.claims = claimed
-        self.library = library
-        self._function = function
-        self._derivatives = derivatives
-        self._there, self._back = convert
-        functools.update_wrapper(self, function, updated=())
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The plain function itself."""
-        return self._function(*arguments, **keywords)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The library's version and NumPy's."""
-        return versions(self.library, numpy=np.__version__)
-
-    def unavailable(self) -> str | None:
-        """It can run wherever the suite does."""
-        return None
-
-    def surroundings(self) -> dict[str, str]:
-        """NumPy's error handling."""
-        return {"error handling": str(np.geterr())}
 
     def evaluate(self, paths: Paths, fmt: Format, *, gradient: bool = False, incoming: Floats | None = None) -> PathAnswer:
         """The function's losses, and its derivatives; no factors are claimed of them."""
         policy, reference, others, options, named = inputs(paths, self.claims)
         both = [policy] if reference is None else [policy, reference]
-        own = [self._there(array) for array in (*(x.astype(DTYPES[fmt.name]) for x in both), *others)]
-        before = [np.array(self._back(part)) for part in own]
+        own, before = self._given([*(x.astype(DTYPES[fmt.name]) for x in both), *others])
         with np.errstate(all="ignore"):
             shape = (len(paths),) if self.claims.reduction == "none" else ()
             result = called(functools.partial(self._function, **named), *own, *options)
@@ -74,21 +48,7 @@ class ArrayPath(OfOneLoss):
                 found = called(functools.partial(self._derivatives, **named), *own, *options)
                 slopes = self._read("d loss / d logits", found, policy.shape, fmt)[0]
         names = (*("policy_logits", "ref_logits")[: len(both)], "labels", "mask")
-        wrote = tuple(
-            name
-            for name, old, new in zip(names, before, own, strict=False)
-            if old.tobytes() != np.asarray(self._back(new)).tobytes()
-        )
-        return PathAnswer(losses, slopes, dtype, wrote)
-
-    def _read(self, what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
-        try:
-            array = np.asarray(self._back(result))
-        except (TypeError, ValueError) as error:
-            raise Misbehaviour("wrong type", f"{what}: {error}") from None
-        check_shape(what, array.shape, shape)
-        check_dtype(what, str(array.dtype), PRECISIONS.get(array.dtype), fmt)
-        return array.astype(np.float64), str(array.dtype)
+        return PathAnswer(losses, slopes, dtype, self._wrote(names, before, own))
 
 
 @decorator

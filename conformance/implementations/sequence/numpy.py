@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
-import ml_dtypes
 import numpy as np
 
-from conformance.errors import Misbehaviour
 from conformance.implementations.array import as_numpy
 from conformance.implementations.decorating import decorator
-from conformance.implementations.results import called, check_dtype, check_shape, versions
+from conformance.implementations.numpy_arrays import DTYPES
+from conformance.implementations.results import called
+from conformance.implementations.sequence.plain import Function, OfArrays
 from conformance.implementations.sequence.protocol import (
     SequenceAnswer,
     SequenceClaims,
@@ -24,17 +23,8 @@ from conformance.inputs.sequences import Rows
 from oracle import Format
 from oracle.formats import Floats
 
-Function = Callable[..., Any]
-DTYPES: dict[str, Any] = {
-    "binary16": np.float16,
-    "bfloat16": ml_dtypes.bfloat16,
-    "binary32": np.float32,
-    "binary64": np.float64,
-}
-PRECISIONS = {np.dtype(np.float16): 11, np.dtype(ml_dtypes.bfloat16): 8, np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 
-
-class NumpySequence:
+class NumpySequence(OfArrays):
     """A function of arrays behind the suite's interface; derivatives by a function of its own."""
 
     def __init__(
@@ -46,30 +36,8 @@ class NumpySequence:
         convert: tuple[Function, Function],
         library: str | None,
     ) -> None:
-        self.name = name
+        super().__init__(function, name, derivatives, convert, library)
         self.claims = claimed
-        self.library = library
-        self._function = function
-        self._derivatives = derivatives
-        self._there, self._back = convert
-        functools.update_wrapper(self, function, updated=())
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The plain function itself."""
-        return self._function(*arguments, **keywords)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The library's version and NumPy's."""
-        return versions(self.library, numpy=np.__version__)
-
-    def unavailable(self) -> str | None:
-        """It can run wherever the suite does."""
-        return None
-
-    def surroundings(self) -> dict[str, str]:
-        """NumPy's error handling."""
-        return {"error handling": str(np.geterr())}
 
     def evaluate(
         self, rows: Rows, fmt: Format, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
@@ -79,9 +47,7 @@ class NumpySequence:
         array = logits.astype(DTYPES[fmt.name])
         if strided:
             array = np.repeat(array, 2, axis=-1)[..., ::2]
-        inputs = [array, labels, *([] if mask is None else [mask])]
-        own = [self._there(part) for part in inputs]
-        before = [np.array(self._back(part)) for part in own]
+        own, before = self._given([array, labels, *([] if mask is None else [mask])])
         with np.errstate(all="ignore"):
             result = called(functools.partial(self._function, **keywords), *own)
             values, dtype = self._read("log-probabilities", result, promised(rows, self.claims), fmt)
@@ -91,21 +57,7 @@ class NumpySequence:
                     keywords = {**keywords, "incoming": incoming}
                 found = called(functools.partial(self._derivatives, **keywords), *own)
                 slopes = self._read("d logp / d logits", found, array.shape, fmt)[0]
-        wrote = tuple(
-            name
-            for name, old, new in zip(("logits", "labels", "mask"), before, own, strict=False)
-            if old.tobytes() != np.asarray(self._back(new)).tobytes()
-        )
-        return SequenceAnswer(values, slopes, dtype, wrote)
-
-    def _read(self, what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
-        try:
-            array = np.asarray(self._back(result))
-        except (TypeError, ValueError) as error:
-            raise Misbehaviour("wrong type", f"{what}: {error}") from None
-        check_shape(what, array.shape, shape)
-        check_dtype(what, str(array.dtype), PRECISIONS.get(array.dtype), fmt)
-        return array.astype(np.float64), str(array.dtype)
+        return SequenceAnswer(values, slopes, dtype, self._wrote(("logits", "labels", "mask"), before, own))
 
 
 @decorator

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,10 +11,11 @@ import numpy as np
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.array import as_numpy
 from conformance.implementations.decorating import decorator
+from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.protocol import OPTIONS, Claims
 from conformance.implementations.protocol import claims as loss_claims
-from conformance.implementations.results import called, versions
-from conformance.implementations.sequence.numpy import DTYPES
+from conformance.implementations.results import called
+from conformance.implementations.sequence.plain import Function, Plain
 from conformance.inputs.batch import Batch
 from conformance.inputs.paths import Parts
 from oracle import Format
@@ -30,7 +30,6 @@ METRICS = (
     "logps/rejected",
 )
 """What trainers log, by the names that they use; each a mean over the pairs of the step."""
-Function = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,32 +91,12 @@ def steps_claims(
     )  # fmt: skip
 
 
-class Steps:
+class Steps(Plain):
     """A function of a list of micro-batches behind the suite's interface."""
 
     def __init__(self, function: Function, name: str, claimed: StepsClaims, library: str | None) -> None:
-        self.name = name
+        super().__init__(function, name, library)
         self.claims = claimed
-        self.library = library
-        self._function = function
-        functools.update_wrapper(self, function, updated=())
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The plain function itself."""
-        return self._function(*arguments, **keywords)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The library's version and NumPy's."""
-        return versions(self.library, numpy=np.__version__)
-
-    def unavailable(self) -> str | None:
-        """It can run wherever the suite does."""
-        return None
-
-    def surroundings(self) -> dict[str, str]:
-        """NumPy's error handling."""
-        return {"error handling": str(np.geterr())}
 
     def evaluate(self, parts: Parts, fmt: Format) -> StepsAnswer:
         """The function's loss, the derivatives that it returned or accumulated, and its metrics."""

@@ -13,34 +13,24 @@ from conformance.implementations.decorating import decorator
 from conformance.implementations.protocol import OPTIONS
 from conformance.implementations.results import called, versions
 from conformance.implementations.sequence.path import OfOneLoss, PathAnswer, PathClaims, inputs, path_claims
+from conformance.implementations.sequence.plain import Plain
 from conformance.implementations.sequence.torch import changed, derivatives, headed, inner_of, read, surroundings, tensor
 from conformance.inputs.paths import Paths
 from oracle import Format
 from oracle.formats import Floats
 
 
-class TorchPath(OfOneLoss):
+class TorchPath(Plain, OfOneLoss):
     """A function of policy and reference logits behind the suite's interface; or of hidden states and heads."""
 
     def __init__(self, function: Callable[..., Any], name: str, claimed: PathClaims, library: str | None) -> None:
-        self.name = name
+        super().__init__(function, name, library)
         self.claims = claimed
-        self.library = library
-        self._function = function
-        functools.update_wrapper(self, function, updated=())
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The plain function itself."""
-        return self._function(*arguments, **keywords)
 
     @property
     def environment(self) -> dict[str, str]:
         """The library's version and torch's."""
         return versions(self.library, torch=torch.__version__)
-
-    def unavailable(self) -> str | None:
-        """It can run wherever torch does."""
-        return None
 
     def surroundings(self) -> dict[str, str]:
         """Torch's global state."""
