@@ -11,7 +11,7 @@ from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
-from conformance.inputs.losses import LossBatch, common, mirrored, shrunk, spread, steep, stretched
+from conformance.inputs.losses import LossBatch, beside, common, mirrored, shrunk, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
@@ -36,9 +36,11 @@ _APART = (
     remedy="Compare with the definition on the loss's page; `dpo-conformance identify` says which loss it computes instead.",
 )
 def answers(trial: Trial) -> Outcome:
-    """The six pairs that tell every loss from every other, mirrored, shrunk and stretched, at parameters that show."""
+    """The six pairs that tell every loss from every other, mirrored, shrunk and stretched, and six beside the reference, at
+    parameters that show.
+    """
     judge = Judge(trial)
-    for batch in (common(), mirrored(common()), shrunk(common()), stretched(common()), stretched(mirrored(common()))):
+    for batch in (common(), mirrored(common()), shrunk(common()), stretched(common()), stretched(mirrored(common())), beside()):
         judge.values(judge.telling(batch))
     return judge.outcome()
 
@@ -72,11 +74,11 @@ def value(trial: Trial) -> Outcome:
     "statistic, a length that is missing, a sign.",
 )
 def derivatives(trial: Trial) -> Outcome:
-    """The derivatives at the pairs of the value's clause, and at those that tell losses apart."""
+    """The derivatives at the pairs of the value's clause, at those that tell losses apart, and beside the reference."""
     judge = Judge(trial)
-    for rows in (common(), mirrored(common()), shrunk(common())):
+    for rows in (common(), mirrored(common()), shrunk(common()), beside()):
         judge.derivatives(judge.telling(rows))
-    for batch in (judge.plain(shrunk(common())), *_drawn(judge, "PREF-3")):
+    for batch in (judge.plain(shrunk(common())), judge.plain(beside()), *_drawn(judge, "PREF-3")):
         judge.derivatives(batch)
     return judge.outcome()
 
@@ -90,7 +92,7 @@ def derivatives(trial: Trial) -> Outcome:
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
-    """One parameter after the other at up to five values and at 0, and the lengths exchanged and multiplied."""
+    """One parameter after the other at up to five values, at 0 and negative, and the lengths exchanged and multiplied."""
     judge = Judge(trial)
     six = (common(), shrunk(common()), stretched(common()), stretched(mirrored(common())))
     changed = [batch_ for rows in six for batch_ in _changed(judge, judge.telling(rows))]
@@ -107,7 +109,7 @@ def _changed(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
     for parameter in judge.loss.parameters:
         if parameter.name not in judge.trial.implementation.claims.options:
             continue
-        candidates = (parameter.default, parameter.other, *(parameter.default * x for x in (2, 0.25, 16)), 0.0)
+        candidates = (parameter.default, parameter.other, *(parameter.default * x for x in (2, 0.25, 16, -2)), 0.0)
         for x in dict.fromkeys(x for x in candidates if x is not None):
             if judge.admits(parameter, x):
                 yield base.at(**{parameter.name: x})

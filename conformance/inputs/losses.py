@@ -90,6 +90,21 @@ def shrunk(batch: LossBatch) -> LossBatch:
     return replace(batch, rows={name: row if name in LENGTHS else row / 8 for name, row in batch.rows.items()})
 
 
+def beside() -> LossBatch:
+    """Log-probabilities of few bits, whose log-ratios are 0, or a step of bfloat16 and exact in every format: nothing is lost
+    before the loss's own functions, and what bends most near the reference bends there.
+    """
+    steps = np.array([0.0, 1.0, -1.0, 2.0, 1.0, 8.0]) / 128, np.array([0.0, -1.0, 2.0, 1.0, 1.0, -4.0]) / 128
+    ref = np.array([-1.0, -1.25, -1.5, -1.0, -0.75, -1.125]), np.array([-1.5, -1.0, -1.25, -0.75, -1.25, -1.0])
+    rows = {"policy_chosen_logps": ref[0] + steps[0], "policy_rejected_logps": ref[1] + steps[1]}
+    rows |= {"ref_chosen_logps": ref[0], "ref_rejected_logps": ref[1], "policy_kl_logps": ref[1] + steps[0]}
+    lengths = {
+        "chosen_lengths": np.array([2.0, 1.0, 4.0, 8.0, 2.0, 1.0]),
+        "rejected_lengths": np.array([1.0, 4.0, 2.0, 1.0, 8.0, 4.0]),
+    }
+    return LossBatch(rows | {"ref_kl_logps": ref[1]} | lengths, {})
+
+
 def spread(rng: np.random.Generator, n: int, fmt: Format) -> LossBatch:
     """Pairs from 0.001 to 5 nats a token, near the reference and far from it, of lengths from 1 to 249."""
     lengths = {name: rng.integers(1, 250, n).astype(np.float64) for name in LENGTHS}
