@@ -20,7 +20,7 @@ from oracle.bounds.kernel import any_kernel
 from oracle.bounds.reductions import summation
 from oracle.expressions import balls
 from oracle.expressions.arrays import Arrays
-from oracle.expressions.nodes import Kernel, Node, Op, inputs_of, walk
+from oracle.expressions.nodes import Kernel, Node, Op, walk
 from oracle.formats import Floats, Format
 
 _EXACT_KERNELS = {Kernel.RELU, Kernel.STEP}
@@ -169,7 +169,7 @@ class Running:
             ends.append(np.where(across, -value * value, 0.0))
             image = Errors(np.maximum(-np.minimum.reduce(ends), 0.0), np.maximum(np.maximum.reduce(ends), 0.0))
             return self._rounded(node, image)
-        image = self._image(node, ball, x) if inputs_of(node) or x.most.any() else Errors(x.down, x.up)
+        image = self._image(node, ball, x) if node.varies or x.most.any() else Errors(x.down, x.up)
         if kernel in _EXACT_KERNELS:
             return image
         relative, floor = 2 * any_kernel(self.fmt) * self._u, any_kernel(self.fmt) * self._floor

@@ -15,7 +15,7 @@ from oracle.doubledouble import Floats
 from oracle.dyadic import Dyadic
 from oracle.expressions import balls
 from oracle.expressions.exact import Value, order, values
-from oracle.expressions.nodes import Node, Op, has_batch_state, inputs_of, walk
+from oracle.expressions.nodes import Node, Op, walk
 from oracle.expressions.numbers import simplest
 from oracle.real import Real
 
@@ -34,6 +34,8 @@ class Arrays:
         self._inputs = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
         self._parameters = dict(parameters)
         self._known: dict[Node, Enclosure] = {}
+        self._logistic: dict[Node, balls.Logistic] = {}
+        self._reciprocals: dict[Node, Enclosure] = {}
         self._places: dict[Node, NDArray[np.intp]] = {}
         self._odd = np.zeros(self.n, dtype=bool)
         for array in self._inputs.values():
@@ -50,16 +52,34 @@ class Arrays:
     def _evaluated(self, node: Node) -> Enclosure:
         if node.op is Op.INPUT:
             return exact(np.where(self._odd, -1.0, self._inputs[node.name]))
-        if not inputs_of(node):
+        if not node.varies:
             return self._constant(node)
         args = [self._known[arg] for arg in (node.args[:1] if node.op is Op.SPELLED else node.args)]
         if node.op is Op.KERNEL:
-            return balls.apply(node.kernel, args[0])
+            return self._kernel(node, args[0])
         if node.op in {Op.SPELLED, Op.DETACHED}:
             return args[0]
         if node.op in {Op.MEAN, Op.TOTAL, Op.SORTED, Op.UNSORTED}:
             return self._of_batch(node, args)
+        if node.op is Op.DIVIDE:
+            return args[0] * self._reciprocal(node.args[1])
         return _arithmetic(node.op, args)
+
+    def _reciprocal(self, divisor: Node) -> Enclosure:
+        if divisor not in self._reciprocals:
+            self._reciprocals[divisor] = balls.reciprocal(self._known[divisor])
+        return self._reciprocals[divisor]
+
+    def _kernel(self, node: Node, x: Enclosure) -> Enclosure:
+        """Softplus, sigmoid and bump of x and of -x share what is worked out of |x|."""
+        if node.kernel not in balls.LOGISTIC:
+            return balls.apply(node.kernel, x)
+        (arg,) = node.args
+        negative = arg.op is Op.NEGATE
+        base = arg.args[0] if negative else arg
+        if base not in self._logistic:
+            self._logistic[base] = balls.Logistic(self._known[base])
+        return self._logistic[base].of(node.kernel, negative=negative)
 
     def _constant(self, node: Node) -> Enclosure:
         ((value,),) = values([node], {name: [number] for name, number in self._parameters.items()}, 1)
@@ -93,14 +113,14 @@ class Arrays:
 
     def _repaired(self, node: Node, ball: Enclosure) -> Enclosure:
         """Rows that a ball leaves open, and rows with an infinity or NaN in them, from exact arithmetic."""
-        if node.op in {Op.INPUT, Op.PARAMETER, Op.CONSTANT} or not inputs_of(node):
+        if node.op in {Op.INPUT, Op.PARAMETER, Op.CONSTANT} or not node.varies:
             if node.op is Op.INPUT and self._odd.any():
                 return where(self._odd, self._inputs[node.name], ball)
             return ball
         open_rows = self._odd | np.isnan(ball.head)
         if not open_rows.any():
             return ball
-        rows = np.arange(self.n) if has_batch_state(node) else np.flatnonzero(open_rows)
+        rows = np.arange(self.n) if node.of_batch else np.flatnonzero(open_rows)
         found = as_ball(self.exact(node, rows))
         if rows.size == self.n:
             return found
@@ -127,7 +147,7 @@ def _arithmetic(op: Op, args: list[Enclosure]) -> Enclosure:
         return args[0] - args[1]
     if op is Op.NEGATE:
         return -args[0]
-    return args[0] * (args[1] if op is Op.MULTIPLY else balls.reciprocal(args[1]))
+    return args[0] * args[1]
 
 
 def as_ball(numbers: Sequence[Value]) -> Enclosure:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from oracle import enclosure
-from oracle.ball import Enclosure, Mask, exact, normalised, where
-from oracle.doubledouble import Floats, power_of_two
+from oracle.ball import DIVIDE_ERROR, Enclosure, Mask, exact, normalised, where
+from oracle.doubledouble import Floats, divide_by_float, power_of_two
 from oracle.expressions.nodes import Kernel
 from oracle.kernel import exponential
 
@@ -39,12 +39,19 @@ def sign_known(x: Enclosure) -> Mask:
 
 
 def reciprocal(x: Enclosure) -> Enclosure:
-    """1 / x = q (1 + r + r² + ...) with q near 1 / x and r = 1 - q x; NaN where the ball reaches 0."""
+    """1 / x = q (1 + r + r² + ...) with q near 1 / x and r = 1 - q x; of numbers of float64 one division of a double-double.
+
+    NaN where the ball reaches 0.
+    """
     usable = sign_known(x) & (x.head != 0) & np.isfinite(x.head)
     head = np.where(usable, x.head, 1.0)
+    zero = np.zeros_like(head)
+    if not (x.tail.any() or x.radius.any()):
+        quotient, tail = divide_by_float((np.ones_like(head), zero), head)
+        found = normalised(quotient, tail, -x.exponent, np.abs(quotient) * (DIVIDE_ERROR * _UP), special=zero)
+        return found if usable.all() else where(usable, found, np.nan)
     with np.errstate(invalid="ignore"):
-        q = Enclosure(1.0 / head, np.zeros_like(head), -x.exponent, np.zeros_like(head))
-        q = normalised(q.head, q.tail, q.exponent, q.radius, special=np.zeros_like(head))
+        q = normalised(1.0 / head, zero, -x.exponent, zero, special=zero)
         r = exact(1.0) - q * where(usable, x, 1.0)
     most = size(r)[1]
     usable &= most < 0.25
@@ -125,10 +132,36 @@ def odds(x: Enclosure) -> Enclosure:
     return where(usable, reciprocal(expm1(-where(usable, x, -1.0))), np.nan)
 
 
+class Logistic:
+    """Softplus, sigmoid and bump of x, by one evaluation of f = softplus(-|x|) and s = sigmoid(-|x|) <= 1/2: no cancellation.
+
+    |x| is that of the centre: the identities hold for either sign, so a ball that holds 0 needs no care.
+    """
+
+    def __init__(self, x: Enclosure) -> None:
+        self._x = x
+        self._above = x.head > 0
+        with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+            self._f, self._s = enclosure.kernel(abs(x))
+        self._rest: Enclosure | None = None
+
+    def of(self, kernel: Kernel, *, negative: bool) -> Enclosure:
+        """The kernel of x, or of -x."""
+        above = self._above != negative
+        with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+            if kernel is Kernel.SOFTPLUS:
+                return where(above, self._f + abs(self._x), self._f)
+            if self._rest is None:
+                self._rest = exact(1.0) - self._s
+            return self._s * self._rest if kernel is Kernel.BUMP else where(above, self._rest, self._s)
+
+
+LOGISTIC = (Kernel.SOFTPLUS, Kernel.SIGMOID, Kernel.BUMP)
+
+
 def bump(x: Enclosure) -> Enclosure:
-    """sigmoid(x) sigmoid(-x) = s (1 - s) with s = sigmoid(-|x|) <= 1/2: no cancellation."""
-    s = enclosure.sigmoid_minus(abs(x))
-    return s * (exact(1.0) - s)
+    """sigmoid(x) sigmoid(-x)."""
+    return Logistic(x).of(Kernel.BUMP, negative=False)
 
 
 def relu(x: Enclosure) -> Enclosure:

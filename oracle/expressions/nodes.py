@@ -7,7 +7,7 @@ number of its inputs, whatever the arithmetic; `spelled` says in which other way
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from weakref import WeakValueDictionary
@@ -31,6 +31,9 @@ class Op(Enum):
     TOTAL = "total"
     SORTED = "sorted"
     UNSORTED = "unsorted"
+
+
+_BATCH = {Op.MEAN, Op.TOTAL, Op.SORTED, Op.UNSORTED}
 
 
 class Kernel(Enum):
@@ -58,6 +61,14 @@ class Node:
     name: str = ""
     value: Fraction = Fraction(0)
     kernel: Kernel = Kernel.SOFTPLUS
+    varies: bool = field(init=False)
+    """Whether an input is in it, so that its value differs from pair to pair."""
+    of_batch: bool = field(init=False)
+    """Whether a pair's value depends on other pairs of the batch."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "varies", self.op is Op.INPUT or any(arg.varies for arg in self.args))
+        object.__setattr__(self, "of_batch", self.op in _BATCH or any(arg.of_batch for arg in self.args))
 
     def __add__(self, other: Node | int | Fraction) -> Node:
         return add(self, as_node(other))
@@ -287,14 +298,6 @@ def inputs_of(node: Node) -> tuple[str, ...]:
 def parameters_of(node: Node) -> tuple[str, ...]:
     """The names of the parameters, in the order of first use."""
     return tuple(dict.fromkeys(x.name for x in walk(node) if x.op is Op.PARAMETER))
-
-
-_BATCH = {Op.MEAN, Op.TOTAL, Op.SORTED, Op.UNSORTED}
-
-
-def has_batch_state(node: Node) -> bool:
-    """Whether a pair's value depends on other pairs of the batch."""
-    return any(x.op in _BATCH for x in walk(node))
 
 
 _SIGNS = {Op.ADD: (" + ", 1), Op.SUBTRACT: (" - ", 1), Op.MULTIPLY: (" * ", 2), Op.DIVIDE: (" / ", 2)}

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from oracle.arguments import read
 from oracle.errors import NotFinite, OutOfRange
-from oracle.expressions.nodes import Node, has_batch_state, inputs_of, parameters_of
+from oracle.expressions.nodes import Node, inputs_of, parameters_of
 
 LOGPS = ("policy_chosen_logps", "policy_rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
 LENGTHS = ("chosen_lengths", "rejected_lengths")
@@ -122,7 +122,7 @@ class Loss:
     @property
     def has_batch_state(self) -> bool:
         """Whether a pair's value depends on the other pairs of its batch."""
-        return has_batch_state(self.definition)
+        return self.definition.of_batch
 
     @property
     def defaults(self) -> dict[str, float]:
