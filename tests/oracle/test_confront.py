@@ -15,8 +15,12 @@ import oracle
 from oracle import Dyadic, Real, enclosure, rounding, ulp
 from oracle import first_tier as tables
 from oracle.enclosure import Enclosure
+from oracle.expressions.nodes import Kernel
 from oracle.formats import binary16
+from oracle.losses import LOSSES
+from oracle.losses._evaluate import slope
 from oracle.ulp import quantum_exponent as quantum
+from tests.oracle import confront_losses
 from tests.oracle.confront import calls, decisions, first_tier, kernel, logits, pairs, patterns, shares
 from tests.oracle.confront.__main__ import main
 from tests.oracle.confront.tally import Tally
@@ -138,3 +142,18 @@ def test_a_quantum_of_the_binade_above_and_a_call_that_does_not_end_are_seen(mon
     monkeypatch.setattr(oracle, "round", lambda *_: time.sleep(60))
     (tally, _) = calls.confront(rng(), 30)
     assert tally.escapes and "no end within 0.05 s" in tally.examples[0]
+
+
+def test_a_slope_where_keys_of_a_sort_are_equal_is_a_limit_of_slopes(monkeypatch):
+    assert confront_losses.differences("aot_unpaired", binary16, 6, 73) == (24, 0)
+    monkeypatch.setattr(confront_losses, "untied", lambda environment: environment)
+    assert confront_losses.differences("aot_unpaired", binary16, 6, 73) == (24, 4)
+
+
+def test_the_numbers_and_derivatives_of_another_loss_are_told_apart(monkeypatch):
+    assert confront_losses.disagreements("hinge", binary16, 6, 7) == (30, 0)
+    of_another = LOSSES["ipo_sum"]
+    monkeypatch.setattr(confront_losses, "slope", lambda _, name: slope(of_another, name))
+    assert confront_losses.differences("hinge", binary16, 6, 71)[1] > 12
+    monkeypatch.setitem(confront_losses.ARB, Kernel.RELU, abs)
+    assert confront_losses.disagreements("hinge", binary16, 6, 7)[1] > 0
