@@ -12,6 +12,7 @@ which round alike in every lane and remainder: a pair's loss has the same bits w
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -46,30 +47,34 @@ def dpo_loss(
         raise ValueError("the four log-probabilities: tensors of one shape and dtype, on one device")
     if logps[0].dtype not in _DTYPES:
         raise ValueError(f"the four log-probabilities: floating-point numbers of 16, 32 or 64 bits, not {logps[0].dtype}")
-    loss = _Loss if torch.compiler.is_compiling() else _Both
-    losses, _ = loss.apply(*logps, float(beta), float(label_smoothing))
-    if reduction == "none":
-        return losses
-    if reduction not in {"mean", "sum"}:
+    if reduction not in {"none", "mean", "sum"}:
         raise ValueError(f"reduction = {reduction!r}: 'none', 'mean' or 'sum'")
-    total = losses.sum(dtype=torch.float64)
-    return (total / losses.numel() if reduction == "mean" else total).to(losses.dtype)
+    function = _Loss if torch.compiler.is_compiling() else _Both
+    loss, _ = function.apply(*logps, float(beta), float(label_smoothing), reduction != "none")
+    if reduction == "mean":
+        loss = loss / logps[0].numel()
+    return loss if reduction == "none" else loss.to(logps[0].dtype)
 
 
 class _Loss(torch.autograd.Function):
-    """The losses; their derivative in the chosen policy's log-probability is kept, and the others are that or its negative."""
-
-    generate_vmap_rule = True
+    """The losses, or their sum in binary64; and their derivative in policy_chosen: in the others it is that or its negative."""
 
     @staticmethod
-    def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Any:
-        loss, slope, exact = _room(pc), _room(pc), pc.dtype == torch.float64
-        _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps), (pc, pr, rc, rr), (loss, slope))
-        return loss, slope
+    def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float, summed: bool) -> Any:
+        exact, sums = pc.dtype == torch.float64, []
+        made = [_room(pc) for _ in range(1 if summed else 2)]
+        for a, b, c, d, slope, *loss in _blocks(pc, pr, rc, rr, *made):
+            losses, slopes = _value_and_slope(beta, eps, exact, a, b, c, d)
+            slope.copy_(_once(slopes, pc.dtype))
+            if summed:
+                sums.append(losses.sum())
+            else:
+                loss[0].copy_(_once(losses, pc.dtype))
+        return torch.stack(sums).sum() if summed else made[1], made[0]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        *logps, ctx.beta, ctx.eps = inputs
+        *logps, ctx.beta, ctx.eps, ctx.summed = inputs
         ctx.save_for_backward(*logps, output[1])
         ctx.save_for_forward(*logps)
         ctx.mark_non_differentiable(output[1])
@@ -79,7 +84,13 @@ class _Loss(torch.autograd.Function):
         *logps, slope = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative may be asked for
             slope = _Slope.apply(*logps, ctx.beta, ctx.eps)
-        return (*_by_logp(ctx, grad * slope), None, None)
+        return (*_by_logp(ctx, grad, slope), None, None, None)
+
+    @staticmethod
+    def vmap(info: Any, places: Any, *inputs: Any) -> Any:
+        (*logps, beta, eps, summed) = inputs
+        loss, slope = _Both.apply(*_in_front(info.batch_size, places, logps), beta, eps, False)
+        return (loss.double()[..., None].flatten(1).sum(1) if summed else loss, slope), (0, 0)
 
 
 class _Both(_Loss):
@@ -88,19 +99,19 @@ class _Both(_Loss):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         slope = _Slope.apply(*ctx.saved_for_forward, ctx.beta, ctx.eps)
-        return slope * _margin(*(_zero(t, slope) for t in tangents[:4])), None
+        along = slope * _margin(*(_zero(t, slope) for t in tangents[:4]))
+        return along.sum(dtype=torch.float64) if ctx.summed else along, None
 
 
 class _Slope(torch.autograd.Function):
     """beta (eps - sigma(-z)): the derivative of the loss in the chosen policy's log-probability."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
-        slope, exact = _room(pc), pc.dtype == torch.float64
-        _each(lambda *logps: _value_and_slope(beta, eps, exact, *logps)[1:], (pc, pr, rc, rr), (slope,))
-        return slope
+        made, exact = _room(pc), pc.dtype == torch.float64
+        for a, b, c, d, slope in _blocks(pc, pr, rc, rr, made):
+            slope.copy_(_once(_value_and_slope(beta, eps, exact, a, b, c, d)[1], pc.dtype))
+        return made
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -110,19 +121,30 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        return (*_by_logp(ctx, grad * _curvature(ctx.beta, *ctx.saved_tensors)), None, None)
+        return (*_by_logp(ctx, grad, _curvature(ctx.beta, *ctx.saved_tensors)), None, None)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
         curvature = _curvature(ctx.beta, *ctx.saved_for_forward)
         return curvature * _margin(*(_zero(t, curvature) for t in tangents[:4]))
 
+    @staticmethod
+    def vmap(info: Any, places: Any, *inputs: Any) -> Any:
+        return _Slope.apply(*_in_front(info.batch_size, places, inputs[:4]), *inputs[4:]), 0
 
-def _by_logp(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+
+def _by_logp(ctx: Any, grad: Tensor, slope: Tensor) -> tuple[Tensor | None, ...]:
     """The derivative in each log-probability that wants one: + for policy_chosen and ref_rejected, - for the others."""
     wanted = ctx.needs_input_grad
-    minus = -grad if wanted[1] or wanted[2] else None
-    return tuple(part if want else None for part, want in zip((grad, minus, minus, grad), wanted, strict=False))
+    plus = slope * grad if wanted[0] or wanted[3] else None
+    minus = slope * -grad if wanted[1] or wanted[2] else None
+    return tuple(part if want else None for part, want in zip((plus, minus, minus, plus), wanted, strict=False))
+
+
+def _in_front(size: int, places: Any, logps: Any) -> list[Tensor]:
+    """What vmap maps over as the first dimension of each: a pair's numbers know no other pair."""
+    alike = zip(logps, places, strict=False)
+    return [x.expand(size, *x.shape) if place is None else x.movedim(place, 0) for x, place in alike]
 
 
 def _zero(tangent: Tensor | None, like: Tensor) -> Tensor:
@@ -147,18 +169,15 @@ def _room(like: Tensor) -> Tensor:
     return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
-def _each(function: Any, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
-    """outputs = function(inputs), a block a thread at a time; in one on a device, and where a compiler fuses them anyway."""
-    size = BLOCK * torch.get_num_threads() if inputs[0].device.type == "cpu" and not torch.compiler.is_compiling() else 0
-    if not size or inputs[0].numel() <= size:
-        for out, made in zip(outputs, function(*inputs), strict=True):
-            out.copy_(_once(made, out.dtype))
+def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors a block a thread at a time; whole on a device, and where a compiler fuses them anyway."""
+    size = BLOCK * torch.get_num_threads() if tensors[0].device.type == "cpu" and not torch.compiler.is_compiling() else 0
+    if not size or tensors[0].numel() <= size:
+        yield tensors
         return
-    flat, filled = [x.reshape(-1) for x in inputs], [x.view(-1) for x in outputs]
-    for start in range(0, flat[0].shape[0], size):
-        block = slice(start, start + size)
-        for out, made in zip(filled, function(*(x[block] for x in flat)), strict=True):
-            out[block].copy_(_once(made, out.dtype))
+    flat = [x.reshape(-1) for x in tensors]
+    for start in range(0, len(flat[0]), size):
+        yield tuple(x[start : start + size] for x in flat)
 
 
 def _once(wide: Tensor, dtype: torch.dtype) -> Tensor:
@@ -183,27 +202,47 @@ def _value_and_slope(
     beta: float, eps: float, exact: bool, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The loss and beta (eps - sigma(-z)), in binary64. exact: they stay there, and are not rounded into a narrower format."""
-    if not exact:  # in place, and few passes: half of the time is memory's
-        minus = (pc.double().sub_(rc)).sub_(pr.double().sub_(rr)).mul_(-beta)
-        up = minus.neg().clamp_(min=0) if eps != 0 else minus
-        down = minus.clamp(min=0)
-        loss = minus.abs().mul_(-_LOG2_E).exp2_().log1p_()  # a power of 2, which CPUs have faster
-        sigma = minus.sigmoid_()
-    else:
-        z, chosen, rejected = _logit(pc, pr, rc, rr, beta), pc - rc, pr - rr
-        beyond = (chosen - rejected).isinf() & chosen.isfinite() & rejected.isfinite()
-        z = torch.where(beyond, beta * chosen - beta * rejected, z)  # where only the margin overflows
-        y = _exp_minus(z.abs())
-        loss, sigma = _log1p(y), torch.where(z >= 0, y, torch.ones_like(y)) / (1 + y)
-        up, down = z.clamp(min=0), (-z).clamp(min=0)
-    if eps != 1:  # 0 * inf would be NaN
-        loss = loss.add_(down, alpha=1 - eps)
+    if exact:
+        return _exactly(beta, eps, pc, pr, rc, rr)
+    margin = (pc.double().sub_(rc)).sub_(pr.double().sub_(rr))  # in place, and few passes: half of the time is memory's
     if eps != 0:
-        loss = loss.add_(up, alpha=eps)
+        minus = margin.mul_(-beta)
+        loss = minus.abs().mul_(-_LOG2_E).exp2_().log1p_().add_(minus.neg().clamp_(min=0), alpha=eps)
+        if eps != 1:  # 0 * inf would be NaN
+            loss = loss.add_(minus.clamp(min=0), alpha=1 - eps)
+        return loss, minus.sigmoid_().sub_(eps).mul_(-beta)
+    power = margin.mul_(-beta).mul_(_LOG2_E)  # e**-z is a power of 2, which CPUs have faster
+    if _all_below(power, _HIGH):
+        y = power.exp2_()
+        loss = y.log1p()
+    else:
+        y = power.clamp(max=_HIGH).exp2_()
+        loss = torch.where(power > _HIGH, power * _LN2, y.log1p())
+    return loss, y.div_(y + 1).mul_(-beta)
+
+
+def _all_below(numbers: Tensor, bound: float) -> bool:
+    """Whether all are; never asked of what is not there yet: on a device, of a tensor of another kind, by a compiler."""
+    here = type(numbers) is Tensor and numbers.device.type == "cpu" and not torch.compiler.is_compiling()
+    return here and numbers.numel() > 0 and bool(numbers.amax() < bound)
+
+
+def _exactly(beta: float, eps: float, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor) -> tuple[Tensor, Tensor]:
+    z, chosen, rejected = _logit(pc, pr, rc, rr, beta), pc - rc, pr - rr
+    beyond = (chosen - rejected).isinf() & chosen.isfinite() & rejected.isfinite()
+    z = torch.where(beyond, beta * chosen - beta * rejected, z)  # where only the margin overflows
+    y = _exp_minus(z.abs())
+    loss, sigma = _log1p(y), torch.where(z >= 0, y, torch.ones_like(y)) / (1 + y)
+    if eps != 1:  # 0 * inf would be NaN
+        loss = loss.add_((-z).clamp(min=0), alpha=1 - eps)
+    if eps != 0:
+        loss = loss.add_(z.clamp(min=0), alpha=eps)
     return loss, sigma.sub_(eps).mul_(-beta)
 
 
 _LOG2_E, _LN2 = 1 / math.log(2), math.log(2)
+_HIGH = 1000.0
+"""log(1 + 2**1000) is 1000 log 2 in binary64."""
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 """ln 2 in two parts; a multiple of the high one by up to 2**11 is exact."""
 _BELOW = 746.0

@@ -1,9 +1,13 @@
 """The PyTorch reference in every way that torch differentiates, and at every 16-bit pattern."""
 
+from functools import partial
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
-from torch.func import grad, hessian, jvp, vmap
+from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
+from torch.utils.checkpoint import checkpoint
 
 import oracle
 from conformance.clauses import find
@@ -24,15 +28,17 @@ def pairs(n, dtype=torch.float64, seed=0):
     return [(-20 * torch.rand(n, generator=generator, dtype=torch.float64)).to(dtype) for _ in range(4)]
 
 
-@pytest.mark.parametrize("eps", [0.0, 0.1, 1.0])
-def test_first_and_second_derivatives_in_every_mode(eps):
+@pytest.mark.parametrize(("eps", "reduction"), [(0.0, "none"), (0.1, "mean"), (1.0, "sum")])
+def test_first_and_second_derivatives_in_every_mode(eps, reduction):
     logps = [x.requires_grad_() for x in pairs(3)]
 
     def loss(*logps):
-        return dpo_loss(*logps, 0.7, eps)
+        return dpo_loss(*logps, 0.7, eps, reduction)
 
-    assert gradcheck(loss, logps, check_forward_ad=True, check_batched_grad=True)
-    assert gradgradcheck(loss, logps, check_fwd_over_rev=True)
+    assert gradcheck(loss, logps, check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True)
+    assert gradgradcheck(loss, logps, check_fwd_over_rev=True, check_batched_grad=True)
+    for alone in range(4):
+        assert gradgradcheck(loss, [x.detach().requires_grad_(i == alone) for i, x in enumerate(logps)])
 
 
 @pytest.mark.parametrize("z", [40.0, -40.0, 3.0, 0.0, 700.0])
@@ -49,12 +55,76 @@ def test_the_second_derivative_keeps_its_digits(z):
     assert float(grad(lambda x: jvp(loss, (x,), (one,))[1])(point)) == pytest.approx(exact, rel=1e-15, abs=0)
 
 
-def test_vmap_of_grad_is_grad():
-    logps = pairs(5)
-    each = vmap(grad(lambda pc, *rest: dpo_loss(pc, *rest, 0.3)))(*logps)
-    logps[0].requires_grad_()
-    dpo_loss(*logps, 0.3).sum().backward()
-    assert torch.equal(each, logps[0].grad)
+def ours(reduction, *logps):
+    return dpo_loss(*logps, 0.3, 0.1, reduction)
+
+
+def plain(reduction, *logps):
+    """What autograd differentiates by itself, of digits enough at these logits."""
+    pc, pr, rc, rr = logps
+    z = 0.3 * ((pc - rc) - (pr - rr))
+    losses = 0.9 * F.softplus(-z) + 0.1 * F.softplus(z)
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+def total(loss):
+    return lambda *logps: loss(*logps).sum()
+
+
+def along(loss):
+    return lambda *logps: jvp(loss, logps, tuple(k * torch.ones_like(x) for k, x in enumerate(logps)))[1]
+
+
+def checkpointed(loss, *logps):
+    leaves = [x.clone().requires_grad_() for x in logps]
+    return torch.autograd.grad(checkpoint(loss, *leaves, use_reentrant=False), leaves)
+
+
+ALL = (0, 1, 2, 3)
+WAYS = {
+    "jvp": along,
+    "grad of jvp": lambda loss: grad(total(along(loss)), ALL),
+    "hessian": lambda loss: hessian(loss, ALL),
+    "jacrev of jacrev": lambda loss: jacrev(jacrev(loss, ALL), ALL),
+    "jacrev of jacfwd": lambda loss: jacrev(jacfwd(loss, ALL), ALL),
+    "vmap": vmap,
+    "vmap of grad": lambda loss: vmap(grad(total(loss), ALL)),
+    "vmap of jvp, some shared": lambda loss: (
+        lambda pc, pr, rc, rr: vmap(along(loss), in_dims=(1, None, None, 0))(pc.t(), pr[0], rc[1], rr)
+    ),
+    "vmap of vmap": lambda loss: vmap(vmap(loss)),
+    "vmap of hessian": lambda loss: vmap(hessian(total(loss))),
+    "grad of vmap": lambda loss: grad(total(vmap(loss)), ALL),
+    "checkpoint": lambda loss: partial(checkpointed, total(loss)),
+}
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("way", WAYS)
+def test_transformed(way, reduction):
+    logps = [x.view(2, 3) for x in pairs(6)]
+    found, right = (WAYS[way](partial(loss, reduction))(*logps) for loss in (ours, plain))
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_no_pairs_and_one(dtype, reduction):
+    none = [torch.zeros(0, 3, dtype=dtype, requires_grad=True) for _ in range(4)]
+    loss = ours(reduction, *none)
+    loss.sum().backward()
+    assert none[0].grad.shape == (0, 3)
+    assert loss.isnan().all()  # the mean of none; and all() of none
+    one = [x[0] for x in pairs(1, dtype)]
+    assert ours(reduction, *one) == ours("none", *(x[None] for x in one))[0]
+
+
+def test_a_mean_of_many_in_16_bits_keeps_its_derivatives():
+    """1/n itself is subnormal in binary16."""
+    logps = [x.requires_grad_() for x in pairs(10**5, torch.float16)]
+    ours("mean", *logps).backward()
+    slopes = torch.autograd.grad(ours("sum", *logps), logps[0])[0].double()
+    assert torch.equal(logps[0].grad, (slopes / 10**5).half())
 
 
 @pytest.mark.parametrize("clause", ["KERNEL-1", "KERNEL-2"])
@@ -105,14 +175,28 @@ def test_tensors_may_lie_as_they_like_in_memory():
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
-def test_compiled_without_a_graph_break():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_compiled_without_a_graph_break(dtype):
     torch.compiler.reset()
-    compiled = torch.compile(dpo_loss, fullgraph=True, backend="aot_eager")
-    ours, theirs = ([x.requires_grad_() for x in pairs(5, torch.bfloat16)] for _ in range(2))
-    values = [function(*logps, 0.3, 0.1) for function, logps in ((compiled, ours), (dpo_loss, theirs))]
+
+    def cast(*logps):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return ours("mean", *logps) + ours("none", *logps)
+
+    compiled = torch.compile(cast, fullgraph=True, backend="aot_eager")
+    mine, theirs = ([x.requires_grad_() for x in pairs(5, dtype)] for _ in range(2))
+    values = [function(*logps) for function, logps in ((compiled, mine), (cast, theirs))]
     torch.autograd.backward([value.sum() for value in values])
     assert torch.equal(*values)
-    assert all(torch.equal(x.grad, y.grad) for x, y in zip(ours, theirs, strict=True))
+    assert all(torch.equal(x.grad, y.grad) for x, y in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("way", ["hessian", "vmap of grad"])
+def test_transformed_and_compiled(way):
+    torch.compiler.reset()
+    logps, function = [x.view(2, 3) for x in pairs(6)], WAYS[way](partial(ours, "mean"))
+    torch.testing.assert_close(torch.compile(function, fullgraph=True, backend="aot_eager")(*logps), function(*logps))
 
 
 def test_tensors_of_another_device_stay_there():
