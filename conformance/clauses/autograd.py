@@ -26,17 +26,21 @@ _JUDGED = " Judged of an implementation whose wrapper can make such calls: of Py
         "upstream-clamped-to-one",
         "upstream-below-one-left-out",
         "upstream-of-zero-left-out",
+        "upstream-of-first-in-a-block",
+        "gradients-in-one-memory",
     ),
     statement="The derivatives of a sum of losses, each with a weight of its own, shall be the derivatives of each loss times "
     "its weight: for weights of 0, of either sign, below 1 and above, for the loss scales 2^16, 2^20, 2^-24 and 2^-30 (2^15 "
     "and 2^-4 in binary16), and for weights that a narrower format does not hold; whether they are handed to the backward pass "
-    "or multiply the losses; where the weight is 0 the derivative shall be 0.",
+    "or multiply the losses, in PyTorch in two backward passes whose derivatives accumulate; where the weight is 0 the "
+    "derivative shall be 0.",
     derivation="The chain rule. " + WEIGHING + " With |z| at most 2, no product with these weights leaves the normal numbers."
-    " 0 times a finite slope is 0." + _JUDGED,
+    " 0 times a finite slope is 0. The same derivative added twice is its double, exactly, unless two arguments' derivatives "
+    "lie in one memory, to which each is then added." + _JUDGED,
     guards=("https://github.com/pytorch/pytorch/issues/194719", "https://github.com/axolotl-ai-cloud/axolotl/pull/3892"),
     needs=("gradient",),
     remedy="Multiply by the incoming derivative as it comes, pair by pair and in no narrower format: no clamp, no cast, no "
-    "case for 1 or for 0.",
+    "case for 1 or for 0; return a tensor of its own for each argument.",
 )
 def any_size(trial: Trial) -> Outcome:
     """Derivatives of weighted sums, given and by backward()."""
@@ -74,16 +78,18 @@ def any_layout(trial: Trial) -> Outcome:
         "state-of-last-forward",
         "state-first-in-first-out",
         "hook-left-on-inputs",
+        "upstream-written-to",
     ),
     statement="The losses and derivatives shall lie in their acceptance intervals where another batch is answered between the "
-    "call and its backward pass, where another's backward pass is still due, and where the same tensors were passed before "
-    "with other options.",
+    "call and its backward pass, of the sum of both losses in PyTorch, where another's backward pass is still due, and where "
+    "the same tensors were passed before with other options.",
     derivation="Gradient accumulation, a second loss on the same model and an evaluation in mid-step make such calls. What a "
-    "backward pass needs belongs to its own call. " + WEIGHING + _JUDGED,
+    "backward pass needs belongs to its own call. What comes back to a sum comes back to each of its terms as one tensor, "
+    "which is not the backward pass's to write to. " + WEIGHING + _JUDGED,
     guards=("https://github.com/NVIDIA/TransformerEngine/issues/2746",),
     needs=("gradient",),
     remedy="Keep what the backward pass needs in its own context (ctx.save_for_backward), never on the module, in a global or "
-    "in a queue; leave no hook on the caller's tensors.",
+    "in a queue; leave no hook on the caller's tensors, and write nothing in place onto grad_output.",
 )
 def between(trial: Trial) -> Outcome:
     """Answers among other calls."""
@@ -114,7 +120,7 @@ def second_backward(trial: Trial) -> Outcome:
     5,
     Level.MUST,
     "derivatives that will be differentiated",
-    kills=("create-graph-of-nothing",),
+    kills=("create-graph-of-nothing", "slope-cancels-under-create-graph"),
     statement="The derivatives under create_graph shall lie in their acceptance intervals, or be refused by an exception.",
     derivation="create_graph adds a graph to the derivatives and changes none of them; SECOND judges theirs. "
     + WEIGHING
@@ -160,6 +166,7 @@ def changed(trial: Trial) -> Outcome:
     kills=(
         "detached-unless-leaf",
         "gradient-halved-unless-leaf",
+        "naive-unless-leaf",
     ),
     statement="The losses and derivatives shall lie in their acceptance intervals where the log-probabilities are no leaves of "
     "the graph, but halves of one tensor that was computed.",
@@ -182,6 +189,7 @@ def from_model(trial: Trial) -> Outcome:
         "gradient-needs-all-four",
         "gradients-closed-up",
         "gradient-needs-a-second",
+        "naive-beside-a-frozen-reference",
     ),
     statement="Where no derivative is asked for in one of the four log-probabilities, or one is asked for in one of them "
     "alone, what is asked for shall lie in its acceptance interval, whichever the one is.",
@@ -273,7 +281,7 @@ def two_roles(trial: Trial) -> Outcome:
     12,
     Level.MUST,
     "under autocast",
-    kills=("autocast-in-bfloat16", "autocast-gradient-in-bfloat16"),
+    kills=("autocast-in-bfloat16", "autocast-gradient-in-bfloat16", "naive-under-autocast"),
     statement="The losses and derivatives shall lie in the acceptance intervals of their inputs' format within a region of "
     "autocast to bfloat16, or be refused by an exception.",
     derivation="Autocast chooses a dtype for matrix products and convolutions, of which a loss has none; it is no leave to "

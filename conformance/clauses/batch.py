@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import derivatives, judge_losses, judged_pairs, tally_gradients
 from conformance.clauses.model import Chapter, Outcome
-from conformance.clauses.quantities import LOSS
+from conformance.clauses.quantities import LOSS, WEIGHTS
 from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import Answer
+from conformance.implementations.protocol import Answer, Weighing
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, short_responses
 from conformance.records.record import Level
+from oracle.formats import Floats
 
 chapter = Chapter("BATCH")
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000)
@@ -214,10 +215,13 @@ def _optioned(trial: Trial, smoothing: float) -> Batch:
         "gradient-of-strided",
         "gradient-vector-tail",
         "unsmoothed-where-differentiated",
+        "upstream-of-two-ignored",
     ),
     statement="The derivatives, and the losses that come with them, at beta = 0.5 and label smoothing 0 and 0.1 shall lie in "
-    f"their acceptance intervals in batches {FEW}, of {TOLD}, and for inputs that are strided views.",
-    derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own.",
+    f"their acceptance intervals in batches {FEW}, of {TOLD}, and for inputs that are strided views; under label smoothing "
+    "those of a sum weighed by 1, 2, 4 and 8 of either sign, over the weights, where a framework takes the derivatives.",
+    derivation="As of the losses: a backward pass has vectors, remainders, strides and large batches of its own. Powers of two "
+    "scale exactly.",
     needs=("none", "gradient"),
     remedy="Look at the remainder of the vectorised loop and at the strides of the backward pass, not the forward one alone.",
 )
@@ -231,11 +235,20 @@ def derivatives_at_any_size(trial: Trial) -> Outcome:
             pairs = _places(pool, size)
             batch = pool.take(pairs)
             for strided in (False, True) if size in STRIDED else (False,):
-                answer = trial.answer(batch, gradient=True, strided=strided)
+                answer, scale = _differentiated(trial, batch, weighed=smoothing != 0 and not strided, strided=strided)
                 repeats.interval(LOSS, answer.losses, losses, pairs=pairs)
                 for quantity, sign, got in derivatives(tally, answer, batch):
-                    repeats.interval(quantity, got, gradients, sign, pairs=pairs)
+                    repeats.interval(quantity, got / scale, gradients, sign, pairs=pairs)
     return tally.outcome()
+
+
+def _differentiated(trial: Trial, batch: Batch, *, weighed: bool, strided: bool) -> tuple[Answer, Floats | float]:
+    """The derivatives of the sum, or of a weighed one where a framework takes them, and the weights."""
+    judged = trial.implementation
+    if not weighed or not isinstance(judged, Weighing):
+        return trial.answer(batch, gradient=True, strided=strided), 1.0
+    scale = np.resize(WEIGHTS, len(batch))
+    return trial.weighed(judged, batch, scale), scale
 
 
 @chapter.clause(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.ends import reference_detached
@@ -24,25 +25,47 @@ from oracle.ball import exact
 from oracle.bounds import Acceptance
 from oracle.formats import Floats
 
-PAIRS, SINGLES = 61, 6
+PAIRS, SINGLES = 61, 4
 """Pairs of a batch; and where each costs a call, because a mean is returned."""
 SMOOTHINGS = (0.0, 0.1)
+NEAR = 4.0
+"""The largest margin of the pairs that take any weight; beyond it lie the tails."""
+MANY = 1_025
+"""One pair more than a block: the size at which each way is asked again."""
 WEIGHING = (
     "Log-probabilities are eighths of a nat from -8 on, the margin at most 4 and beta 1/2, so that every admitted order "
     "has the exact margin. A power of two scales every product of a backward pass exactly, and any other weight adds "
     "at most four roundings of a term, none of which is larger than beta: 4 u beta are added at either end of the interval. "
-    "What is judged is the derivative divided by its weight."
+    "What is judged is the derivative divided by its weight. A few pairs more lie in both tails, where an unstable kernel has "
+    "lost its digits or overflows, with the weight 1. Each is asked in batches of these pairs, of one, of a drawn few and of "
+    f"{MANY:,}, with label smoothing and without."
 )
 """The derivation of a bound on weighted derivatives."""
 
 
 def exact_pairs(trial: Trial, smoothing: float) -> Batch:
-    """Pairs whose margins are exact, at beta = 1/2 and that label smoothing where they are claimed."""
+    """Pairs whose margins are exact, at beta = 1/2 and that label smoothing where they are claimed; the last in the tails."""
     drawn = -np.random.default_rng([trial.seed, 61]).integers(1, 65, (4, 40 * PAIRS)) / 8
-    margin = (drawn[0] - drawn[2]) - (drawn[1] - drawn[3])
     few = SINGLES if trial.single else PAIRS
-    batch = Batch.of(*drawn[:, np.flatnonzero(np.abs(margin) <= 4)[:few]])
+    near = drawn[:, np.flatnonzero(np.abs(_margin(drawn)) <= NEAR)[:few]]
+    batch = Batch.of(*np.concatenate([near, _tails(trial)], axis=1))
     return trial.optioned(batch, beta=0.5, label_smoothing=smoothing)
+
+
+def _margin(logps: Sequence[Floats] | Floats) -> Floats:
+    pc, pr, rc, rr = logps
+    return (pc - rc) - (pr - rr)
+
+
+def _tails(trial: Trial) -> Floats:
+    """Margins of either sign, in one log-probability, whose logits are about p ln 2, where 1 - sigma(z) vanishes, and beyond
+    (emax + 1) ln 2, where e^|z| overflows.
+    """
+    fmt = trial.fmt
+    logits = np.log(2) * np.array([0.7 * fmt.precision, 1.1 * fmt.precision, 1.6 * fmt.precision, 1.05 * (fmt.emax + 1)])
+    size = fmt.round_array(np.rint(8 * logits) / 4)[2 if trial.single else 0 :]
+    nothing = np.zeros(2 * len(size))
+    return np.array([np.append(nothing[: len(size)], -size), np.append(-size, nothing[: len(size)]), nothing, nothing])
 
 
 def alike_pairs(trial: Trial) -> Iterator[Batch]:
@@ -99,14 +122,18 @@ def judge_ways(
     if batches is None:
         batches = [exact_pairs(trial, smoothing) for smoothing in trial.offered("label_smoothing", SMOOTHINGS)]
     for batch in batches:
-        judge = _Judge(tally, trial, batch, gradient=gradient)
+        judge, tails = _Judge(tally, trial, batch, gradient=gradient), np.abs(_margin(batch.logps)) > NEAR
         for way in known:
-            scale = np.resize(weights[:1] if way is Way.GIVEN_EXPANDED else weights, len(batch))
+            those = weights[:1] if way is Way.GIVEN_EXPANDED else weights
             try:
-                answer = trial.by_way(judged, way, batch, scale, gradient=gradient)
-                if trial.single and len(batch) > 1:
-                    for weight in dict.fromkeys(weights[:1] if way is Way.GIVEN_EXPANDED else weights):
-                        whole = judged.by_way(way, batch, trial.fmt, gradient=gradient, weights=np.array([weight]))
+                for places in [np.arange(len(batch))] if way is Way.ONE_TENSOR else _places(trial, batch):
+                    scale = np.resize(those, len(places))
+                    scale[tails[places]] = those[0] if way is Way.GIVEN_EXPANDED else 1.0
+                    answer = trial.by_way(judged, way, batch.take(places), scale, gradient=gradient)
+                    judge.add(way, answer, scale, places)
+                if trial.single:
+                    for weight in dict.fromkeys(those):
+                        whole = judged.by_way(way, judge.near, trial.fmt, gradient=gradient, weights=np.array([weight]))
                         judge.add_mean(way, whole, weight)
             except Misbehaviour as error:
                 if way not in may_refuse or error.kind != "raised":
@@ -115,48 +142,64 @@ def judge_ways(
                 tally.count("refused", len(batch))
                 continue
             answered = True
-            judge.add(way, answer, scale)
     note = "; ".join(f"{way}: it refuses: {why}" for way, why in refused.items())
     return tally.outcome(note=note) if answered else Outcome(0, 0, note=note, not_claimed=True)
 
 
+def _places(trial: Trial, batch: Batch) -> Iterator[NDArray[np.intp]]:
+    """The pairs of the batches that are asked: all and one without label smoothing, many and a few with it; all alone where
+    a framework compiles for each size, or where each pair costs a call.
+    """
+    smooths = "label_smoothing" in trial.implementation.claims.options
+    if trial.single or trial.compiles or not batch.label_smoothing:
+        yield np.arange(len(batch))
+    if trial.single or trial.compiles:
+        return
+    if not batch.label_smoothing:
+        yield np.zeros(1, dtype=np.intp)
+    if batch.label_smoothing or not smooths:
+        yield np.arange(MANY) % len(batch)
+        yield np.arange(int(trial.rng("ways").integers(2, 33))) % len(batch)
+
+
 class _Judge:
-    """Adds answers to one batch, however they were asked for, to a tally."""
+    """Adds answers to pairs of one batch, however they were asked for, to a tally. near: the pairs outside the tails."""
 
     def __init__(self, tally: Tally, trial: Trial, batch: Batch, *, gradient: bool) -> None:
         self._tally, self._batch, self._gradient = tally, batch, gradient
         self._repeats, self._accumulation = Repeats(tally, batch), trial.accumulation
         self._losses = accepted_losses(trial, batch)
         self._alike = alike(batch.logps)
-        self._mean: tuple[Acceptance, Acceptance | None] | None = None
+        self._near = np.flatnonzero(np.abs(_margin(batch.logps)) <= NEAR)
+        self.near = batch.take(self._near)
+        self._means: dict[bool, tuple[Acceptance, Acceptance | None]] = {}
         if gradient:
             self._detached = reference_detached(trial.answer(batch, gradient=True))
-            found = accepted_gradients(trial, batch)
+            self._exact = accepted_gradients(trial, batch)
             room = exact(np.full(len(batch), 4 * trial.fmt.unit_roundoff * abs(batch.beta)))
-            self._slopes = replace(found, low=found.low - room, high=found.high + room)
+            self._roomy = replace(self._exact, low=self._exact.low - room, high=self._exact.high + room)
 
-    def add(self, way: Way, answer: Answer, scale: Floats) -> None:
-        """Each number of the answer; those for which the way does not ask are left out."""
-        self._repeats.interval(LOSS, answer.losses, self._losses, told=f", {way}")
+    def _slopes(self, scale: Floats) -> Acceptance:
+        """The intervals of derivatives over those weights, which add no error where all are powers of two."""
+        return self._exact if bool((np.abs(np.frexp(scale)[0]) == 0.5).all()) else self._roomy
+
+    def add(self, way: Way, answer: Answer, scale: Floats, pairs: NDArray[np.intp]) -> None:
+        """Each number of the answer for those pairs; those for which the way does not ask are left out."""
+        self._repeats.interval(LOSS, answer.losses, self._losses, pairs=pairs, told=f", {way}")
         for place in asked(way) if self._gradient else ():
             part = (answer.gradient or (None,) * 4)[place]
             if self._detached and place >= 2:
-                self._tally.count("reference detached", len(self._batch))
+                self._tally.count("reference detached", len(pairs))
             elif way is Way.ONE_TENSOR:
-                self._total(place, way, GRADIENTS, part, scale, self._slopes)
+                self._total(place, way, GRADIENTS, part, scale, self._batch, self._roomy)
             else:
-                self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale)
+                self._derivative(place, way, np.full(len(scale), np.nan) if part is None else part, scale, pairs)
 
     def add_mean(self, way: Way, answer: Answer, weight: float) -> None:
-        """The mean of the batch, and its derivatives over that one weight."""
-        if self._mean is None:
-            n, beta = len(self._batch), self._batch.beta
-            shares = bounds.shared(self._slopes, n, beta, self._accumulation) if self._gradient else None
-            self._mean = bounds.mean(self._losses, self._accumulation), shares
-        mean, slopes = self._mean
-        self._tally.whole(
-            f"{MEAN_LOSS}, {way}", self._batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0])
-        )
+        """The mean of the near pairs, and its derivatives over that one weight."""
+        mean, slopes = self._mean(np.array([weight]))
+        batch, got = self.near, answer.losses.reshape(1)
+        self._tally.whole(f"{MEAN_LOSS}, {way}", batch, float(got[0]), float(mean.rho(got)[0]))
         if slopes is None:
             return
         for place in asked(way):
@@ -164,26 +207,39 @@ class _Judge:
             if self._detached and place >= 2:
                 continue
             if way is Way.ONE_TENSOR:
-                self._total(place, way, MEAN_GRADIENTS, part, np.full(len(self._batch), weight), slopes)
+                self._total(place, way, MEAN_GRADIENTS, part, np.full(len(batch), weight), batch, slopes)
                 continue
-            got, quantity = np.full(len(self._batch), np.nan) if part is None else part, f"{MEAN_GRADIENTS[place]}, {way}"
+            got, quantity = np.full(len(batch), np.nan) if part is None else part, f"{MEAN_GRADIENTS[place]}, {way}"
             if weight == 0:
-                self._tally.boolean(quantity + UNWEIGHED, self._batch, got, got == 0)
+                self._tally.boolean(quantity + UNWEIGHED, batch, got, got == 0)
             else:
                 each = got / weight
-                self._tally.shares(quantity, self._batch, each, slopes.rho(SIGNS[place] * each))
+                self._tally.shares(quantity, batch, each, slopes.rho(SIGNS[place] * each))
 
-    def _derivative(self, place: int, way: Way, got: Floats, scale: Floats) -> None:
+    def _mean(self, weight: Floats) -> tuple[Acceptance, Acceptance | None]:
+        """The intervals of the mean and of its derivatives, which are the same for all weights of a kind."""
+        kind = self._gradient and self._slopes(weight) is self._exact
+        if kind not in self._means:
+            slopes = self._slopes(weight)[self._near] if self._gradient else None
+            n, beta = len(self.near), self._batch.beta
+            shares = None if slopes is None else bounds.shared(slopes, n, beta, self._accumulation)
+            self._means[kind] = bounds.mean(self._losses[self._near], self._accumulation), shares
+        return self._means[kind]
+
+    def _derivative(self, place: int, way: Way, got: Floats, scale: Floats, pairs: NDArray[np.intp]) -> None:
         """The derivatives over their weights; where the weight is 0, whether they are 0."""
         nothing, some = np.flatnonzero(scale == 0), np.flatnonzero(scale)
         if nothing.size:
             zeros = got[nothing]
-            self._tally.boolean(f"{GRADIENTS[place]}, {way}{UNWEIGHED}", self._batch.take(nothing), zeros, zeros == 0)
-        each = got[some] / scale[some]
-        self._repeats.interval(GRADIENTS[place], each, self._slopes, SIGNS[place], pairs=some, told=f", {way}")
+            self._tally.boolean(f"{GRADIENTS[place]}, {way}{UNWEIGHED}", self._batch.take(pairs[nothing]), zeros, zeros == 0)
+        powers = np.abs(np.frexp(scale[some])[0]) == 0.5
+        for these in (some[powers], some[~powers]):
+            each = got[these] / scale[these]
+            slopes = self._slopes(scale[these])
+            self._repeats.interval(GRADIENTS[place], each, slopes, SIGNS[place], pairs=pairs[these], told=f", {way}")
 
     def _total(
-        self, place: int, way: Way, names: Sequence[str], part: Floats | None, scale: Floats, slopes: Acceptance
+        self, place: int, way: Way, names: Sequence[str], part: Floats | None, scale: Floats, batch: Batch, slopes: Acceptance
     ) -> None:
         """The derivative in a tensor that is two arguments, the first of them at the place: the sum of theirs.
 
@@ -195,7 +251,7 @@ class _Judge:
         got = (np.full(len(scale), np.nan) if part is None else part) / (scale * len(places))
         quantity = f"{names[place]}, {way}"
         if sum(SIGNS[i] for i in places):
-            self._tally.ratio(quantity, self._batch, got, slopes.rho(SIGNS[place] * got))
+            self._tally.ratio(quantity, batch, got, slopes.rho(SIGNS[place] * got))
         else:
             width = bounds.centre(slopes.high) - bounds.centre(slopes.low)
-            self._tally.ratio(quantity + OPPOSED, self._batch, got, np.abs(got) / width)
+            self._tally.ratio(quantity + OPPOSED, batch, got, np.abs(got) / width)

@@ -51,6 +51,7 @@ def _laid_out(trial: Trial) -> Iterator[Batch]:
         "layout-stride-of-first",
         "layout-columns-read-flat",
         "layout-backwards-read-forwards",
+        "naive-at-an-offset",
     ),
     statement=f"The losses shall lie in their acceptance intervals for {_ASKED}.",
     derivation="One forward pass over chosen and rejected is cut in two, logps[:n] and logps[n:]: views with an offset. A "
@@ -71,6 +72,7 @@ def losses(trial: Trial) -> Outcome:
     kills=(
         "layout-gradient-of-offset",
         "layout-gradient-of-expanded",
+        "gradient-of-strided-block",
     ),
     statement=f"The derivatives, and the losses that come with them, shall lie in their acceptance intervals for {_ASKED}.",
     derivation="As of the losses; the backward pass reads what it saved by addresses of its own. " + WEIGHING + _JUDGED,

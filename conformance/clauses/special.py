@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.clauses.ends import derivatives
 from conformance.clauses.model import Chapter, Outcome
@@ -29,11 +30,35 @@ def _judge(tally: Tally, quantity: str, batch: Batch, got: Floats) -> None:
     tally.boolean(quantity, batch, got, same)
 
 
+MANY = 1_025
+"""Beyond a block, whose path may drop a NaN that the path of a few pairs keeps."""
+_SIZES = f" Asked of a few pairs, and of {MANY:,} at once."
+
+
 def _losses(trial: Trial, *batches: Batch) -> Outcome:
     tally = Tally(trial)
     for batch in batches:
-        _judge(tally, LOSS, batch, trial.answer(batch).losses)
+        _judge_sizes(tally, trial, batch)
     return tally.outcome()
+
+
+def _judge_sizes(tally: Tally, trial: Trial, batch: Batch, *, gradient: bool = False) -> None:
+    """Losses, and derivatives in the policy where the losses are NaN, of the batch and of it again and again."""
+    for places in [np.arange(len(batch)), *([] if trial.single else [np.arange(MANY) % len(batch)])]:
+        answer = trial.answer(batch.take(places), gradient=gradient)
+        unlike = _unlike(answer.losses, places)
+        _judge(tally, LOSS, batch.take(places[unlike]), answer.losses[unlike])
+        for quantity, part in zip(GRADIENTS[:2], answer.gradient or (), strict=False):
+            got = np.zeros(len(places)) if part is None else part
+            unlike = _unlike(got, places)
+            tally.boolean(quantity, batch.take(places[unlike]), got[unlike], np.isnan(got[unlike]))
+
+
+def _unlike(got: Floats, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where a number is the first of its pair, or another than that."""
+    _, first = np.unique(places, return_index=True)
+    known = got[first[places]]
+    return np.union1d(first, np.flatnonzero((got != known) & ~(np.isnan(got) & np.isnan(known))))
 
 
 def _with(row: tuple[float, ...], values: tuple[float, ...], place: int) -> list[tuple[float, ...]]:
@@ -52,10 +77,10 @@ _ROWS = [(-12.0, -15.0, -11.0, -14.0), (-3.0, -2.0, -7.0, -1.0), (0.0, 0.0, 0.0,
     1,
     Level.MUST,
     "an impossible chosen response",
-    kills=("not-finite-to-zero",),
+    kills=("not-finite-to-zero", "infinity-to-a-number-in-a-block"),
     statement="A chosen log-probability of -infinity, or a rejected reference log-probability of -infinity, shall give "
     "the loss +infinity where label smoothing is 0.",
-    derivation="z = -infinity, and softplus(-z) grows without bound.",
+    derivation="z = -infinity, and softplus(-z) grows without bound." + _SIZES,
     guards=("https://github.com/pytorch/pytorch/issues/20972",),
     remedy="Let the infinity through: no clamp, no mask, no nan_to_num; a stable log-sigmoid gives +infinity.",
 )
@@ -77,7 +102,7 @@ def impossible_chosen(trial: Trial) -> Outcome:
     statement="A rejected log-probability of -infinity, or a chosen reference log-probability of -infinity, shall give "
     "the loss 0 where label smoothing is 0.",
     derivation="z = +infinity, and softplus(-z) vanishes. A mixture (1 - eps) loss(z) + eps loss(-z) that is computed "
-    "even for eps = 0 gives 0 * infinity = NaN.",
+    "even for eps = 0 gives 0 * infinity = NaN." + _SIZES,
     guards=("https://github.com/huggingface/trl/issues/1199",),
     remedy="Leave the term of label smoothing out where it is 0: 0 * infinity is NaN.",
 )
@@ -95,21 +120,27 @@ def impossible_rejected(trial: Trial) -> Outcome:
     kills=(
         "nan-loss-to-zero",
         "nan-logps-to-zero",
+        "nan-to-zero-in-a-block",
+        "nan-gradient-to-zero",
     ),
-    statement="A NaN among the log-probabilities shall give the loss NaN, never a number.",
-    derivation="A loss of 0.0 over NaN log-probabilities hides a broken model from everyone who watches the loss.",
+    statement="A NaN among the log-probabilities shall give the loss NaN, and the derivatives in the policy's "
+    "log-probabilities NaN, never a number.",
+    derivation="A loss of 0.0 over NaN log-probabilities hides a broken model from everyone who watches the loss, and a "
+    "derivative of 0 from the optimiser: the step leaves the pair out." + _SIZES,
     guards=(
         "https://github.com/huggingface/trl/issues/1199",
         "https://github.com/modelscope/ms-swift/issues/5418",
     ),
-    remedy="Let the NaN through: no nan_to_num, no mask, no maximum that drops it.",
+    remedy="Let the NaN through, in the backward pass too: no nan_to_num, no mask, no maximum that drops it.",
 )
 @refusable
 def nan_in(trial: Trial) -> Outcome:
-    """Losses with a NaN in each place."""
+    """Losses and derivatives with a NaN in each place."""
+    tally = Tally(trial)
     rows = [new for row in _ROWS for place in range(4) for new in _with(row, (NAN,), place)]
-    smoothings = trial.offered("label_smoothing", (0.0, 0.1))
-    return _losses(trial, *(_table(rows, label_smoothing=smoothing) for smoothing in smoothings))
+    for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
+        _judge_sizes(tally, trial, _table(rows, label_smoothing=smoothing), gradient=trial.implementation.claims.gradient)
+    return tally.outcome()
 
 
 @chapter.clause(
@@ -118,7 +149,8 @@ def nan_in(trial: Trial) -> Outcome:
     "infinity minus infinity",
     kills=("nan-loss-to-zero",),
     statement="Log-probabilities whose margin is infinity minus infinity shall give the loss NaN, never a number.",
-    derivation="IEEE 754-2019, section 7.2: the difference of equal infinities is invalid, whichever is subtracted first.",
+    derivation="IEEE 754-2019, section 7.2: the difference of equal infinities is invalid, whichever is subtracted first."
+    + _SIZES,
     guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
     remedy="Let the NaN of infinity - infinity through: no nan_to_num, no mask.",
 )

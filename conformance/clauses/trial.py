@@ -60,9 +60,14 @@ class Trial:
         fewer = {name: max(1, getattr(self.profile, name) // 8) for name in ("logits_per_binade", "around", "pairs")}
         return replace(self.profile, **fewer, dense=max(1, self.profile.dense // 128))
 
+    @property
+    def compiles(self) -> bool:
+        """True where its framework compiles for each size of a batch."""
+        return isinstance(self.implementation, Compiling) and self.implementation.compiles_each_size
+
     def few_to_130(self, clause: str) -> tuple[int, ...]:
         """Sizes of batches from 1 to 130: every one, or those around vectors and four drawn ones where each is compiled for."""
-        if isinstance(self.implementation, Compiling) and self.implementation.compiles_each_size:
+        if self.compiles:
             return tuple(sorted({*AROUND_VECTORS, *self.rng(f"{clause} few").integers(2, 130, 4).tolist()}))
         return tuple(range(1, 131))
 

@@ -70,11 +70,13 @@ def _weighed(call: Call) -> Result:
 
 
 def _backward(call: Call) -> Result:
+    """Twice, so that .grad accumulates: what is read is half of it."""
     logps = call.leaves()
-    losses = call.losses(logps)
-    if losses.requires_grad:
-        (losses * call.upstream(losses)).sum().backward()
-    return losses, tuple(x.grad for x in logps)
+    for _ in range(2):
+        losses = call.losses(logps)
+        if losses.requires_grad:
+            (losses * call.upstream(losses)).sum().backward()
+    return losses, tuple(None if x.grad is None else x.grad / 2 for x in logps)
 
 
 def _strided(call: Call) -> Result:
@@ -106,10 +108,11 @@ def _hooked(call: Call) -> Result:
 
 
 def _first_of_two(call: Call) -> Result:
-    logps = call.leaves()
+    """The two losses are added, so that one incoming derivative, the same tensor, comes back to both."""
+    logps, others = call.leaves(), call.other.leaves()
     losses = call.losses(logps)
-    call.other.losses(call.other.leaves())
-    return losses, _grad(losses, logps, call.upstream(losses))
+    total = losses + call.other.losses(others)
+    return losses, _grad(total, (*logps, *others), call.upstream(losses))[: len(logps)]
 
 
 def _second_of_two(call: Call) -> Result:

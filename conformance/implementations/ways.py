@@ -42,7 +42,7 @@ class Way(StrEnum):
     GIVEN = "the incoming derivatives given"
     """The weights are the cotangent of a vector-Jacobian product."""
     BACKWARD = "backward() of the weighted sum"
-    """The derivatives are read where a training step finds them, in .grad."""
+    """The derivatives are read where a training step finds them, in .grad, of PyTorch where two such steps accumulated."""
     GIVEN_STRIDED = "the incoming derivatives strided"
     """What comes back to the losses is a column of a matrix."""
     GIVEN_EXPANDED = "one incoming derivative for all"
@@ -51,7 +51,7 @@ class Way(StrEnum):
     """A hook on the losses multiplies by the weights; hooks on the inputs see the derivatives."""
 
     FIRST_OF_TWO = "another call before its backward pass"
-    """Another batch is answered between the call and its backward pass."""
+    """Another batch is answered between the call and its backward pass, which in PyTorch goes through the sum of both."""
     SECOND_OF_TWO = "another call whose backward pass is due"
     """Another batch was answered before, and its backward pass has not been run."""
     SAME_TENSORS = "the second call with the same tensors"

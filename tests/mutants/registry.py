@@ -10,6 +10,7 @@ from . import (
     backward,
     batch,
     calling,
+    combined,
     dtype,
     formula,
     gradient,
@@ -61,6 +62,7 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "second": second.MUTANTS,
     "memory": memory.MUTANTS,
     "transformed": transformed.MUTANTS,
+    "combined": combined.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)
 

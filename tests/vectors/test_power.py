@@ -72,7 +72,20 @@ BEYOND_IN = {("wrong-entry-of-64", "binary16"), ("label-smoothing-in-float16", "
 """Mutants beyond the vectors in one format alone: its entry lies between the logits there; it is wrong at smoothings alone
 for which binary16 has no number, and the files have none so small.
 """
-UNSEEN = {"metrics", "calling", "upstream", "answers", "passes", "asking", "layout", "sizes", "transformed", "second", "memory"}
+UNSEEN = {
+    "metrics",
+    "calling",
+    "upstream",
+    "answers",
+    "passes",
+    "asking",
+    "layout",
+    "sizes",
+    "transformed",
+    "second",
+    "memory",
+    "combined",
+}
 """The files say nothing of metrics and of second derivatives, and not how a function is called: strided, in shared memory,
 weighted, in batches of thousands, again before its first answer is read or differentiated, under a framework's
 transformations.
