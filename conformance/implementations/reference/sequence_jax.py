@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,17 @@ from conformance.implementations.sequence.array_paths import array_path
 from conformance.implementations.sequence.jax import jax_sequence
 from oracle.reference.jax import dpo_loss
 from oracle.reference.sequence_jax import sequence_logps, token_logps
+
+
+def _wide_enough(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in JAX's 64-bit mode where its first array is binary64, else as JAX is by default."""
+
+    def call(first: Any, *others: Any) -> Any:
+        with jax.enable_x64(first.dtype == np.float64):
+            return function(first, *others)
+
+    return call
+
 
 OPTIONS = ("temperature", "chunk")
 
@@ -43,6 +55,6 @@ TOKEN = jax_sequence(
     library="jax",
 )  # fmt: skip
 PATH = array_path(
-    _path, derivatives=_slopes, from_numpy=jnp.asarray, to_numpy=np.asarray, name="reference-jax-path", accumulates="float32",
-    dtypes=("binary16", "bfloat16", "binary32"), library="jax",
+    _wide_enough(_path), derivatives=_wide_enough(_slopes), from_numpy=_wide_enough(jnp.asarray), to_numpy=np.asarray,
+    name="reference-jax-path", accumulates="float32", library="jax",
 )  # fmt: skip
