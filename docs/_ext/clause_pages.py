@@ -15,7 +15,7 @@ from written import table, write_pages
 
 from conformance.clauses import EVERY, Clause
 from conformance.clauses.registry import CHAPTERS
-from conformance.records.record import Verdict, read
+from conformance.records.record import Verdict
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -47,12 +47,13 @@ def kills() -> Kills:
 
 
 def verdicts(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """clause: implementation: format: verdict, from every record in a folder; raises BadRecord."""
+    """clause: implementation: format: verdict, from every record in a folder; the matrix's own tests say that each is valid."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for path in sorted(folder.glob("*.json")):
-        for run in read(path).runs:
-            for finding in run.findings:
-                found.setdefault(finding.clause, {}).setdefault(run.implementation, {})[run.format] = str(finding.verdict)
+        for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+            for finding in run["findings"]:
+                by_format = found.setdefault(finding["clause"], {}).setdefault(run["implementation"], {})
+                by_format[run["format"]] = finding["verdict"]
     return found
 
 
