@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
@@ -49,16 +50,27 @@ SPARSE = 7
 """The path without derivatives is asked at every seventh logit: all low bits are among them."""
 SINGLE_STRIDE = 31
 """Under the quick profile, one that takes one pair at a time is asked for every 31st pattern: all low bits are among them."""
+SINGLE_STRIDE_FAR = 7
+"""And in a wide format for every 7th logit beyond BENT: of powers of two, their neighbours and what is drawn between."""
+BENT = (2.0**-12, 2.0**14)
+"""Between these |z| the kernel is neither ln 2 - z/2, nor 0 or -z, in all but its last digits."""
 
 
 def _logits(trial: Trial) -> Floats:
     """Every finite number of a 16-bit format, a stratified set of a wide one; infinities and NaN belong to SPECIAL."""
+    fewer = trial.single and trial.profile.name == "quick"
     if trial.fmt.width > 16:
-        return logits.stratified(trial.fmt, trial.sizes, trial.rng("logits"))
+        values = logits.stratified(trial.fmt, trial.sizes, trial.rng("logits"))
+        return values[_near(values) | (np.arange(len(values)) % SINGLE_STRIDE_FAR == 0)] if fewer else values
     values = logits.every(trial.fmt)
-    if trial.single and trial.profile.name == "quick":
+    if fewer:
         values = values[::SINGLE_STRIDE]
     return values[np.isfinite(values)]
+
+
+def _near(values: Floats) -> NDArray[np.bool_]:
+    """Where the kernel bends, and both zeros."""
+    return np.asarray(((np.abs(values) >= BENT[0]) & (np.abs(values) <= BENT[1])) | (values == 0))
 
 
 @lru_cache(maxsize=1)
