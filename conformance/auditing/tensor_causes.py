@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from conformance.auditing.settings import Settings
 from conformance.diagnosis.hypotheses import LOSSES, PRECISIONS, REDUCTIONS
+from conformance.diagnosis.identification import Seen, identified
 from conformance.diagnosis.kernels import WAYS, score
 from conformance.diagnosis.variants import RIGHT, Range, Variant, predicted
 from conformance.inputs.batch import Batch
 from conformance.inputs.losses import LossBatch
-from conformance.running.identification import Seen, identified
 from oracle import Format, enclosure
 from oracle.bounds import centre
 from oracle.formats import Floats

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from conformance.cli.consoles import Console
 from conformance.cli.run import as_losses
+from conformance.diagnosis.identification import Match, identify
 from conformance.errors import ConformanceError, Misbehaviour
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.implementations.preference import PreferenceLoss
 from conformance.inputs.batch import NAMES
-from conformance.running.identification import Match, identify
 from oracle import UnknownFormat, binary32, get_format
 from oracle.losses import LOSSES, Loss
 

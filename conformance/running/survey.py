@@ -12,13 +12,13 @@ from typing import cast
 import numpy as np
 
 from conformance.clauses import EVERY
+from conformance.diagnosis.identification import Analyses, Match, identify
 from conformance.errors import ConformanceError, Misbehaviour
 from conformance.implementations import Implementation
 from conformance.implementations.loading import named
 from conformance.implementations.preference import KIND, PreferenceLoss
 from conformance.inputs.losses import common, settings
 from conformance.records.record import Level, Verdict
-from conformance.running.identification import Analyses, Match, identify
 from conformance.running.runner import judge
 from oracle import Format, binary32
 from oracle.bounds.expression import running

@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.cli import main
+from conformance.diagnosis.identification import identify
 from conformance.implementations import numpy_implementation
 from conformance.implementations.written import computed
 from conformance.reports.losses import page
-from conformance.running.identification import identify
 from oracle import binary32
 from oracle.losses import LOSSES
 from oracle.losses._evaluate import slope

@@ -19,7 +19,7 @@ from conformance.clauses import EVERY
 from conformance.implementations import numpy_implementation
 from conformance.implementations.written import computed
 from conformance.reports.losses import page
-from conformance.running.identification import identify
+from conformance.diagnosis.identification import identify
 from conformance.vectorgen.losses import document
 from oracle import binary32, losses
 from oracle.losses import LOSSES

@@ -6,9 +6,9 @@ from torch.nn.functional import logsigmoid
 
 from conformance import judge
 from conformance.clauses import find
+from conformance.diagnosis.identification import identify
 from conformance.implementations import torch_implementation
 from conformance.records.record import Verdict
-from conformance.running.identification import identify
 from oracle import binary32
 
 MUSTS = [find(f"PREF-{number}") for number in (1, 2, 3, 4, 5)]
