@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
-from conformance.diagnosis import conduct, diagnosing, steps, tokens
+from conformance.diagnosis import conduct, diagnosing, preferences, steps, tokens
+from conformance.implementations.preference import KIND
 from conformance.records.diagnosis import Cause, Diagnosis, Kind, Shown
 from conformance.records.record import Finding, Level, Verdict
 
@@ -41,6 +42,8 @@ def _by_numbers(trial: Trial, violated: Sequence[Finding]) -> tuple[list[Cause],
     kind = trial.implementation.claims.kind
     if any(f.clause in _GENERAL[:2] for f in violated):
         return [], [], None
+    if kind == KIND:
+        return preferences.causes(trial)
     if kind == "steps":
         found, shown = steps.causes(trial)
         return found, [], shown

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeGuard, cast
 
 import numpy as np
 
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
-from conformance.implementations.preference import PreferenceLoss
+from conformance.implementations.preference import KIND, PreferenceLoss
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.losses import LossBatch, common, mirrored, steep
 from oracle import Format, losses
-from oracle.bounds import centre
+from oracle.bounds import Mask, centre
 from oracle.bounds.expression import Running, running
-from oracle.expressions.nodes import ZERO, mean, parameters_of
+from oracle.expressions.nodes import ZERO, Node, mean, parameters_of
 from oracle.formats import Floats
 from oracle.losses import Loss
 from oracle.losses._evaluate import slope
@@ -86,7 +87,7 @@ def identify(implementation: Implementation | PreferenceLoss, fmt: Format, analy
     """
     if fmt not in implementation.claims.formats:
         raise BadRequest(f"{implementation.name} does not claim {fmt.name}")
-    return identified([_seen(implementation, batch, fmt) for batch in _batches(implementation, fmt)], fmt, analyses)
+    return identified([answered(implementation, batch, fmt) for batch in batches(implementation, fmt)], fmt, analyses)
 
 
 def identified(seen: Sequence[Seen], fmt: Format, analyses: Analyses | None = None) -> list[Match]:
@@ -97,7 +98,12 @@ def identified(seen: Sequence[Seen], fmt: Format, analyses: Analyses | None = No
     return sorted(matches, key=lambda m: (not m.complete, -m.agreed / m.numbers, m.candidate.wrong, m.candidate.loss.name))
 
 
-def _batches(implementation: Implementation | PreferenceLoss, fmt: Format) -> Iterator[LossBatch]:
+def _named(implementation: Implementation | PreferenceLoss) -> TypeGuard[PreferenceLoss]:
+    """Whether it claims a loss by name; also of one that is watched while it is called."""
+    return implementation.claims.kind == KIND
+
+
+def batches(implementation: Implementation | PreferenceLoss, fmt: Format) -> Iterator[LossBatch]:
     """The pairs that tell losses apart, as they are, mirrored, stretched, and far out; at options that show, then at
     others; and as they are at options of 0, which code may take for none given.
     """
@@ -113,7 +119,7 @@ def _batches(implementation: Implementation | PreferenceLoss, fmt: Format) -> It
 
 
 def _options(implementation: Implementation | PreferenceLoss) -> list[dict[str, float]]:
-    if isinstance(implementation, PreferenceLoss):
+    if _named(implementation):
         loss = losses.get_loss(implementation.claims.loss)
         claimed = implementation.claims.options
         shown = {name: x for name, x in loss.telling.items() if name in claimed}
@@ -127,22 +133,24 @@ def _options(implementation: Implementation | PreferenceLoss) -> list[dict[str, 
 def _zeros(implementation: Implementation | PreferenceLoss) -> dict[str, float]:
     """The options at 0 where they may be 0, the others so that they show."""
     shown = _options(implementation)[0]
-    if not isinstance(implementation, PreferenceLoss):
+    if not _named(implementation):
         return {name: x if name == "beta" else 0.0 for name, x in shown.items()}
     loss = losses.get_loss(implementation.claims.loss)
     return {name: 0.0 if Fraction(0) in loss.parameter(name).domain else x for name, x in shown.items()}
 
 
-def _seen(implementation: Implementation | PreferenceLoss, batch: LossBatch, fmt: Format) -> Seen:
-    if isinstance(implementation, PreferenceLoss):
+def answered(implementation: Implementation | PreferenceLoss, batch: LossBatch, fmt: Format) -> Seen:
+    """What it returns for a batch, which may hold more than it takes. Raises Misbehaviour, BadRequest for what is no loss."""
+    if _named(implementation):
         loss = losses.get_loss(implementation.claims.loss)
         given = LossBatch({name: batch.rows[name] for name in loss.inputs}, batch.parameters)
         answer = implementation.evaluate(given, fmt, gradient=True)
         return Seen(batch, np.atleast_1d(answer.losses), answer.gradient or {})
-    if implementation.claims.kind != "loss":
-        raise BadRequest(f"{implementation.name} is a {implementation.claims.kind}, not a loss")
+    judged = cast("Implementation", implementation)
+    if judged.claims.kind != "loss":
+        raise BadRequest(f"{judged.name} is a {judged.claims.kind}, not a loss")
     pairs = Batch.of(*(batch.rows[name] for name in NAMES), **batch.parameters)
-    found = implementation.evaluate(pairs, fmt, gradient=implementation.claims.gradient)
+    found = judged.evaluate(pairs, fmt, gradient=judged.claims.gradient)
     gradient = dict(zip(NAMES, found.gradient, strict=True)) if found.gradient is not None else {}
     return Seen(batch, np.atleast_1d(found.losses), gradient)
 
@@ -160,15 +168,15 @@ def _candidates(seen: Sequence[Seen]) -> Iterator[Candidate]:
 
 
 def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: Analyses) -> Match:
-    tried = [one for one in seen if _admitted(candidate, one)]
-    if not tried or _is_far(candidate, tried[0], _analysis(candidate, tried[0], fmt, analyses)):
+    tried = [one for one in seen if admitted(candidate, one)]
+    if not tried or is_far(candidate, tried[0], analysis_of(candidate, tried[0], fmt, analyses)):
         return Match(candidate, 0, sum(len(one.batch) for one in seen), False)
-    values = [_values(candidate, one, _analysis(candidate, one, fmt, analyses)) for one in tried]
+    values = [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried]
     agreed, numbers = sum(part[0] for part in values), sum(part[1] for part in values)
     factor = _factor([part[2] for part in values])
     if not agreed:
         return Match(candidate, 0, max(numbers, 1), False, factor)
-    slopes = [_slopes(candidate, one, _analysis(candidate, one, fmt, analyses)) for one in tried]
+    slopes = [derivatives(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried]
     agreed, numbers = agreed + sum(part[0] for part in slopes), numbers + sum(part[1] for part in slopes)
     return Match(candidate, agreed, numbers, any(part[1] for part in slopes), factor)
 
@@ -178,12 +186,14 @@ def _parameters(candidate: Candidate, one: Seen) -> dict[str, Fraction]:
     return {name: Fraction(given[name]) for name in candidate.loss.defaults}
 
 
-def _admitted(candidate: Candidate, one: Seen) -> bool:
+def admitted(candidate: Candidate, one: Seen) -> bool:
+    """Whether its parameters there are in the candidate's domains."""
     known = _parameters(candidate, one)
     return all(known[parameter.name] in parameter.domain for parameter in candidate.loss.parameters)
 
 
-def _analysis(candidate: Candidate, one: Seen, fmt: Format, analyses: Analyses) -> Running:
+def analysis_of(candidate: Candidate, one: Seen, fmt: Format, analyses: Analyses) -> Running:
+    """What was worked out for the batch at the candidate's parameters."""
     known = _parameters(candidate, one)
     key = one.rows, tuple(sorted(known.items()))
     if key not in analyses:
@@ -191,11 +201,10 @@ def _analysis(candidate: Candidate, one: Seen, fmt: Format, analyses: Analyses) 
     return analyses[key]
 
 
-def _is_far(candidate: Candidate, one: Seen, analysis: Running) -> bool:
+def is_far(candidate: Candidate, one: Seen, analysis: Running) -> bool:
     """Whether no loss of a batch is within a tenth of the candidate's, nor a constant multiple: at no cost of a bound."""
-    whole = one.losses.size != len(one.batch) or candidate.loss.has_batch_state
-    exact = centre(analysis.arrays.ball(mean(candidate.loss.definition) if whole else candidate.loss.definition))
-    got = np.full(exact.shape, one.losses.mean()) if whole else one.losses
+    node, got = _asked(candidate, one)
+    exact = centre(analysis.arrays.ball(node))
     with np.errstate(all="ignore"):
         ratios = got / exact
         near = np.abs(got - exact) <= 0.1 * np.abs(exact)
@@ -203,19 +212,31 @@ def _is_far(candidate: Candidate, one: Seen, analysis: Running) -> bool:
     return not (near.any() or bool(constant))
 
 
-def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int, Floats]:
-    """How many losses agree, of how many, and their quotients by the candidate's."""
+def held(candidate: Candidate, one: Seen, analysis: Running) -> tuple[Mask, Mask]:
+    """(which losses are the candidate's, which could be); a mean stands for each of its pairs."""
+    node, got = _asked(candidate, one)
+    acceptance, fits = analysis.acceptance(node), analysis.representable(node)
+    return (acceptance.rho(got) <= 1) & fits, fits
+
+
+def _asked(candidate: Candidate, one: Seen) -> tuple[Node, Floats]:
+    """What was asked of the candidate, and what came back, a number a pair."""
     n = len(one.batch)
     whole = one.losses.size != n or candidate.loss.has_batch_state
     node = mean(candidate.loss.definition) if whole else candidate.loss.definition
-    got = np.full(n, one.losses.mean()) if whole else one.losses
-    acceptance, fits = analysis.acceptance(node), analysis.representable(node)
+    return node, np.full(n, one.losses.mean()) if whole else one.losses
+
+
+def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int, Floats]:
+    """How many losses agree, of how many, and their quotients by the candidate's."""
+    agreed, fits = held(candidate, one, analysis)
+    node, got = _asked(candidate, one)
     with np.errstate(all="ignore"):
-        ratios = (got / centre(acceptance.exact))[fits]
-    return int(np.count_nonzero((acceptance.rho(got) <= 1) & fits)), int(np.count_nonzero(fits)), ratios
+        ratios = (got / centre(analysis.acceptance(node).exact))[fits]
+    return int(np.count_nonzero(agreed)), int(np.count_nonzero(fits)), ratios
 
 
-def _slopes(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int]:
+def derivatives(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int]:
     """How many derivatives agree, of how many; one in what the candidate does not take has to be 0, and so has one in a
     policy's that was detached.
     """

@@ -29,10 +29,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call: the four logps by name, beta and label_smoothing, hexadecimal; and how, where not plainly.
+    """One call: what it takes of each pair by name, beta and label_smoothing, hexadecimal; and how, where not plainly.
 
     pairs: how many there are; those given are repeated in turn. how: "", "strided", "weighed", "policy alone" or "losses
-    alone". parts: of a step, the sizes of its micro-batches or ranks.
+    alone". parts: of a step, the sizes of its micro-batches or ranks. parameters: of a loss that is named, all of its own.
     """
 
     inputs: Mapping[str, tuple[str, ...]]
@@ -41,6 +41,12 @@ class Asked:
     pairs: int
     how: str = ""
     parts: tuple[int, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def named(self) -> bool:
+        """Whether it asks an implementation of a named loss, by keyword."""
+        return self.beta == "nan"
 
 
 @dataclass(frozen=True, slots=True)

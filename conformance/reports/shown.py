@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.records.diagnosis import Shown
 from conformance.records.record import Run
 from conformance.reports.metric_code import exact_metric
-from conformance.reports.words import LOGPS, code_list, code_number, decimal, visible
+from conformance.reports.words import LOGPS, code_list, code_number, decimal, of_named, visible
 
 SHOWN_PAIRS = 4
 
@@ -14,11 +14,13 @@ def input_lines(shown: Shown) -> list[str]:
     """What was put in, what came out, and what is exact."""
     call = shown.call
     lines = []
-    for name in LOGPS:
-        values = [decimal(value) for value in call.inputs[name]]
+    for name, given in call.inputs.items():
+        values = [decimal(value) for value in given]
         told = ", ".join(values[:SHOWN_PAIRS]) + (", ..." if len(values) > SHOWN_PAIRS or call.pairs > len(values) else "")
         lines.append(f"{name:<22}{told}")
-    lines.append(f"beta {decimal(call.beta)}, label_smoothing {decimal(call.label_smoothing)}{_asked(shown)}")
+    options = call.parameters if call.named else {"beta": call.beta, "label_smoothing": call.label_smoothing}
+    told = ", ".join(f"{name} {decimal(value)}" for name, value in options.items())
+    lines += [f"{told}{_asked(shown)}"] if told else []
     if call.parts:
         lines.append(f"in parts of {', '.join(map(str, call.parts))} pairs" if len(call.parts) > 1 else "in one part")
     whole = shown.quantity.startswith(("mean", "d mean", "metric"))
@@ -29,6 +31,8 @@ def input_lines(shown: Shown) -> list[str]:
 
 def snippet(run: Run, shown: Shown) -> list[str]:
     """Python that asks the same again, and prints what is exact beside it."""
+    if shown.call.named:
+        return of_named(run, shown.call.inputs, shown.call.parameters, shown.quantity)
     return _of_step(run, shown) if shown.call.parts else _of_pairs(run, shown)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from conformance.errors import BadRequest
@@ -154,17 +155,23 @@ def snippet(run: Run, worst: Worst, clause: str = "") -> list[str]:
 
 def named_loss(run: Run, worst: Worst) -> list[str]:
     """The same of a loss that is named: what it takes is given by keyword."""
-    rows = ", ".join(f"{name}=[{', '.join(map(code_number, values))}]" for name, values in worst.inputs.items())
-    options = ", ".join(f"{name}={code_number(value)}" for name, value in worst.options.items() if value != "nan")
-    loss, prefix = str(run.claims.get("loss", "")), "mean " if worst.quantity.startswith("mean ") else ""
-    name = worst.quantity.rpartition(" / d ")[2]
-    exact = f"oracle.losses.gradient({loss!r}, **pairs, **options)[{name!r}]" if " / d " in worst.quantity else ""
+    return of_named(run, worst.inputs, worst.options, worst.quantity)
+
+
+def of_named(run: Run, rows: Mapping[str, Sequence[str]], options: Mapping[str, str], quantity: str) -> list[str]:
+    """Python that asks an implementation of a named loss for those pairs, and prints the exact quantity beside it."""
+    given = ", ".join(f"{name}=[{', '.join(map(code_number, values))}]" for name, values in rows.items())
+    told = ", ".join(f"{name}={code_number(value)}" for name, value in options.items() if value != "nan")
+    loss, prefix = str(run.claims.get("loss", "")), "mean " if quantity.startswith("mean ") else ""
+    name = quantity.rpartition(" / d ")[2]
+    by = "mean_gradient" if quantity.startswith("d mean ") else "gradient"
+    exact = f"oracle.losses.{by}({loss!r}, **pairs, **options)[{name!r}]" if " / d " in quantity else ""
     exact = exact or f"oracle.losses.{'mean' if prefix else 'value'}({loss!r}, **pairs, **options)"
     return [
         "import oracle.losses",
         "from conformance import evaluate_loss",
         f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged",
-        f"pairs, options = dict({rows}), dict({options})",
+        f"pairs, options = dict({given}), dict({told})",
         f'print("got  ", evaluate_loss(implementation, "{run.format}", **pairs, **options))',
         f'print("exact", {exact})',
     ]
@@ -373,7 +380,6 @@ def code_list(values: tuple[str, ...]) -> str:
 
 
 def code_number(hexadecimal: str) -> str:
-    """A hexadecimal number as Python."""
     """A hexadecimal number as Python."""
     value = float.fromhex(hexadecimal)
     return repr(value) if math.isfinite(value) else f'float("{hexadecimal}")'
