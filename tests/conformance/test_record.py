@@ -84,7 +84,7 @@ OPTIONAL = {
     "": {"stamp", "incomplete"},
     "/$defs/run": {"diagnosis"},
     "/$defs/worst": {"parameters"},
-    "/$defs/shown/properties/call": {"parts"},
+    "/$defs/shown/properties/call": {"parts", "parameters"},
 }
 
 
