@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.text import Text
@@ -98,34 +99,28 @@ def command(
     files = {form: outputs[f"{form}_file"] for form in WRITTEN}
     check_outputs((Path(name.rpartition(":")[0]) for name in implementations if ".py:" in name), **files)
     elsewhere = STDOUT in files.values()
-    if isolated and in_process:
-        raise click.UsageError("--isolated and --in-process exclude each other")
+    _refuse_together({"--isolated": isolated, "--in-process": in_process})
     if elsewhere and annotations:
         raise click.UsageError("--annotations go to standard output, which a report has taken")
-    status = 0
     try:
         if smoke:
             sys.exit(show_first_answers(implementations, dtypes, time_limit))
-        interpreters = prepared(implementations, installer) if isolated else {}
-        with Bar(shown=not quiet) as bar:
-            record = judge(
-                *implementations,
-                dtypes=dtypes or None,
-                profile=profile,
-                seed=seed,
-                clauses=select(chosen) if chosen else CLAUSES,
-                isolate=not in_process,
-                time_limit=time_limit,
-                interpreters=interpreters,
-                fail_fast=fail_fast,
-                stamp=stamp,
-                progress=clause_shown(bar),
-                checkpoint=Keeping(files["json"]).keep,
-            )
+        record, status = _judged(
+            implementations,
+            shown=not quiet,
+            kept=files["json"],
+            dtypes=dtypes or None,
+            profile=profile,
+            seed=seed,
+            clauses=select(chosen) if chosen else CLAUSES,
+            isolate=not in_process,
+            time_limit=time_limit,
+            interpreters=prepared(implementations, installer) if isolated else {},
+            fail_fast=fail_fast,
+            stamp=stamp,
+        )
     except ConformanceError as error:
         raise click.UsageError(str(error)) from error
-    except Interrupted as error:
-        record, status = error.record, stopped(error)
     failed = _written(record, files)
     _show(record, Console(highlight=False, soft_wrap=False, stderr=elsewhere), quiet, clauses, full)
     if annotations:
@@ -133,10 +128,30 @@ def command(
     if failed is not None:
         raise failed
     if status:
-        kept = ", ".join(str(path) for path in files.values() if path not in {None, STDOUT})
-        where = record.incomplete[:1].upper() + record.incomplete[1:]
-        raise Ended(status, f"{where}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}")
+        raise _ended(status, record, files)
     sys.exit(_status(record))
+
+
+def _refuse_together(given: Mapping[str, bool]) -> None:
+    """Raises UsageError where every one of those options is given."""
+    if all(given.values()):
+        raise click.UsageError(f"{' and '.join(given)} exclude each other")
+
+
+def _judged(implementations: Sequence[str], *, shown: bool, kept: Path | None, **asked: Any) -> tuple[Record, int]:
+    """The record, written to `kept` now and then, and the exit status of what stopped it, 0 for nothing."""
+    try:
+        with Bar(shown=shown) as bar:
+            return judge(*implementations, progress=clause_shown(bar), checkpoint=Keeping(kept).keep, **asked), 0
+    except Interrupted as error:
+        return error.record, stopped(error)
+
+
+def _ended(status: int, record: Record, files: Mapping[str, Path | None]) -> Ended:
+    """What is said of a run that was stopped, and where what was judged until then is."""
+    kept = ", ".join(str(path) for path in files.values() if path not in {None, STDOUT})
+    where = record.incomplete[:1].upper() + record.incomplete[1:]
+    return Ended(status, f"{where}. {f'Kept, as incomplete: {kept}.' if kept else 'Nothing is kept.'}")
 
 
 def as_losses(implementations: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
