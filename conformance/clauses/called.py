@@ -131,7 +131,7 @@ def judge_ways(
                     scale[tails[places]] = those[0] if way is Way.GIVEN_EXPANDED else 1.0
                     answer = trial.by_way(judged, way, batch.take(places), scale, gradient=gradient)
                     judge.add(way, answer, scale, places)
-                if trial.single:
+                if trial.single and len(judge.near):
                     for weight in dict.fromkeys(those):
                         whole = judged.by_way(way, judge.near, trial.fmt, gradient=gradient, weights=np.array([weight]))
                         judge.add_mean(way, whole, weight)

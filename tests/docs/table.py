@@ -110,6 +110,8 @@ EXCUSED = (
     Excused("docs/mutation-testing.md", "pip install", "installs packages"),
     Excused("docs/mutation-testing.md", "mutmut", "takes hours, and a tool that no extra installs"),
 )
+SOME = "-c DEF -c LOSS -c GRAD -c KERNEL -c OPTION"
+"""Chapters that ask for few sizes of a batch."""
 INSTEAD = (
     Instead(
         "README.md", "dpo-conformance run numpy torch", "dpo-conformance run numpy torch --dtype float32", "run whole below it"
@@ -120,8 +122,17 @@ INSTEAD = (
     Instead("README.md", "tests.mutants", "tests.mutants --only log-of-sigmoid --workers 1", "all of them: minutes"),
     Instead("README.md", "--points 1e6", "--points 1e3", "10^6 points: minutes"),
     Instead("README.md", "mine.py:loss  ", "mine.py:loss -k 'bfloat16 and KERNEL-1' ", "every clause in every format: 20 s"),
+    *(
+        Instead("docs/judge-your-own.md", f"run {name}.py:loss", f"run {name}.py:loss {SOME}", why)
+        for name, why in (
+            ("jax_loss", "XLA compiles every operation for each size: 30 s"),
+            ("jitted_loss", "XLA compiles it for each size: 30 s"),
+            ("quill_loss", "a framework in pure Python, batches of 65,536: 12 s"),
+        )
+    ),
     Instead("docs/enclosures.md", "--points 1e8", "--points 1e3", "10^8 points: hours"),
     Instead("docs/enclosures.md", "--points 2e6", "--points 1e3", "2·10^6 points: minutes"),
+    Instead("docs/enclosures.md", "--points 1e6", "--points 1e3", "10^6 calls: minutes"),
     Instead("docs/enclosures.md", "--patterns", "--points 0", "every 16-bit pattern by the exact oracle: minutes"),
     Instead("docs/sweep.md", "--dtype float32 --resume", "--dtype float32 --from 16 --to 17 --resume", "every float32: 100 s"),
     Instead("docs/gate.md", "run torch-compile", "run torch-softplus", "torch.compile takes half a minute to compile"),
