@@ -25,7 +25,7 @@ from conformance.clauses import (
     tie,
 )
 from conformance.clauses.model import Clause
-from conformance.clauses.sequence import added, forbidden, logp, masked, path_ends, slope, step, tidy
+from conformance.clauses.sequence import added, forbidden, logp, masked, path_ends, slope_ends, step, tidy
 from conformance.errors import BadRequest
 
 CHAPTERS = tuple(
@@ -52,7 +52,7 @@ CHAPTERS = tuple(
         added,
         masked,
         forbidden,
-        slope,
+        slope_ends,  # and what it begins from, slope
         tidy,
         path_ends,  # and what it begins from, path
         step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -38,6 +39,12 @@ class Paths:
     def exchanged(self) -> Paths:
         """Policy and reference exchanged."""
         return replace(self, policy=self.reference, reference=self.policy)
+
+    def rejected_first(self) -> Paths:
+        """Chosen and rejected exchanged, and with them what is longer."""
+        chosen, rejected, *others = (list(range(self.policy.shape[0]))[place] for place in self.places)
+        order = [*rejected, *chosen, *itertools.chain(*others)]
+        return replace(self, policy=self.policy.take(order), reference=self.reference.take(order))
 
     def with_others(self) -> Paths:
         """With a third response of each pair: a chosen one, the last pair's first, that the policy has left for the

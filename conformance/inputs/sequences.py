@@ -12,6 +12,8 @@ from oracle.formats import Floats, Format
 
 Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+LARGE = 151_936
+"""Columns of a large vocabulary: those of several released models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,26 @@ def drawn(
     return Rows(name, logits, labels.astype(np.int64), mask)
 
 
+def many_rows(fmt: Format, rng: np.random.Generator) -> Rows:
+    """130 rows of up to three tokens over five columns."""
+    return drawn(rng, fmt, 130, 4, 5, name="130 rows")
+
+
+def distant(fmt: Format, rng: np.random.Generator) -> Rows:
+    """2,101 places of three columns, of which some count, the first and the last too."""
+    rows = drawn(rng, fmt, 1, 2101, 3, name="few tokens, far apart")
+    mask = np.zeros(rows.mask.shape, dtype=bool)
+    mask[0, [1, 2, 63, 64, 65, 128, 257, 513, 1000, 1025, 1537, 2049, 2099, 2100]] = True
+    return replace(rows, mask=mask)
+
+
+def rising(fmt: Format, rng: np.random.Generator, count: int = 1) -> Floats:
+    """Rows of 151,936 normal logits, of which one far on exceeds all before it, and the last exceeds that by 2 nats."""
+    logits = rng.normal(0, 4, (count, LARGE))
+    logits[:, [40_000, 80_000, LARGE - 1]] = 17.9, 19.7, 21.7
+    return fmt.round_array(logits)
+
+
 def full(logits: Floats, labels: Any, name: str) -> Rows:
     """One token a row, every one counted: logits (B, V) and a label each; a place is put behind that predicts nothing."""
     values, targets = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
@@ -113,12 +135,12 @@ def flat(fmt: Format, columns: int) -> Rows:
     return full(fmt.round_array(logits), [0], "flat")
 
 
-def dominated(fmt: Format, columns: int, rng: np.random.Generator) -> Rows:
-    """One logit first and far above the rest, which a running sum absorbs one by one: by half its precision and by all."""
+def dominated(fmt: Format, columns: int, rng: np.random.Generator, *, place: int = 0) -> Rows:
+    """One logit far above the rest, by half the precision and by all: first, a running sum absorbs the others one by one."""
     leads = fmt.precision * np.log(2) * np.array([0.5, 0.75, 1.0]) + 1.0
     logits = rng.normal(0, 0.5, (3, columns))
-    logits[:, 0] = leads
-    return full(fmt.round_array(logits), [0, 0, 0], "dom")
+    logits[:, place] = leads
+    return full(fmt.round_array(logits), [place % columns] * 3, "dom")
 
 
 def near_zero(fmt: Format, columns: int, rng: np.random.Generator) -> Rows:

@@ -23,6 +23,8 @@ SLACK = 1 + 2.0**-20
 """The bounds' own arithmetic is float64, and they leave out products of two errors."""
 EXP, LOG = 4.0, 4.0
 """Relative error of exp and of log, in units of u: 2 ulp."""
+FAR = 1000.0
+"""Nats from which on a log-sum-exp comes from a level in all logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,15 @@ class Tokens:
         """The log-probabilities to float64."""
         return centre(self.logp)
 
+    @property
+    def merges(self) -> Floats:
+        """How often a stored log-sum-exp is rounded: once, and at each of V - 1 merges where it comes from a level."""
+        return np.where(self.level > FAR, float(max(self.columns, 1)), 1.0)
+
     def error(self, fmt: Format, constant: float, *, flush: bool = False) -> Floats:
         """What one log-probability may be off by before it is stored, the constant of the sum given."""
         u = fmt.unit_roundoff
-        inner = np.abs(self.lead) + self.level + self.spread + EXP + LOG * self.log_sum + 2 * np.abs(self.exact)
+        inner = np.abs(self.lead) + self.level * self.merges + self.spread + EXP + LOG * self.log_sum + 2 * np.abs(self.exact)
         if self.temperature != 1:
             inner = inner + 2 * self.size
         floor = self.columns * (fmt.smallest_normal if flush else fmt.smallest_subnormal)

@@ -13,6 +13,7 @@ from conformance.records.record import Level, Run, Verdict
 from conformance.running.runner import run
 from oracle import get_format
 
+from .ends import ENDS
 from .honest import HONEST
 from .kinds import Honest, Mutant
 from .logps import MUTANTS as LOGPS
@@ -22,7 +23,7 @@ from .preferences import PREFERENCES
 from .slopes import MUTANTS as SLOPES
 
 Entry = TypeVar("Entry", Mutant, Honest)
-MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS, *OUTSIDE, *PREFERENCES)
+MUTANTS: tuple[Mutant, ...] = (*LOGPS, *SLOPES, *PATHS, *STEPS, *OUTSIDE, *ENDS, *PREFERENCES)
 
 
 def judged(entry: Mutant | Honest, fmt: str, seed: int = 0, profile: str = "quick") -> Run:

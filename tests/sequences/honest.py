@@ -24,6 +24,7 @@ from conformance.implementations import (
 )
 from oracle.losses import LOSSES
 
+from .honest_ways import WAYS
 from .kinds import ALL, METRICS, Honest, cleaned, scored, summed, tokens, wide
 from .paths import losses, right, stepped
 from .preferences import named
@@ -289,5 +290,6 @@ HONEST: tuple[Honest, ...] = (
     ),
     Honest("steps", "sums over all pairs", lambda: torch_steps(stepped, name="steps", metrics=METRICS)),
     Honest("array-steps", "the whole step in float64", lambda: array_steps(_arrays, name="array-steps")),
+    *WAYS,
     *(Honest(f"path-{loss}", f"the whole path of {loss}", functools.partial(named, loss)) for loss in LOSSES),
 )

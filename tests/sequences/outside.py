@@ -14,11 +14,11 @@ from conformance.implementations import torch_head, torch_path
 from .kinds import Mutant, cleaned, path, sequence, step, summed, wide
 from .paths import losses, right, stepped
 
-Slopes = Callable[[Tensor, Tensor], Tensor]
+Slopes = Callable[..., Tensor]
 
 
-def _backward(function: Callable[..., Tensor], change: Slopes) -> Any:
-    """The function; its derivative in the first argument is what change(derivatives of the sum, incoming) makes of it."""
+def backward(function: Callable[..., Tensor], change: Slopes) -> Any:
+    """The function; its derivative in the first argument is change(derivatives of the sum, incoming, *arguments)."""
 
     class Wrong(torch.autograd.Function):
         @staticmethod
@@ -31,12 +31,12 @@ def _backward(function: Callable[..., Tensor], change: Slopes) -> Any:
             with torch.enable_grad():
                 leaf = ctx.first.detach().requires_grad_()
                 (slope,) = torch.autograd.grad(function(leaf, *ctx.others).sum(), leaf)
-            return (change(slope, incoming), *(None for _ in ctx.others))
+            return (change(slope, incoming, ctx.first, *ctx.others), *(None for _ in ctx.others))
 
     return Wrong.apply
 
 
-def _first(slope: Tensor, incoming: Tensor) -> Tensor:
+def _first(slope: Tensor, incoming: Tensor, *_: Any) -> Tensor:
     return slope * incoming[0] if len(incoming) else slope
 
 
@@ -108,7 +108,7 @@ def _kernel(f: Callable[[Tensor], Tensor]) -> Any:
     return function
 
 
-def _tokenwise(row: Callable[[Tensor, Tensor], Tensor]) -> Any:
+def tokenwise(row: Callable[[Tensor, Tensor], Tensor]) -> Any:
     """The path with another log-probability of a token, of clean logits and labels."""
 
     def sums(z: Tensor, y: Tensor, m: Tensor) -> Tensor:
@@ -173,9 +173,9 @@ def _tied(parts: list[Any], beta: float, eps: float) -> dict[str, Any]:
 
 
 OUTSIDE: tuple[Mutant, ...] = (
-    sequence("ignores-incoming", "a backward without grad_output", _backward(summed, lambda s, g: s)),
-    sequence("first-incoming", "grad_output of the first row", _backward(summed, _first)),
-    sequence("mean-incoming", "the mean of grad_output", _backward(summed, lambda s, g: s * g.mean())),
+    sequence("ignores-incoming", "a backward without grad_output", backward(summed, lambda s, g, *_: s)),
+    sequence("first-incoming", "grad_output of the first row", backward(summed, _first)),
+    sequence("mean-incoming", "the mean of grad_output", backward(summed, lambda s, g, *_: s * g.mean())),
     sequence("cuts-at-512", "only the first 512 places", _cut(512)),
     sequence("cuts-last-chunk", "the rest after whole chunks of 512 places is left out", _chunks),
     _heads("head-hidden-halved", "half the derivative in hidden states", _head(hidden=_scaled(0.5))),
@@ -187,23 +187,23 @@ OUTSIDE: tuple[Mutant, ...] = (
     path("path-epsilon", "-log(sigmoid(z) + 1e-8)", _kernel(lambda z: -(z.sigmoid() + 1e-8).log())),
     path("path-exp-overflows", "log1p(exp(-z))", _kernel(lambda z: (-z).exp().log1p())),
     path("path-clamps-ratio", "z is clamped to 50", _kernel(lambda z: F.softplus(-z.clamp(-50, 50)))),
-    path("path-first-tile", "an online sum whose first tile may be all -inf", _tokenwise(_tiled)),
+    path("path-first-tile", "an online sum whose first tile may be all -inf", tokenwise(_tiled)),
     path("path-zero-column", "multiplied by the mask, with NaN taken out of the logits", _zero_column),
     path("path-int16-labels", "labels in 16 bits", _sixteen),
     path(
         "path-no-max-shift",
         "exponentials of the logits as they are",
-        _tokenwise(lambda z, y: _pick(z, y) - z.exp().sum(-1).log()),
+        tokenwise(lambda z, y: _pick(z, y) - z.exp().sum(-1).log()),
     ),
-    path("path-drops-tile", "the vocabulary is cut to whole tiles of 1,024", _tokenwise(_whole_tiles)),
+    path("path-drops-tile", "the vocabulary is cut to whole tiles of 1,024", tokenwise(_whole_tiles)),
     path("path-empty-poisons", "an empty response makes every loss NaN", _poisoned),
     path("path-nan-to-num", "NaN losses become 0", lambda *a: right(*a).nan_to_num(0.0)),
     path("path-nanmean", "NaN losses are left out of the mean", lambda *a: right(*a).nanmean(), reduction="mean"),
-    path("path-ignores-incoming", "a backward without grad_output", _backward(right, lambda s, g: s)),
+    path("path-ignores-incoming", "a backward without grad_output", backward(right, lambda s, g, *_: s)),
     path(
         "path-mean-ignores-incoming",
         "a backward of the mean without grad_output",
-        _backward(lambda *a: right(*a).mean(), lambda s, g: s),
+        backward(lambda *a: right(*a).mean(), lambda s, g, *_: s),
         reduction="mean",
     ),
     path("path-first-eight", "only the first eight pairs", _eight),

@@ -10,7 +10,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.judging import Scale, truth
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.inputs.sequences import Rows, drawn
+from conformance.inputs.sequences import Rows, distant, drawn, many_rows
 from conformance.records.record import Level
 from oracle.sequence import bounds
 
@@ -216,11 +216,24 @@ def many(trial: Trial) -> Outcome:
     needs=("sequence",),
     kills=("cuts-at-512", "cuts-last-chunk"),
 )
-def distant(trial: Trial) -> Outcome:
+def far(trial: Trial) -> Outcome:
     """2,101 places of three columns, of which some count."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("ADDED-8"), trial.fmt, 1, 2101, 3, name="few tokens, far apart")
-    mask = np.zeros(rows.mask.shape, dtype=bool)
-    mask[0, [1, 2, 63, 64, 65, 128, 257, 513, 1000, 1025, 1537, 2049, 2099, 2100]] = True
-    scale.values(replace(rows, mask=mask))
+    scale.values(distant(trial.fmt, trial.rng("ADDED-8")))
+    return scale.outcome()
+
+
+@chapter.clause(
+    9,
+    Level.MUST,
+    "many rows",
+    statement="A batch of 130 sequences shall be as good as one of three.",
+    derivation=SUMMED,
+    remedy="Compute every row of the batch: no buffer, grid or loop of a fixed size.",
+    kills=("cuts-at-64-rows",),
+)
+def rows_many(trial: Trial) -> Outcome:
+    """130 rows of few tokens and columns."""
+    scale = Scale(trial)
+    scale.values(many_rows(trial.fmt, trial.rng("ADDED-9")))
     return scale.outcome()

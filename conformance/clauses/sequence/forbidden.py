@@ -14,10 +14,10 @@ from conformance.inputs.sequences import Rows, drawn, full
 from conformance.records.record import Level
 
 chapter = Chapter("FORBIDDEN", "sequence")
-TILES = (1024, 8192, 32_768)
+TILES = (1024, 8192, 32_768, 131_072)
 
 
-def _forbidding(rows: Rows, columns: slice, name: str) -> Rows:
+def forbidding(rows: Rows, columns: slice, name: str) -> Rows:
     """Those columns at -inf in every row, and no label among them."""
     logits = rows.logits.copy()
     logits[..., columns] = -np.inf
@@ -44,7 +44,7 @@ def padded(trial: Trial) -> Outcome:
         (slice(None, None, 2), "every second"),
         (slice(2, None), "all but 2"),
     ):
-        scale.values(_forbidding(rows, columns, f"{name} columns forbidden"))
+        scale.values(forbidding(rows, columns, f"{name} columns forbidden"))
     return scale.outcome()
 
 
@@ -52,15 +52,15 @@ def padded(trial: Trial) -> Outcome:
     2,
     Level.MUST,
     "a whole first tile",
-    statement="The same where the forbidden columns fill the first tile of any size: 1,024, 8,192 or 32,768 of them.",
+    statement="The same where the forbidden columns fill the first tile of any size: 1,024, 8,192, 32,768 or 131,072 of them.",
     derivation="An online sum starts with maximum −∞, and −∞ − (−∞) is NaN unless the first finite tile starts it anew.",
     needs=("infinities",),
     remedy="Rescale the running sum only where the old maximum is finite; start with a finite number such as the "
     "format's lowest.",
-    kills=("online-first-tile",),
+    kills=("online-first-tile", "first-tile-65536"),
 )
 def first_tile(trial: Trial) -> Outcome:
-    """The first columns forbidden; quick, of 1,024 and 32,768."""
+    """The first columns forbidden; quick, of 1,024 and 131,072."""
     scale = Scale(trial)
     rng = trial.rng("FORBIDDEN-2")
     for tile in TILES if trial.profile.name != "quick" else (TILES[0], TILES[-1]):
@@ -121,14 +121,14 @@ def certain(trial: Trial) -> Outcome:
     derivation="No number is true of it. A finite loss over NaN logits hides that a model has died.",
     remedy="Let NaN through: no nan_to_num, no maximum that drops it.",
     guards=("https://github.com/huggingface/trl/issues/1236",),
-    kills=("nan-to-num",),
+    kills=("nan-to-num", "drops-late-nan"),
 )
 def nan(trial: Trial) -> Outcome:
-    """A NaN beside the label, at it, and in all columns."""
+    """A NaN beside the label, at it, in the last column, in all, and in one of 20,000."""
     scale = Scale(trial)
     rng = trial.rng("FORBIDDEN-5")
-    for columns in ((3,), (0,), tuple(range(8))):
-        logits = trial.fmt.round_array(rng.normal(0, 1, (1, 8)))
+    for size, columns in ((8, (3,)), (8, (0,)), (8, (7,)), (8, tuple(range(8))), (20_000, (12_345,))):
+        logits = trial.fmt.round_array(rng.normal(0, 1, (1, size)))
         logits[0, list(columns)] = np.nan
         rows = full(logits, [0], f"NaN in {len(columns)} logits that count")
         try:

@@ -177,10 +177,10 @@ class Scale(Counted):
             found = np.where(rows.aligned[2][..., None], found, 0.0)
         return found
 
-    def gradient(self, rows: Rows, constant: Constant = bounds.must) -> None:
+    def gradient(self, rows: Rows, *, answer: SequenceAnswer | None = None) -> None:
         """Every derivative in a logit within its bound, and exactly 0 where nothing counts."""
-        answer = self.answer(rows, gradient=True)
-        exact, allowed = self.gradient_allowed(rows, answer, constant)
+        answer = self.answer(rows, gradient=True) if answer is None else answer
+        exact, allowed = self.gradient_allowed(rows, answer, bounds.must)
         got = self.slopes(rows, answer)
         self.hold(rows, got, exact, allowed, "d logp / d logits")
 

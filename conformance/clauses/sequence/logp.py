@@ -8,14 +8,13 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.judging import Scale, at, truth
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.inputs.sequences import Rows, dominated, drawn, flat, full, near_zero
+from conformance.inputs.sequences import LARGE, Rows, dominated, drawn, flat, full, near_zero, rising
 from conformance.records.record import Level
 from oracle import get_format
 from oracle.sequence import bounds
 
 chapter = Chapter("LOGP", "sequence")
 COLUMNS = (2, 7, 64, 1000, 4096)
-LARGE = 151_936
 BOUND = (
     "|error| ≤ u (|z_t − m| + |lse| + E_p|z − m| + 4 + 4 log s + 2|logp|) + Cu/(1 − Cu), u of the format in which it adds up"
 )
@@ -87,13 +86,14 @@ def value(trial: Trial) -> Outcome:
     derivation=f"{BOUND}, C = V − 1.",
     remedy="Add up the exponentials in float32 at least; a 16-bit sum of equal terms saturates at 2^(p) of them.",
     guards=("https://github.com/pytorch/executorch/issues/20089",),
-    kills=("sum-overflows",),
+    kills=("sum-overflows", "rescale-clipped"),
 )
 def stressed(trial: Trial) -> Outcome:
-    """flat and dom over 512, 4,096 and, in wider profiles, 32,768 columns."""
+    """flat and dom, first and last, over 512, 4,096 and, in wider profiles, 32,768 columns."""
     scale = Scale(trial)
     for columns in (512, 4096, *([32_768] if trial.profile.name != "quick" else [])):
-        for rows in stress(trial, "LOGP-3", columns):
+        late = dominated(trial.fmt, columns, trial.rng("LOGP-3"), place=-1)
+        for rows in (*stress(trial, "LOGP-3", columns), late):
             scale.values(rows)
     return scale.outcome()
 
@@ -128,15 +128,15 @@ def blocked(trial: Trial) -> Outcome:
     derivation=f"{BOUND}, C = V − 1. Labels in the first, the last and a middle column.",
     remedy="Index with 64-bit integers, let no tile of the vocabulary be left out, and add up in float32: a binary16 sum "
     "overflows at 65,520 equal terms.",
-    kills=("int16-labels",),
+    kills=("int16-labels", "online-large-tile"),
 )
 def large(trial: Trial) -> Outcome:
-    """Rows of 151,936 columns."""
+    """Rows of 151,936 columns, of which a later one is ever larger; and of equal ones."""
     scale = Scale(trial)
     rng = trial.rng("LOGP-5")
-    logits = trial.fmt.round_array(rng.normal(0, 4, (1, LARGE)))
+    logits = rising(trial.fmt, rng)
     for label in (LARGE - 1,) if trial.profile.name == "quick" else (0, LARGE // 2, LARGE - 1):
-        scale.values(full(logits, [label], "large"))
+        scale.values(full(logits, [label], "the largest logits far on"))
     scale.values(full(np.zeros((1, LARGE)), [LARGE // 3], "all logits equal, as of a fresh model"))
     return scale.outcome()
 
@@ -145,18 +145,18 @@ def large(trial: Trial) -> Outcome:
     6,
     Level.MUST,
     "a level in all logits",
-    statement="A level of 10,000, or of −10,000, in all logits shall change nothing beyond the bound, and neither "
+    statement="A level in all logits, of 10,000, of −10,000 or further, shall change nothing beyond the bound, and neither "
     "overflow nor NaN follow.",
     derivation="Log-probabilities do not depend on a level. Whoever stores the log-sum-exp, or divides by a temperature, "
     "loses u|lse|, which the bound has.",
     remedy="Subtract the row's largest logit before the exponential, and nothing else.",
-    kills=("no-max-shift", "clamps-logits", "shift-by-first"),
+    kills=("no-max-shift", "clamps-logits", "shift-by-first", "online-from-1e4"),
 )
 def level_of_logits(trial: Trial) -> Outcome:
-    """Levels of 1e4 and -1e4."""
+    """Levels of 1e4 and -1e4, and of -1e6 or half of what the format has."""
     scale = Scale(trial)
     rng = trial.rng("LOGP-6")
-    for level in (1e4, -1e4):
+    for level in (1e4, -1e4, -min(1e6, trial.fmt.largest / 2)):
         scale.values(drawn(rng, trial.fmt, 2, 4, 33, level=level, spread=20.0, name=f"level {level:g}"))
     return scale.outcome()
 
@@ -236,14 +236,15 @@ def empty(trial: Trial) -> Outcome:
     derivation=f"{BOUND}, of z/T, and 2u (|z_t| + E_p|z|)/T more for the division or for a product with a rounded 1/T.",
     needs=("temperature",),
     remedy="Divide the logits by the temperature before the log-softmax, out of place.",
-    kills=("temperature-ignored", "temperature-multiplies", "temperature-on-target"),
+    kills=("temperature-ignored", "temperature-multiplies", "temperature-on-target", "temperature-at-least-half"),
 )
 def temperature(trial: Trial) -> Outcome:
-    """Temperatures of 0.5, 0.7 and 3."""
+    """Temperatures of 0.2 to 12, of three rows and of one."""
     scale = Scale(trial)
     rows = drawn(trial.rng("LOGP-10"), trial.fmt, 3, 6, 40)
-    for degree in (0.5, 0.7, 3.0, 1.0):
+    for degree in (0.2, 0.5, 0.7, 3.0, 12.0, 1.0):
         scale.values(at(rows, temperature=degree))
+    scale.values(at(rows.take([0]), temperature=0.5))
     return scale.outcome()
 
 
@@ -251,17 +252,20 @@ def temperature(trial: Trial) -> Outcome:
     11,
     Level.MUST,
     "chunk size",
-    statement="The size of the chunks shall change nothing beyond the bound.",
+    statement="The size of the chunks, of whatever is cut into them, shall change neither value nor derivative beyond the "
+    "bound.",
     derivation=f"{BOUND}, whatever the partition; an online sum rescales with two roundings more for a chunk, which C = "
     f"V − 1 covers.",
     needs=("chunk",),
     remedy="Rescale the running sum by e^(old maximum − new maximum) at every chunk, and take the last, shorter one.",
-    kills=("chunk-no-rescale", "chunk-drops-rest"),
+    kills=("chunk-no-rescale", "chunk-drops-rest", "chunk-drops-tokens", "chunk-drops-rows", "chunk-last-slope"),
 )
 def chunk(trial: Trial) -> Outcome:
-    """Chunks of 1, of 3, of all but one, and of more than there is."""
+    """Chunks that do not divide rows, tokens or columns, of 1 and of more than there is."""
     scale = Scale(trial)
     rows = drawn(trial.rng("LOGP-11"), trial.fmt, 3, 7, 50)
-    for size in (1, 3, 6, 49, 1024):
+    for size in (1, 2, 4, 7, 49, 1024):
         scale.values(at(rows, chunk=size, name=f"chunks of {size}"))
+    for size in (2, 4) if scale.claims.gradient else ():
+        scale.gradient(at(rows, chunk=size, name=f"chunks of {size}"))
     return scale.outcome()

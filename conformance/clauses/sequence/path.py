@@ -64,14 +64,19 @@ def answers(trial: Trial) -> Outcome:
         "path-exchanged",
         "path-interleaved",
         "path-first-eight",
+        "path-cut-at-64",
+        "path-stale-reference",
+        "path-cut-to-chosen",
     ),
 )
 def value(trial: Trial) -> Outcome:
-    """Pairs of unequal lengths, near and far from the reference."""
+    """Unequal lengths, near and far from the reference; a shape once more, with longer rejected ones; 65 pairs."""
     pairs = Pairs(trial)
     rng = trial.rng("PATH-2")
-    for n, length, columns, drift in ((1, 4, 5, 0.5), (3, 9, 40, 0.5), (9, 7, 11, 3.0), (4, 6, 300, 2.0)):
+    shapes = ((1, 4, 5, 0.5), (3, 9, 40, 0.5), (3, 9, 40, 0.5), (9, 7, 11, 3.0), (4, 6, 300, 2.0), (65, 4, 5, 1.0))
+    for place, (n, length, columns, drift) in enumerate(shapes):
         paths = pairs.drawn(rng, n, length, columns, drift=drift)
+        paths = paths.rejected_first() if place == 2 else paths
         for each in pairs.turned(paths.at(**pairs.options(0.1, 0.0))):
             pairs.losses(each)
     return pairs.outcome()
@@ -132,11 +137,13 @@ def options(trial: Trial) -> Outcome:
     5,
     Level.MUST,
     "masked places",
-    statement="NaN and +∞ in logits that do not count, labels of −100 there, and padding shall change no loss.",
-    derivation="The exact loss does not look there.",
+    statement="NaN and +∞ in logits that do not count, labels of −100 there, and padding shall change no loss and no "
+    "derivative, and have none themselves.",
+    derivation="The exact loss does not look there. As of MASKED-3.",
     guards=("https://github.com/OpenRLHF/OpenRLHF/issues/1240",),
-    remedy="Select and do not multiply: where(mask, logps, 0).",
-    kills=("path-multiplies-mask",),
+    remedy="Select and do not multiply: where(mask, logps, 0), and the logits before the log-softmax too, where(mask[..., "
+    "None], logits, 0).",
+    kills=("path-multiplies-mask", "path-selects-late"),
 )
 def masked(trial: Trial) -> Outcome:
     """Poison in policy and reference where nothing counts."""
@@ -150,7 +157,10 @@ def masked(trial: Trial) -> Outcome:
         for rows in (paths.policy, paths.reference):
             logits = np.where(counts[..., None], rows.logits, poison)
             held.append(replace(rows, logits=logits, labels=labels, name=f"{poison} where nothing counts").padded(1, 2))
-        pairs.losses(replace(paths, policy=held[0], reference=held[1]))
+        poisoned = replace(paths, policy=held[0], reference=held[1])
+        pairs.losses(poisoned)
+        if pairs.claims.gradient:
+            pairs.gradient(poisoned)
     return pairs.outcome()
 
 

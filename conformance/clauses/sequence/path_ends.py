@@ -12,6 +12,7 @@ from conformance.clauses.sequence.path import BOUND, chapter
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.inputs.paths import distant_pairs, full_pairs
+from conformance.inputs.sequences import LARGE
 from conformance.records.record import Level
 from oracle.formats import Floats
 
@@ -41,12 +42,13 @@ def far(trial: Trial) -> Outcome:
     9,
     Level.MUST,
     "forbidden columns",
-    statement="Columns of −∞ in policy and reference, the first, a whole first tile, or the last, shall count as nothing.",
+    statement="Columns of −∞ in policy and reference, the first, a whole first tile, or the last, shall count as nothing, and "
+    "have the derivative 0.",
     derivation="As of FORBIDDEN-1, FORBIDDEN-2 and MASKED-5: e^−∞ = 0, and 0 · −∞ is NaN where masked labels "
     "are replaced by 0.",
     needs=("infinities",),
     remedy="Select and do not multiply; start an online maximum with a finite number.",
-    kills=("path-zero-column", "path-first-tile"),
+    kills=("path-zero-column", "path-first-tile", "path-gradient-at-forbidden"),
 )
 def forbidden(trial: Trial) -> Outcome:
     """Column 0, the last 5, and the first 1,024 (8,192 and 32,768 in wider profiles)."""
@@ -62,7 +64,10 @@ def forbidden(trial: Trial) -> Outcome:
             logits[..., banned] = -np.inf
             labels = np.where(rows.mask, free[rows.labels % len(free)], 0)
             held.append(replace(rows, logits=logits, labels=labels, name=f"{columns - len(free):,} columns forbidden"))
-        pairs.losses(replace(paths, policy=held[0], reference=held[1]))
+        narrowed = replace(paths, policy=held[0], reference=held[1])
+        pairs.losses(narrowed)
+        if pairs.claims.gradient and columns == 12:
+            pairs.gradient(narrowed)
     return pairs.outcome()
 
 
@@ -71,20 +76,22 @@ def forbidden(trial: Trial) -> Outcome:
     Level.MUST,
     "large vocabularies and levels",
     statement="A vocabulary of 151,936 tokens, of which all may be as likely, and a level of 10,000 or −10,000 in all logits "
-    "shall change nothing beyond the bound.",
-    derivation="As of LOGP-5 and LOGP-6.",
+    "shall change nothing beyond the bound, of loss or derivatives.",
+    derivation="As of LOGP-5, LOGP-6 and SLOPE-8.",
     remedy="Subtract the row's largest logit; index in 64 bits; let no tile of the vocabulary be left out.",
-    kills=("path-int16-labels", "path-no-max-shift", "path-drops-tile"),
+    kills=("path-int16-labels", "path-no-max-shift", "path-drops-tile", "path-gradient-of-first-columns"),
 )
 def large(trial: Trial) -> Outcome:
     """One pair of a token each over 151,936 columns, drawn and all equal; levels of 1e4 and -1e4."""
     pairs = Pairs(trial)
     rng = trial.rng("PATH-10")
-    drawn_logits = trial.fmt.round_array(rng.normal(0, 4, (2, 151_936)))
+    drawn_logits = trial.fmt.round_array(rng.normal(0, 4, (2, LARGE)))
     drawn_logits[:, [0, -1]] = [[20.0, 16.0], [15.0, 20.0]]  # the first and the last column weigh
-    for policy, reference in ((drawn_logits, drawn_logits[::-1]), (np.zeros((2, 151_936)), drawn_logits)):
-        paths = pairs.fitted(full_pairs(policy, reference, [100_000, 151_935]))
-        pairs.losses(paths.at(**pairs.options(0.1, 0.0)))
+    for policy, reference in ((drawn_logits, drawn_logits[::-1]), (np.zeros((2, LARGE)), drawn_logits)):
+        paths = pairs.fitted(full_pairs(policy, reference, [100_000, LARGE - 1])).at(**pairs.options(0.1, 0.0))
+        pairs.losses(paths)
+        if pairs.claims.gradient and policy is drawn_logits:
+            pairs.gradient(paths)
     for level in (1e4, -1e4):
         scores = trial.fmt.round_array(rng.normal(level, 20.0, (2, 2, 33)))
         paths = pairs.fitted(full_pairs(scores[0], scores[1], [3, 32], f"level {level:g}"))

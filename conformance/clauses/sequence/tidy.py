@@ -64,16 +64,19 @@ def twice(trial: Trial) -> Outcome:
     3,
     Level.MUST,
     "strides",
-    statement="Logits that are a view with strides shall give the same log-probabilities within the bound.",
+    statement="Logits that are a view with strides shall give the same log-probabilities and derivatives within the bound.",
     derivation="A slice of a wider tensor, as of padded vocabularies, is not contiguous.",
     remedy="Take the strides as they are, or copy: logits.contiguous().",
-    kills=("ignores-strides",),
+    kills=("ignores-strides", "gradient-ignores-strides"),
 )
 def strides(trial: Trial) -> Outcome:
     """Every second column of a wider array."""
     scale = Scale(trial)
     rows = drawn(trial.rng("TIDY-3"), trial.fmt, 3, 7, 12, name="strided")
-    scale.values(rows, answer=scale.answer(rows, strided=True))
+    answer = scale.answer(rows, strided=True, gradient=scale.claims.gradient)
+    scale.values(rows, answer=answer)
+    if scale.claims.gradient:
+        scale.gradient(rows, answer=answer)
     return scale.outcome()
 
 

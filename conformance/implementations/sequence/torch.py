@@ -65,10 +65,11 @@ class TorchSequence:
     ) -> SequenceAnswer:
         """The function's numbers, and autograd's derivatives of their sum."""
         logits, labels, mask, keywords = given(rows, self.claims)
-        leaf = tensor(logits, fmt, strided=strided, gradient=gradient)
+        leaf = tensor(logits, fmt, gradient=gradient)
         others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
         before = [leaf.detach().clone(), *(other.clone() for other in others)]
         inner = leaf * 1 if gradient else leaf  # a model's logits are no leaf: what is done to them in place is allowed
+        inner = every_second(inner) if strided else inner
         result = called(functools.partial(self._function, **keywords), inner, *others)
         values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
         slopes = derivatives(result, {"logits": leaf}, fmt, incoming)["logits"] if gradient else None
@@ -141,9 +142,13 @@ def surroundings() -> dict[str, str]:
 def tensor(values: Floats, fmt: Format, *, strided: bool = False, gradient: bool = False) -> Tensor:
     """Numbers of the format as a leaf tensor; as every second column of a wider one where strided."""
     floats = torch.from_numpy(np.ascontiguousarray(values)).to(DTYPES[fmt.name])  # exact: they are numbers of the format
-    if strided and floats.ndim:
-        floats = torch.repeat_interleave(floats, 2, dim=-1)[..., ::2]
+    floats = every_second(floats) if strided else floats
     return floats.detach().requires_grad_(gradient)
+
+
+def every_second(x: Tensor) -> Tensor:
+    """The same numbers, as every second column of a wider tensor."""
+    return torch.repeat_interleave(x, 2, dim=-1)[..., ::2]
 
 
 def read(what: str, result: object, shape: tuple[int, ...], fmt: Format) -> tuple[Floats, str]:
