@@ -10,6 +10,8 @@ from commands import OURS, check, commands
 from pages import DOCS, ROOT, fences, indented, pages, spans
 from reader import Reader, compare, lines, same_arithmetic
 
+pytestmark = pytest.mark.no_cover  # what it runs is counted where others run it
+
 SNIPPETS = sorted(path for page in ("matrix", "sequences") for path in (DOCS / page / "snippets").glob("show-*.py"))
 EXAMPLES = [path for path in sorted((DOCS / "examples").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
 SHOWN = [page for page in pages() if fences(page)]

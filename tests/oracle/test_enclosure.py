@@ -17,6 +17,8 @@ from oracle.enclosure import Enclosure
 from oracle.formats import bfloat16, binary16
 from oracle.tables import tables
 
+pytestmark = pytest.mark.no_cover  # what it runs is counted where others run it
+
 Floats = NDArray[np.float64]
 BITS = 320
 RNG = np.random.default_rng(4)

@@ -19,6 +19,8 @@ from flint import arb, ctx
 from oracle import ball, kernel
 from oracle.tables import STEPS, tables
 
+pytestmark = pytest.mark.no_cover  # what it runs is counted where others run it
+
 SCRIPTS = Path(__file__).parent / "gappa"
 GAPPA = shutil.which("gappa")
 needs_gappa = pytest.mark.skipif(GAPPA is None, reason="gappa is not installed (Debian: apt-get install gappa)")

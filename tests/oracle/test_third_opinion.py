@@ -15,6 +15,8 @@ import pytest
 import oracle
 from oracle import FORMATS, Real
 
+pytestmark = pytest.mark.no_cover  # what it runs is counted where others run it
+
 Bounds = tuple[int, int]
 PRECISION = 320
 """Bits, relative to each function's value, that the integer bounds are good for, at least."""
