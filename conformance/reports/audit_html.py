@@ -13,7 +13,7 @@ from conformance.auditing.report import FileReport, Point, Report
 from conformance.auditing.settings import shape_of
 from conformance.records.environment import suite
 from conformance.reports import audit_words
-from conformance.reports.html import digest, environment, file_text, trusted
+from conformance.reports.html_files import digest, environment, file_text, trusted
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 380, 56, 40, 12
 STEPS = 160
