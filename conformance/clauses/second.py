@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.clauses.accepted import as_pairs
-from conformance.clauses.called import SMOOTHINGS, exact_pairs
+from conformance.clauses.called import SMOOTHINGS, exact_pairs, judge_ways
 from conformance.clauses.ends import judged_pairs, reference_detached
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import SECOND, SIGNS, WEIGHTS
@@ -15,7 +15,7 @@ from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Curved
-from conformance.implementations.ways import Twice
+from conformance.implementations.ways import Twice, Way
 from conformance.inputs import logits
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import cancelling, far_from_reference, near_reference, one_sided, short_responses
@@ -101,7 +101,7 @@ def every_two(trial: Trial) -> Outcome:
 def _drawn(trial: Trial) -> Iterator[tuple[Batch, Acceptance]]:
     rng, draws = trial.rng("SECOND-2"), (near_reference, far_from_reference, short_responses, cancelling, one_sided)
     for draw in draws:
-        for beta, smoothing in ((0.1, 0.0), (5.0, 0.1)):
+        for beta, smoothing in ((0.1, 0.0), (5.0, float(rng.choice((0.1, 0.5, 0.9))))):
             batch = draw(trial.fmt, max(1, trial.sizes.pairs // 4), rng)
             yield _with_interval(trial, judged_pairs(trial, trial.optioned(batch, beta=beta, label_smoothing=smoothing)))
 
@@ -140,6 +140,25 @@ def forward(trial: Trial) -> Outcome:
     batches = [*_exact(trial), *([_tails(trial)] if "beta" in trial.implementation.claims.options else [])]
     modes = (Twice.FORWARD_OVER_REVERSE, Twice.REVERSE_OVER_FORWARD, Twice.FORWARD)
     return _judged(trial, batches, places=POLICY, of=EVERY, weights=WEIGHTS, modes=modes)
+
+
+@chapter.clause(
+    5,
+    Level.MUST,
+    "a derivative's derivative in its weight",
+    kills=("second-of-constant-upstream",),
+    statement="The derivative of the weighted sum in a log-probability shall have for its own derivative, in the weight of "
+    "that pair's loss, the derivative of that loss: it shall lie in the acceptance interval of GRAD-1.",
+    derivation="The first derivative is the weight times the loss's own. Where a loss goes into anything that is not linear, "
+    "its weight depends on it, and the second derivative has this product beside that of SECOND-3. A backward pass that takes "
+    "the incoming derivative for a constant loses it, and no error says so. " + _JUDGED,
+    needs=("gradient", "second"),
+    remedy="Multiply by the incoming derivative as a tensor that may have a graph of its own: no detach, no .item(), no kernel "
+    "that writes into it.",
+)
+def in_weights(trial: Trial) -> Outcome:
+    """First derivatives, differentiated in the weights."""
+    return judge_ways(trial, (Way.IN_WEIGHTS,))
 
 
 def _exact(trial: Trial) -> Iterator[tuple[Batch, Acceptance]]:

@@ -175,6 +175,17 @@ def _forward_twice(call: Call, place: int) -> Parts:
     return tuple(jax.jvp(along, call.logps, _tangents(call, other))[1] for other in ALL)
 
 
+def _in_weights(call: Call) -> Result:
+    losses = call.losses(*call.logps)
+    weights = call.upstream(losses)
+
+    def first(weights: jax.Array) -> Parts:
+        slopes = jax.grad(lambda *logps: jnp.sum(call.losses(*logps) * weights), argnums=ALL)(*call.logps)
+        return tuple(jnp.sum(part) if weights.ndim else part for part in slopes)
+
+    return losses, tuple(weights * part for part in jax.jacrev(first)(weights))
+
+
 def _tangents(call: Call, place: int) -> tuple[jax.Array, ...]:
     """1 in one of the four, and 0 in the others."""
     return tuple(jnp.full_like(x, i == place) for i, x in enumerate(call.logps))
@@ -198,6 +209,7 @@ WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.FIRST_OF_TWO: _first_of_two,
     Way.SECOND_OF_TWO: _second_of_two,
     Way.AGAIN: _again,
+    Way.IN_WEIGHTS: _in_weights,
     **{way: lambda call, place=place: _without(place, call) for place, way in enumerate(WITHOUT)},  # type: ignore[misc]
     **{way: lambda call, place=place: _only(place, call) for place, way in enumerate(ONLY)},  # type: ignore[misc]
     Way.ONE_TENSOR: _one_tensor,

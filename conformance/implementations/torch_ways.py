@@ -260,6 +260,21 @@ def _reverse_over_forward(call: Call, place: int) -> Result:
     return losses, (None,) * len(logps) if tangent is None else _grad(tangent, logps, call.upstream(losses))
 
 
+def _in_weights(call: Call) -> Result:
+    logps, weights = call.leaves(), call.weights.detach().requires_grad_()
+    losses = call.losses(logps)
+    found = _grad(losses, logps, weights.to(losses.dtype), create_graph=True)
+    return losses, tuple(None if first is None else _by_weight(first, weights) for first in found)
+
+
+def _by_weight(first: Tensor, weights: Tensor) -> Tensor | None:
+    """Of a mean, whose one weight is that of all, one derivative after the other."""
+    parts = first.unbind() if weights.ndim < first.ndim else (first,)
+    each = [_grad(part, (weights,), torch.ones_like(part), retain_graph=True)[0] for part in parts]
+    known = [part * weights.detach() for part in each if part is not None]
+    return torch.stack(known).reshape(first.shape).to(first.dtype) if len(known) == len(parts) else None
+
+
 def _along(logps: tuple[Tensor, ...], place: int) -> tuple[Tensor, ...]:
     """The same tensors, of which one has the tangent 1."""
     with warnings.catch_warnings():  # torch scripts decompositions of its own at the first use, which it deprecates
@@ -287,6 +302,7 @@ WAYS: Mapping[Way, Callable[[Call], Result]] = {
     Way.SAME_TENSORS: _same_tensors,
     Way.AGAIN: _again,
     Way.CREATE_GRAPH: _create_graph,
+    Way.IN_WEIGHTS: _in_weights,
     Way.INPUTS_CHANGED: _inputs_changed,
     Way.LOSSES_CHANGED: _losses_changed,
     Way.FROM_MODEL: _from_model,

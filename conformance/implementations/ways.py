@@ -60,6 +60,8 @@ class Way(StrEnum):
     """The graph is retained, and a pass with twice the weights came first."""
     CREATE_GRAPH = "create_graph"
     """The derivatives are to be differentiated in their turn."""
+    IN_WEIGHTS = "differentiated in the weights"
+    """Each derivative's own derivative in its weight, times the weight."""
     INPUTS_CHANGED = "inputs changed before the backward pass"
     """The inputs hold another batch by then."""
     LOSSES_CHANGED = "losses weighted in place"

@@ -45,7 +45,8 @@ def in_ways(implementation: Implementation, batch: Batch, fmt: Format, ways: Col
         scale for scale in SCALES if fmt.round_array(scale) == scale and (fmt.emax > 15 or 2.0**-14 < abs(scale) < 2.0**16)
     ]
     n = len(batch) if implementation.claims.reduction == "none" else 1
-    for way in sorted(implementation.ways & set(ways)):
+    unclaimed = () if implementation.claims.second_derivatives else (Way.IN_WEIGHTS,)
+    for way in sorted((implementation.ways & set(ways)).difference(unclaimed)):
         weights = [np.resize([4.0, 1.0, -2.0], n)]
         if not gradient or way in UNWEIGHED:
             weights = [np.ones(n)]

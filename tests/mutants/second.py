@@ -29,6 +29,7 @@ def of_curvature(
     forward: Curvature = bump,
     *,
     weighed: bool = True,
+    through: bool = True,
     betas: int = 2,
     signs: tuple[int, ...] = (1, -1, -1, 1),
 ) -> Loss:
@@ -68,7 +69,7 @@ def of_curvature(
 
         @staticmethod
         def backward(ctx: Any, came: Tensor) -> Any:
-            return came * Slope.apply(ctx.saved_tensors[0], ctx.eps), None
+            return (came if through else came.detach()) * Slope.apply(ctx.saved_tensors[0], ctx.eps), None
 
         @staticmethod
         def jvp(ctx: Any, along: Tensor, _: Any) -> Tensor:
@@ -164,6 +165,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "second-mixed-sign", "The mixed derivative in the rejected has the other sign.", of_curvature(bump, signs=(1, 1, -1, 1))
     ),
     _mutant("second-without-upstream", "The incoming derivative's size is left out.", of_curvature(bump, weighed=False)),
+    _mutant(
+        "second-of-constant-upstream",
+        "The incoming derivative is a constant to autograd.",
+        of_curvature(bump, through=False),
+    ),
     _mutant(
         "second-forward-doubled",
         "Right in reverse mode; twice as large forward.",
