@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.forms import SMOOTHED, At, Form
+from conformance.diagnosis.forms import SMOOTHED, At, Form, mixed_size
 from conformance.diagnosis.points import Points
 from conformance.diagnosis.variants import Logps, Variant
 from oracle.bounds import Mask
@@ -30,6 +30,7 @@ def clamped(asked: Points) -> Iterator[Variant]:
         margin = logit / asked.beta
     for low, high in _bounds(asked.z, logit, plain):
         yield _of_logit("logit", low, high, lambda at: 1.0)
+    yield from _soft(logit[plain & (asked.z < 0)])
     for low, high in _bounds(asked.margin, margin, plain):
         yield _of_logit("margin", low, high, lambda at: at.beta)
     for most in _rounded(_common(got[plain & (asked.z < 0)])):
@@ -47,6 +48,21 @@ def clamped(asked: Points) -> Iterator[Variant]:
             CURE,
             before=_floor(bound),
         )
+
+
+def _soft(logit: Floats) -> Iterator[Variant]:
+    """c tanh(z / c), a cap that sets in gradually: the largest loss tells c."""
+    finite = logit[np.isfinite(logit)]
+    for most in _rounded(float(np.abs(finite).max()) if finite.size else math.nan):
+        says = f"the loss of a logit capped softly, {most:g} tanh(z / {most:g})"
+        yield Variant(f"logit capped softly at {most:g}", says, CURE, form=_capped(most))
+
+
+def _capped(most: float) -> Form:
+    def held(at: At) -> At:
+        return replace(at, z=most * np.tanh(at.z / most))
+
+    return Form(lambda at: SMOOTHED.value(held(at)), None, lambda at: mixed_size(held(at)) + np.abs(held(at).z))
 
 
 def _bounds(asked: Floats, told: Floats, plain: Mask) -> Iterator[Bounds]:

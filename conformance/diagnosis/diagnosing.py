@@ -12,6 +12,7 @@ from conformance.clauses.trial import Trial
 from conformance.diagnosis import conduct, kernels
 from conformance.diagnosis.associations import associated, slight
 from conformance.diagnosis.clamps import clamped
+from conformance.diagnosis.extremes import alone, optioned
 from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.inference import inferred
@@ -46,12 +47,17 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     losses, derivatives = points(probe, "loss"), points(probe, "derivatives")
     state = kept(trial, findings)
     told = [[state]] if state else _groups(probe, losses, derivatives)  # what is kept makes anything of the rest
+    far = optioned(trial, violated)
+    if far is not None and alone(violated):
+        told = [[far]]
     found = ([_without(missing)] if missing else [], *told)
     groups = [group for group in found if group]
     if any(finding.clause.startswith("METRIC-") for finding in violated):
         groups += [[cause] for cause in of_loss(trial)]
     if refused is not None:
         groups.append([refused])
+    if not groups and far is not None:
+        groups = [[far]]
     if not groups and (changed := unrepeated(trial, violated)) is not None:
         groups = [[changed]]
     if not groups:

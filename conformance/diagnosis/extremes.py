@@ -1,0 +1,92 @@
+"""Options far out: which beta, or which label smoothing, is used in place of the one that is asked, told by the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from conformance.clauses.trial import Trial
+from conformance.diagnosis.hypotheses.cures import BETA, SMOOTHING
+from conformance.diagnosis.probe import ask, wrong_losses
+from conformance.inputs.batch import Batch
+from conformance.records.diagnosis import Cause, Kind
+from conformance.records.record import Finding
+from oracle.formats import Floats
+
+BETAS = (-2.0, -0.5, 0.0, 2.0**-20, 2.0**-14, 512.0, 2048.0, 2.0**14)
+SMOOTHINGS = (1.0, 0.875, 0.625, 2.0**-9, 2.0**-14, 2.0**-24, 2.0**-34, 2.0**-60)
+_LOGIT = 64.0
+"""Where the loss without smoothing is next to nothing, so that the smoothed one is label_smoothing * z."""
+_CLAUSES = {"OPTION-6": "beta", "OPTION-7": "label_smoothing"}
+
+
+def alone(violated: Sequence[Finding]) -> bool:
+    """Whether nothing but options far out is violated."""
+    return all(finding.clause in _CLAUSES for finding in violated)
+
+
+def optioned(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
+    """The option that is replaced and by what; None where no such clause is violated or nothing is replaced."""
+    for finding in violated:
+        option = _CLAUSES.get(finding.clause)
+        if option is not None:
+            return _of_beta(trial) if option == "beta" else _of_smoothing(trial)
+    return None
+
+
+def _of_beta(trial: Trial) -> Cause | None:
+    """At eps 0 the loss tells its logit, and that the beta: margins of 1 / |beta|, so that the logit is 1 or -1."""
+
+    def pair(beta: float) -> Batch | None:
+        margin = 1 / abs(beta) if beta else 1.0
+        if not trial.fmt.smallest_normal < margin < trial.fmt.largest / 4:
+            return None
+        return Batch.of([margin, -margin], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], beta=beta, label_smoothing=0.0)
+
+    def used(losses: Floats, batch: Batch) -> float:
+        pc, *_ = batch.logps
+        return float(np.median(-np.log(np.expm1(losses)) / pc))
+
+    return _asked(trial, "beta", BETAS, pair, used, BETA)
+
+
+def _of_smoothing(trial: Trial) -> Cause | None:
+    def pair(eps: float) -> Batch | None:
+        return Batch.of([_LOGIT], [0.0], [0.0], [0.0], beta=1.0, label_smoothing=eps)
+
+    def used(losses: Floats, batch: Batch) -> float:
+        return (float(losses[0]) - float(np.log1p(np.exp(-_LOGIT)))) / _LOGIT
+
+    return _asked(trial, "label_smoothing", SMOOTHINGS, pair, used, SMOOTHING)
+
+
+def _asked(
+    trial: Trial,
+    option: str,
+    values: Sequence[float],
+    pair: Callable[[float], Batch | None],
+    used: Callable[[Floats, Batch], float],
+    cure: str,
+) -> Cause | None:
+    told, numbers = [], 0
+    for value in trial.offered(option, values):
+        batch = pair(value)
+        if batch is None:
+            continue
+        call, numbers = ask(trial, "", batch, mean=trial.single), numbers + 1
+        if call.answer is not None and wrong_losses(trial, call).any():
+            with np.errstate(all="ignore"):
+                told.append((value, used(np.resize(call.losses, len(batch)), batch)))
+    if not told:
+        return None
+    shown = ", ".join(f"{_number(instead)} for {value:.4g}" for value, instead in told[:4])
+    says = f"the loss at another {option} than is asked: {shown}"
+    where = f"at a {option} far out"
+    return Cause(f"another {option}", Kind.FORMULA, "loss", says, where, cure, numbers, len(told))
+
+
+def _number(value: float) -> str:
+    """A number that was worked out, to the two digits that the narrowest format tells."""
+    nothing = abs(value) < 2.0**-70
+    return "none" if np.isnan(value) else "0" if nothing else f"{float(f'{value:.2g}'):g}"
