@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -45,7 +46,7 @@ def render(record: Record, console: Console, *, every_clause: bool = False, full
                     tell(run, finding, console)
     elif violated:
         for run in _undiagnosed(record):
-            violation(run, run.violated[0], console)
+            violation(run, min(run.violated, key=partial(words.consequent, run)), console)
         evidence(record, console)
     console.print()
     for line in words.violated(record):

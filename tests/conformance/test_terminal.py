@@ -384,6 +384,16 @@ def test_a_snippet_of_an_object_leaves_the_implementation_to_be_named(run, monke
 
 # -- how it looks ------------------------------------------------------------------------------------------------------
 
+
+def test_without_a_cause_the_kernel_is_shown_and_not_what_follows_from_it():
+    kernel, shown = synthetic(), rendered(record_of(synthetic()))
+    called = replace(kernel.findings[0], clause="CALL-6")
+    both = rendered(record_of(replace(kernel, findings=(called, *kernel.findings))))
+    assert "KERNEL-1 MUST value of the kernel: mine" in both and "CALL-6 MUST called again: mine" not in both
+    assert "CALL-6 MUST called again: mine" in rendered(record_of(replace(kernel, findings=(called,))))
+    assert shown.count("what usually mends it") == both.count("what usually mends it") == 1
+
+
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
