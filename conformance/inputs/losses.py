@@ -64,9 +64,12 @@ def common() -> LossBatch:
 
 
 def settings(loss: Loss) -> list[dict[str, float]]:
-    """The parameters at which a loss is told on the six pairs: its defaults, and with label smoothing where that is 0."""
+    """The parameters at which a loss is told on the six pairs: its defaults, with label smoothing where that is 0, and those
+    at which it says that libraries are told apart.
+    """
     smoothed = loss.defaults.get("label_smoothing") == 0
-    return [loss.defaults, *([loss.defaults | {"label_smoothing": 0.1}] if smoothed else [])]
+    others = [*([{"label_smoothing": 0.1}] if smoothed else []), *loss.compared]
+    return [loss.defaults, *({**loss.defaults, **other} for other in others)]
 
 
 def mirrored(batch: LossBatch) -> LossBatch:

@@ -105,6 +105,8 @@ class Loss:
     aliases: Mapping[str, str] = field(default_factory=dict)
     singular: tuple[str, ...] = ()
     wrong: tuple[Wrong, ...] = ()
+    compared: tuple[Mapping[str, float], ...] = ()
+    """Parameters beside the defaults, some of them, at which libraries are told apart: their values stand on one page."""
     covered: str = ""
     """Which theorem of docs/termination.md makes its questions end; empty where none does and effort is bounded."""
 
@@ -144,7 +146,8 @@ class Loss:
 
     def __post_init__(self) -> None:
         declared, used = {parameter.name for parameter in self.parameters}, set(parameters_of(self.definition))
-        strange = (set(inputs_of(self.definition)) - set(INPUTS)) | (used - declared)
+        named = {name for parameters in self.compared for name in parameters}
+        strange = (set(inputs_of(self.definition)) - set(INPUTS)) | ((used | named) - declared)
         idle = set() if "/" in self.name else declared - used
         if strange or idle:
             raise TypeError(f"loss {self.name}: {sorted(strange | idle)} do not fit its definition")

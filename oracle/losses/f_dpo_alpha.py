@@ -32,6 +32,7 @@ LOSS = Loss(
         "ms-swift": "f_divergence_type=alpha_divergence",
         "TRL >= 0.29": "the same with 1 - alpha for alpha",
     },
+    compared=({"alpha": 0.5}, {"alpha": 0.7}),
     wrong=(
         Wrong("reverse-kl", "the reverse divergence, plain DPO, instead", f(z)),
         Wrong(

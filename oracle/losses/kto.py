@@ -30,6 +30,7 @@ LOSS = Loss(
     equation="equation 8",
     facts=Facts(convex=False, lower_bound=constant(0), upper_bound=half * (desirable + undesirable)),
     aliases={"TRL KTO": "kto", "LLaMA-Factory": "kto", "EasyDeL": "kto"},
+    compared=({"desirable_weight": 1.5},),
     covered="Lindemann-Weierstrass",
     wrong=(
         Wrong("unclamped", "a negative reference point is kept", rows(kl)),

@@ -16,6 +16,7 @@ LOSS = Loss(
     facts=Facts(convex=True, lower_bound=constant(0), at_reference=log2),
     aliases={"TRL": "sigmoid_norm", "open-instruct": "dpo_norm"},
     singular=("a length of 0 is no length: TRL and open-instruct take 1",),
+    compared=({"beta": 0.1},),
     covered="Lindemann-Weierstrass",
     wrong=(
         Wrong("sum", "the lengths are ignored", f(z)),
