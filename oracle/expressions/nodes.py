@@ -185,6 +185,8 @@ def divide(x: Node, y: Node) -> Node:
         return x
     if x.is_constant and y.is_constant and y.value:
         return constant(x.value / y.value)
+    if x.is_constant and x.value < 0:
+        return negate(divide(negate(x), y))
     return negate(divide(x.args[0], y)) if x.op is Op.NEGATE else _make(Op.DIVIDE, x, y)
 
 

@@ -1,7 +1,7 @@
 """Every preference loss, defined once: one file a loss, found by its being here.
 
 A module of this package whose name has no leading underscore and that holds a `LOSS` is a loss. Nothing else has to be
-touched to add one; docs/add-a-loss.md shows it.
+touched to add one; docs/any-loss.md shows it.
 """
 
 from __future__ import annotations
