@@ -25,6 +25,8 @@ from oracle.losses._evaluate import slope
 _Key = tuple[bytes, tuple[tuple[str, Fraction], ...]]
 Analyses = dict[_Key, Running]
 """What was worked out for a batch at parameters: of use again where another function is asked the same in the same format."""
+FIRST = 3
+"""Batches after which a candidate that fits no number, nor a constant multiple, is left."""
 STEEP = 8.0
 """By which log-ratios are stretched once, so that kinks and ends are reached."""
 
@@ -171,7 +173,9 @@ def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: An
     tried = [one for one in seen if admitted(candidate, one)]
     if not tried or is_far(candidate, tried[0], analysis_of(candidate, tried[0], fmt, analyses)):
         return Match(candidate, 0, sum(len(one.batch) for one in seen), False)
-    values = [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried]
+    values = [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried[:FIRST]]
+    if any(part[0] for part in values) or _factor([part[2] for part in values]) is not None:
+        values += [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried[FIRST:]]
     agreed, numbers = sum(part[0] for part in values), sum(part[1] for part in values)
     factor = _factor([part[2] for part in values])
     if not agreed:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from oracle.ball import Enclosure, where
+from oracle.ball import Enclosure, joined, where
 from oracle.ball import exact as point
 from oracle.bounds.acceptance import Acceptance, Mask, centre
 from oracle.bounds.conditioning import OUT, option_range, quantum_floor
@@ -186,7 +186,8 @@ class Running:
         elif kernel is Kernel.BUMP:
             return self._bump_image(value, low, high, finite)
         else:
-            ends = [balls.apply(kernel, end) for end in (low, high)]
+            both, n = balls.apply(kernel, joined(low, high)), low.size
+            ends = [both[:n], both[n:]]
         if kernel in _FALLING:
             ends.reverse()
         down, up = balls.size(value - ends[0])[1], balls.size(ends[1] - value)[1]
@@ -194,7 +195,8 @@ class Running:
 
     def _bump_image(self, value: Enclosure, low: Enclosure, high: Enclosure, finite: Mask) -> Errors:
         """It rises to 1/4 at 0 and falls: least at the end farther from 0, greatest at the nearer one or at 0."""
-        ends = [balls.bump(end) for end in (low, high)]
+        both, n = balls.bump(joined(low, high)), low.size
+        ends = [both[:n], both[n:]]
         down = np.maximum.reduce([balls.size(value - end)[1] for end in ends])
         up = np.maximum.reduce([balls.size(end - value)[1] for end in ends])
         across = (low.head <= 0) & (high.head >= 0)

@@ -6,10 +6,11 @@ number of its inputs, whatever the arithmetic; `spelled` says in which other way
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from weakref import WeakValueDictionary
 
 
@@ -278,18 +279,19 @@ def unsorted(x: Node, by: Node) -> Node:
     return _make(Op.UNSORTED, x, by)
 
 
-def walk(node: Node, *, first: bool = False) -> Iterator[Node]:
+@lru_cache(maxsize=1 << 12)
+def walk(node: Node, *, first: bool = False) -> tuple[Node, ...]:
     """Every node of an expression once, arguments before what they are arguments of; first: of spellings only the first."""
-    seen: set[Node] = set()
+    found: dict[Node, None] = {}
 
-    def visit(x: Node) -> Iterator[Node]:
-        if x not in seen:
-            seen.add(x)
+    def visit(x: Node) -> None:
+        if x not in found:
             for arg in x.args[:1] if first and x.op is Op.SPELLED else x.args:
-                yield from visit(arg)
-            yield x
+                visit(arg)
+            found[x] = None
 
-    yield from visit(node)
+    visit(node)
+    return tuple(found)
 
 
 def inputs_of(node: Node) -> tuple[str, ...]:
