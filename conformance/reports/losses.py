@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from oracle.expressions import nodes
 from oracle.expressions.nodes import SHORT, Node, walk
 from oracle.losses import Loss
 from oracle.losses._evaluate import evaluated, slope
-from oracle.losses._forms import MEANINGS, NAMES
+from oracle.losses._forms import MEANINGS, NAMES, log2
 
 COVERED = {
     "Lindemann-Weierstrass": "Covered: a rational combination of softplus, or of sigmoid and its slope, at rational arguments.",
@@ -26,7 +27,7 @@ COVERED = {
 
 def text(node: Node) -> str:
     """The expression, with the common parts by their names."""
-    return nodes.text(node, 0, NAMES)
+    return nodes.text(node, 0, {**NAMES, log2: "log(2)"})
 
 
 def _parts(node: Node) -> str:
@@ -54,20 +55,26 @@ def _lines(loss: Loss) -> Iterator[str]:
     yield "\n## Derivatives\n"
     for name in loss.logps:
         yield f"    d/d {SHORT[name]} = {text(slope(loss, name))}"
-    if not loss.has_batch_state:
-        yield "\n## Limits\n\nWith the other log-probabilities at -10 and, where lengths count, 10 tokens each:\n"
-        yield "| -inf for | loss | " + " | ".join(f"d/d {SHORT[name]}" for name in loss.logps) + " |"
-        yield "|---|---|" + "---|" * len(loss.logps)
-        for name in loss.logps:
-            yield f"| {SHORT[name]} | " + " | ".join(_limits(loss, name)) + " |"
+    yield "\n## Limits\n"
+    if loss.has_batch_state:
+        yield "Of the common set's six pairs the first with one log-probability at -inf; derivatives are its own, of the sum:\n"
+    else:
+        yield "With the other log-probabilities at -10 and, where lengths count, 10 tokens each:\n"
+    what = "mean" if loss.has_batch_state else "loss"
+    yield f"| -inf for | {what} | " + " | ".join(f"d/d {SHORT[name]}" for name in loss.logps) + " |"
+    yield "|---|---|" + "---|" * len(loss.logps)
+    for name in loss.logps:
+        yield f"| {SHORT[name]} | " + " | ".join(_limits(loss, name)) + " |"
     yield "\n## Facts\n"
     yield from (f"- {fact}" for fact in _facts(loss))
     yield f"- {COVERED[loss.covered]}"
+    yield (
+        "\n## Bounds\n\nWhat correct arithmetic may return follows from the expression, by a running error analysis of each of "
+        'its spellings ([bounds](../bounds.md), "Any expression").'
+    )
     spellings = _spellings(loss.definition)
     if spellings:
-        yield (
-            "- Admitted spellings, each with its own rounding errors in the acceptance interval: " + "; ".join(spellings) + "."
-        )
+        yield f"Of the whole loss these are admitted: {'; '.join(spellings)}."
     if loss.aliases:
         yield "\n## Who calls it what\n\n| library | name |\n|---|---|"
         for library, name in loss.aliases.items():
@@ -76,7 +83,9 @@ def _lines(loss: Loss) -> Iterator[str]:
     yield f"| **{loss.name}** | the definition | {mean_on_common(loss)} |"
     for wrong in loss.wrong:
         yield f"| {loss.name}/{wrong.name} | {wrong.sentence} | {mean_on_common(loss.variant(wrong))} |"
-    yield f"\nTo cite: the definition `{loss.name}` of dpo-conformance, after {loss.paper}, {loss.equation}."
+    yield "\nAt parameters that show; a variant with the mean of the definition differs in a derivative, or on other pairs."
+    yield "\n## How to cite\n"
+    yield f"The definition `{loss.name}` of [dpo-conformance](../cite.md), after {loss.paper}, {loss.equation}."
 
 
 def mean_on_common(loss: Loss, **parameters: float | str) -> str:
@@ -85,9 +94,13 @@ def mean_on_common(loss: Loss, **parameters: float | str) -> str:
 
 
 def _limits(loss: Loss, moved: str) -> Iterator[str]:
-    rows = {name: -math.inf if name == moved else (10 if "length" in name else -10) for name in loss.inputs}
+    rows: dict[str, Any] = {name: 10 if "length" in name else -10 for name in loss.inputs} | {moved: -math.inf}
+    first = loss.definition
+    if loss.has_batch_state:
+        rows = {name: common().rows[name].tolist() for name in loss.inputs}
+        rows[moved][0], first = -math.inf, nodes.mean(loss.definition)
     arguments = {**rows, **loss.defaults}
-    for node in (loss.definition, *(slope(loss, name) for name in loss.logps)):
+    for node in (first, *(slope(loss, name) for name in loss.logps)):
         (value,) = evaluated([node], loss, arguments)
         number = np.ravel(np.asarray(value, dtype=object))[0]
         yield number.digits(6) if number.special is None else str(number.special)

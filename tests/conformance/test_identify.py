@@ -78,6 +78,17 @@ def test_every_page_can_be_written_and_its_slopes_are_its_own():
     for loss in LOSSES.values():
         told = page(loss)
         assert all(wrong.name in told for wrong in loss.wrong)
+        headings = (
+            "Definition",
+            "Derivatives",
+            "Limits",
+            "Facts",
+            "Bounds",
+            "Who calls it what",
+            "What goes wrong",
+            "How to cite",
+        )
+        assert [line[3:] for line in told.splitlines() if line.startswith("## ")] == list(headings)
         assert slope(loss, loss.logps[0]) is not None
 
 
