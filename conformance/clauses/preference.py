@@ -92,7 +92,7 @@ def derivatives(trial: Trial) -> Outcome:
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
-    """One parameter after the other at up to five values, at 0 and negative, and the lengths exchanged and multiplied."""
+    """One parameter after the other at up to five values and at 0, and the lengths exchanged and multiplied."""
     judge = Judge(trial)
     six = (common(), shrunk(common()), stretched(common()), stretched(mirrored(common())))
     changed = [batch_ for rows in six for batch_ in _changed(judge, judge.telling(rows))]
@@ -109,7 +109,7 @@ def _changed(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
     for parameter in judge.loss.parameters:
         if parameter.name not in judge.trial.implementation.claims.options:
             continue
-        candidates = (parameter.default, parameter.other, *(parameter.default * x for x in (2, 0.25, 16, -2)), 0.0)
+        candidates = (parameter.default, parameter.other, *(parameter.default * x for x in (2, 0.25, 16)), 0.0)
         for x in dict.fromkeys(x for x in candidates if x is not None):
             if judge.admits(parameter, x):
                 yield base.at(**{parameter.name: x})

@@ -20,6 +20,7 @@ LOSS = Loss(
             0.25,
             REAL,
             "the shift of the rewards; half the sum of the mean chosen and the mean rejected reward in the paper",
+            other=-0.5,
         ),
     ),
     paper="Jung et al. (2024), arXiv:2404.04656",
