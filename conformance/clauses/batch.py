@@ -38,6 +38,10 @@ DISTINCT = 251
 differs at each repetition."""
 
 
+FAR = 20480.0
+"""A log-probability of every format at which each kernel has long left its common path."""
+
+
 def _pool(trial: Trial, clause: str, size: int = DISTINCT) -> Batch:
     """So many pairs of two regimes, mixed, so that neighbours differ."""
     rng = trial.rng(clause)
@@ -88,9 +92,11 @@ def any_size(trial: Trial) -> Outcome:
     Level.SHOULD,
     "the same bits alone and in a batch",
     kills=("vector-body-approximate",),
-    statement="A pair's loss should be the same number alone and at every place of a batch of any size.",
-    derivation="Vector and remainder paths of one kernel may round differently; PyTorch promises no bitwise equality.",
-    guards=("https://github.com/pytorch/pytorch/issues/199850",),
+    statement="A pair's loss should be the same number alone and at every place of a batch of any size, beside pairs of far "
+    "logits too.",
+    derivation="Vector and remainder paths of one kernel may round differently, and one number far out may take its whole "
+    "vector to another path; PyTorch promises no bitwise equality.",
+    guards=("https://github.com/pytorch/pytorch/issues/199850", "https://github.com/shibatch/sleef/issues/444"),
     needs=("none",),
 )
 def same_bits(trial: Trial) -> Outcome:
@@ -101,6 +107,11 @@ def same_bits(trial: Trial) -> Outcome:
         batch = pool.take(slice(0, size))
         got = trial.answer(batch).losses
         tally.boolean(LOSS, batch, got, got == alone[: len(batch)])
+    for far in ((-FAR, 0.0, 0.0, 0.0), (0.0, -FAR, 0.0, 0.0)):
+        beside = np.arange(0, len(pool), 3)  # every fourth: one in each vector
+        mixed = Batch.of(*(np.insert(x, beside, at) for x, at in zip(pool.logps, far, strict=True)))
+        got = np.delete(trial.answer(mixed).losses, beside + np.arange(len(beside)))
+        tally.boolean(LOSS, pool, got, got == alone)
     return tally.outcome()
 
 

@@ -10,9 +10,13 @@ import torch
 import torch.nn.functional as F
 
 from conformance.clauses import find
+from conformance.clauses.trial import Trial
 from conformance.implementations import torch_implementation
+from conformance.inputs.profiles import get_profile
 from conformance.reports import causes
 from conformance.running.runner import judge
+from conformance.running.trying import check
+from oracle import binary32
 
 
 def smoothed(z, eps):
@@ -263,3 +267,18 @@ def test_the_first_sentence_tells_a_reported_fault(report):
     clauses = claims.get("clauses", ("DEF-1", "LOSS-1"))
     _, headline, _ = first_cause(loss, *clauses, **{name: value for name, value in claims.items() if name != "clauses"})
     assert re.search(says, headline), headline
+
+
+def test_a_neighbour_far_out_that_moves_the_others_by_an_ulp_is_seen():
+    """shibatch/sleef#444: one element on the slow path takes its vector along, within every bound."""
+
+    def loss(pc, pr, rc, rr, beta, eps):
+        z = logit(pc, pr, rc, rr, beta)
+        losses = smoothed(z, eps)
+        slow = len(z) and z.abs().max() > 1000
+        return torch.nextafter(losses, torch.tensor(torch.inf, dtype=losses.dtype)) if slow else losses
+
+    for judged, verdict in ((loss, "violates"), (lambda *x: smoothed(logit(*x[:5]), x[5]), "conforms")):
+        trial = Trial(torch_implementation(judged, gradient=False), binary32, get_profile("quick"), 0)
+        assert check(find("BATCH-4"), trial).verdict == "conforms"
+        assert check(find("BATCH-2"), trial).verdict == verdict
