@@ -12,7 +12,7 @@ from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.record import Finding, Level, Run, Verdict, finding_from, run_from
 from conformance.running.job import Job
-from conformance.running.trying import FIRSTS, concluded, failed, skipped
+from conformance.running.trying import FIRSTS, concluded, failed, skipped, told_on_stderr
 from conformance.running.watch import MOST_FAILURES
 
 Progress = Callable[[str, str, int, int], None]
@@ -72,6 +72,8 @@ class State:
             self._add(finding_from(message["finding"]))
         elif "diagnosing" in message:
             self._diagnosing = message["diagnosing"]
+        elif "defect" in message:  # of the suite itself: what a process prints is not shown
+            told_on_stderr(message["defect"])
         elif "diagnosis" in message:
             if message["diagnosis"] is not None:
                 self._diagnoses[self._diagnosing] = diagnosis_from(message["diagnosis"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from conformance.clauses import Clause, Outcome
@@ -122,10 +123,15 @@ def _missing(clause: Clause, trial: Trial) -> str:
     return ", ".join(names.get(need, need) for need in sorted(clause.needs - claims.claimed))
 
 
-def explained(trial: Trial, findings: Iterable[Finding]) -> Diagnosis | None:
+def told_on_stderr(text: str) -> None:
+    """Told on standard error, of this process."""
+    sys.stderr.write(text)
+
+
+def explained(trial: Trial, findings: Iterable[Finding], defect: Callable[[str], None] = told_on_stderr) -> Diagnosis | None:
     """Why it violates a MUST; None where it does not and where it does not answer.
 
-    A defect of the suite costs the diagnosis and nothing else; it is told on standard error.
+    A defect of the suite costs the diagnosis and nothing else: `defect` is told where it happened.
     """
     from conformance.diagnosis import diagnosed  # noqa: PLC0415 - for what violates alone
 
@@ -134,5 +140,5 @@ def explained(trial: Trial, findings: Iterable[Finding]) -> Diagnosis | None:
     except (Misbehaviour, Unfinished, UnfaithfulArithmetic):
         return None
     except Exception:
-        traceback.print_exc()
+        defect(traceback.format_exc())
         return None

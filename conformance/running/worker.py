@@ -83,7 +83,7 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
                 _say(out, finding=plain(finding))
             watch.restart()
             _say(out, diagnosing=name)
-            _say(out, diagnosis=plain(explained(trial, findings)))
+            _say(out, diagnosis=plain(explained(trial, findings, lambda text: _say(out, defect=text))))
         within = 0
 
 

@@ -13,6 +13,9 @@ from conformance.implementations import numpy_implementation, torch_implementati
 from conformance.inputs.profiles import get_profile
 from conformance.records.record import read
 from conformance.reports import causes as reported
+from conformance.running.job import Job
+from conformance.running.state import State
+from conformance.running.trying import check, explained
 from oracle import binary32
 from oracle.losses import LOSSES
 from tests.conformance.test_preference import written
@@ -112,3 +115,16 @@ def test_it_is_reported_with_code_that_shows_it(tmp_path):
     exec("\n".join(code), {"implementation": mine, "print": lambda label, value: shown.update({label.strip(): value})})
     assert shown["got"].losses[0] == 5.125
     assert float(np.ravel(shown["exact"])[0]) == 10.25
+
+
+def test_a_defect_of_the_diagnosis_is_told_and_costs_nothing_else(monkeypatch, capfd):
+    """In the process in which it happens, and where that is another one, in this one."""
+    monkeypatch.setattr("conformance.diagnosis.preferences.causes", lambda trial: 1 / 0)
+    trial = Trial(torch_implementation(lambda **x: simpo(**x) / 2, loss="simpo"), binary32, get_profile("quick"), 0)
+    finding = check(find("PREF-3"), trial)
+    heard = []
+    assert explained(trial, [finding], heard.append) is None
+    assert "ZeroDivisionError" in heard[0]
+    job = Job("mine.py:loss", (binary32,), get_profile("quick"), 0, (find("PREF-3"),))
+    State(job).take({"defect": heard[0]}, None)
+    assert "ZeroDivisionError" in capfd.readouterr().err
