@@ -204,13 +204,18 @@ def page(
     lines += ["", "## Mutants", "", "| family | mutant | what is wrong | rejected by |", "|---|---|---|---|"]
     for family, members in FAMILIES.items():
         for member in members:
-            lines.append(f"| {family} | {member.name} | {member.wrong} | {', '.join(rejecting.get(member.name, []))} |")
+            lines.append(f"| {family} | {member.name} | {_cell(member.wrong)} | {', '.join(rejecting.get(member.name, []))} |")
     lines += causes
     lines += ["", "## Equivalent in a format", "", "| mutant | format | why it is not wrong there |", "|---|---|---|"]
     for member in MUTANTS:
         for name, reason in member.equivalent.items():
-            lines.append(f"| {member.name} | {name} | {reason} |")
+            lines.append(f"| {member.name} | {name} | {_cell(reason)} |")
     lines += ["", "## Honest implementations", "", "| implementation | how it looks different | formats |", "|---|---|---|"]
     for entry in HONEST:
-        lines.append(f"| {entry.name} | {entry.why} | {', '.join(entry.formats)} |")
+        lines.append(f"| {entry.name} | {_cell(entry.why)} | {', '.join(entry.formats)} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A bar would end the cell."""
+    return text.replace("|", "\\|")
