@@ -136,8 +136,11 @@ def flat(fmt: Format, columns: int) -> Rows:
 
 
 def dominated(fmt: Format, columns: int, rng: np.random.Generator, *, place: int = 0) -> Rows:
-    """One logit far above the rest, by half the precision and by all: first, a running sum absorbs the others one by one."""
-    leads = fmt.precision * np.log(2) * np.array([0.5, 0.75, 1.0]) + 1.0
+    """One logit far above the rest, by half the precision and by all, which a running sum absorbs one by one where it is first.
+
+    Elsewhere by that of binary32: whoever adds in tiles has to let the others go.
+    """
+    leads = (24 if place else fmt.precision) * np.log(2) * np.array([0.5, 0.75, 1.0]) + 1.0
     logits = rng.normal(0, 0.5, (3, columns))
     logits[:, place] = leads
     return full(fmt.round_array(logits), [place % columns] * 3, "dom")
