@@ -1,7 +1,8 @@
 # /// script
 # dependencies = ["trl==1.16.0", "torch>=2.4"]
 # ///
-"""trl 1.16.0: `ipo` and `sigmoid_norm` divide by a length that counts the first place, which nothing predicts (PATH-15).
+"""trl 1.16.0: `ipo` and `sigmoid_norm` divide by a length that counts the first place, which nothing predicts (PATH-15);
+on a CPU its fused head is given all places, and one NaN in hidden states that count nothing reaches every weight (PATH-5).
 
 `_compute_loss` of a trainer, with a model that answers with log-probabilities: of the chosen response -2 and -4, of the
 rejected one -1, and 0 of the reference.
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import torch
 from trl import DPOTrainer
+from trl.kernels import ChunkedLogProbFunction
 
 mask = torch.tensor([[1, 1, 1], [1, 1, 0]])  # a completion without a prompt: its first token is not scored
 logps = torch.tensor([[-2.0, -4.0], [-1.0, 0.0]])
@@ -41,3 +43,13 @@ margin = -6.0 / 2 - -1.0 / 1  # two tokens are scored, and one
 print("PATH-15: ipo", loss("ipo"), "where", (margin - 0.5) ** 2, "is exact")
 exact = torch.nn.functional.softplus(torch.tensor(-margin, dtype=torch.float64)).item()
 print("PATH-15: sigmoid_norm", loss("sigmoid_norm"), "where", round(exact, 6), "is exact")
+
+hidden, weight = torch.tensor([[1.0], [float("nan")]]), torch.zeros(3, 1, requires_grad=True)
+logps = ChunkedLogProbFunction.apply(hidden, weight, None, torch.tensor([2, -100]), 1.0, 8192)[0]
+logps[0].backward()
+print(
+    "PATH-5: the place that counts has",
+    round(logps[0].item(), 4),
+    "and the weights' derivatives",
+    weight.grad.flatten().tolist(),
+)
