@@ -239,6 +239,11 @@ REPORTS = {
         {},
     ),
     "modelscope/ms-swift#10144": (mean_of(lambda losses: micro(losses, [1])), "the mean of the means of micro-batches", mean()),
+    "a mean without its last pair": (
+        mean_of(lambda losses: losses[:-1].sum() / len(losses) if len(losses) > 1 else losses.mean()),
+        "the sum of all pairs but the last, divided by n",
+        mean(),
+    ),
     "NVIDIA-NeMo/RL#212": (mean_of(lambda losses: losses.mean() / 2), "half of|divided by 2", mean()),
     "deepspeedai/DeepSpeed#6841": (scaled_gradient(0.5), "half of the right ones", {"clauses": ("GRAD-1",)}),
     "microsoft/DirectML#740": (scaled_gradient(0.0), "0, always: the loss is cut off", {"clauses": ("GRAD-1",)}),

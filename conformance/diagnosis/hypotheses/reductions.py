@@ -22,6 +22,16 @@ def _chunks(size: int) -> Callable[[Floats], Floats]:
     return lambda v: np.mean([v[i : i + size].mean() for i in range(0, len(v), size)])
 
 
+def _mean(some: Floats, v: Floats) -> Floats:
+    """Of some of them; of all where those are none."""
+    return np.asarray((some if len(some) else v).mean())
+
+
+def _share(some: Floats, v: Floats) -> Floats:
+    """Their sum by the number of all; the mean where there are none."""
+    return np.asarray((some if len(some) else v).sum() / len(v))
+
+
 def _in_two(v: Floats) -> Floats:
     """The first pair, and the rest."""
     return np.asarray(v.mean() if len(v) == 1 else (v[0] + v[1:].mean()) / 2)
@@ -45,7 +55,7 @@ REDUCTIONS = (
             _chunks(size),
             cure=CHUNKS,
         )
-        for size in (2, 3, 4, 5, 6, 7, 8)
+        for size in (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)
     ),
     _reduced(
         "mean of means, first alone",
@@ -59,6 +69,10 @@ REDUCTIONS = (
         "Take the log-sigmoid of each pair's logit, and the mean of the losses.",
         before=lambda x: net(np.atleast_1d(margin_of(x).mean())),
     ),
+    _reduced("without the last", "the mean of all pairs but the last", lambda v: _mean(v[:-1], v)),
+    _reduced("without the first", "the mean of all pairs but the first", lambda v: _mean(v[1:], v)),
+    _reduced("last left out", "the sum of all pairs but the last, divided by n", lambda v: _share(v[:-1], v)),
+    _reduced("first left out", "the sum of all pairs but the first, divided by n", lambda v: _share(v[1:], v)),
     _reduced("the median", "the median", np.median),
     _reduced("the maximum", "the largest loss", np.max),
     _reduced("the first", "the first pair's loss", lambda v: v[0]),
