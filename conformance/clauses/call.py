@@ -72,12 +72,12 @@ def same_dtype(trial: Trial) -> Outcome:
         "WRITES_INPUTS",
         "WRITES_ARRAYS",
     ),
-    statement="A call shall not change its inputs.",
+    statement="A call shall not change its inputs, and neither shall the metrics.",
     derivation="The log-probabilities are still needed: for metrics, for the backward pass, for the next loss.",
     remedy="Write no operation in place on an argument: no `-=`, no `out=`, no `mul_`; copy first.",
 )
 def inputs_untouched(trial: Trial) -> Outcome:
-    """The bytes of the inputs after calls with and without smoothing."""
+    """The bytes of the inputs after calls with and without smoothing, and after the metrics."""
     wrote: set[str] = set()
     smoothings = trial.offered("label_smoothing", (0.0, 0.1))
     for smoothing in smoothings:
@@ -88,7 +88,16 @@ def inputs_untouched(trial: Trial) -> Outcome:
             if error.kind not in {"raised", "ended"}:  # it may refuse them; a program that breaks off is judged by SPECIAL
                 raise
     note = f"it changed {', '.join(sorted(wrote))} in place" if wrote else ""
-    return Outcome(8 * len(smoothings), len(wrote), note=note)
+    asked = 8 * len(smoothings)
+    if trial.implementation.claims.metrics:
+        asked += 4
+        try:
+            trial.implementation.metrics(golden(), trial.fmt)
+        except Misbehaviour as error:
+            if error.kind != "wrote its inputs":
+                raise
+            note, wrote = note or str(error), wrote or {"metrics"}
+    return Outcome(asked, len(wrote), note=note)
 
 
 def _awkward() -> Batch:

@@ -131,7 +131,7 @@ def judge_ways(
                     scale[tails[places]] = those[0] if way is Way.GIVEN_EXPANDED else 1.0
                     answer = trial.by_way(judged, way, batch.take(places), scale, gradient=gradient)
                     judge.add(way, answer, scale, places)
-                if trial.single and len(judge.near):
+                if trial.single and len(judge.near) > 1:
                     for weight in dict.fromkeys(those):
                         whole = judged.by_way(way, judge.near, trial.fmt, gradient=gradient, weights=np.array([weight]))
                         judge.add_mean(way, whole, weight)
@@ -163,14 +163,17 @@ def _places(trial: Trial, batch: Batch) -> Iterator[NDArray[np.intp]]:
 
 
 class _Judge:
-    """Adds answers to pairs of one batch, however they were asked for, to a tally. near: the pairs outside the tails."""
+    """Adds answers to pairs of one batch, however they were asked for, to a tally.
+
+    near: the pairs that take any weight, outside the tails; all where no derivative is asked for.
+    """
 
     def __init__(self, tally: Tally, trial: Trial, batch: Batch, *, gradient: bool) -> None:
         self._tally, self._batch, self._gradient = tally, batch, gradient
         self._repeats, self._accumulation = Repeats(tally, batch), trial.accumulation
         self._losses = accepted_losses(trial, batch)
         self._alike = alike(batch.logps)
-        self._near = np.flatnonzero(np.abs(_margin(batch.logps)) <= NEAR)
+        self._near = np.flatnonzero((np.abs(_margin(batch.logps)) <= NEAR) | (not gradient))
         self.near = batch.take(self._near)
         self._means: dict[bool, tuple[Acceptance, Acceptance | None]] = {}
         if gradient:

@@ -17,7 +17,7 @@ from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import METRICS, REWARDS, Measuring
+from conformance.implementations.protocol import ACCURACIES, METRICS, REWARDS, Measuring
 from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden, near_reference, short_responses, tutorial
@@ -26,9 +26,10 @@ from oracle import bounds, enclosure
 
 chapter = Chapter("METRIC")
 SIZES = (1, 2, 7, 33, 129, 1000)
+REPEATED = 125
+"""So often METRIC-5 repeats its pairs: beyond a block, and no multiple of a power of two."""
 _OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3), (-0.5, 0.0), (8.0, 0.45), (None, 0.75))
 """beta and label smoothing in turn; None is drawn from 0.02 to 30."""
-_ACCURACIES = (METRICS[0], REWARDS[0])
 _MEANS, _REWARDS = METRICS[1:], REWARDS[1:]
 
 
@@ -83,7 +84,7 @@ def _won(trial: Trial, batch: Batch) -> tuple[Batch, float]:
 
 def _judge_accuracy(tally: Tally, trial: Trial, batch: Batch, exact: float, got: Mapping[str, float]) -> None:
     """Both accuracies, by whichever name they are returned."""
-    for name in _ACCURACIES if batch.beta >= 0 else _ACCURACIES[1:]:
+    for name in ACCURACIES if batch.beta >= 0 else ACCURACIES[1:]:
         if name in got:
             _judge(tally, batch, name, got[name], exact, 2 * trial.fmt.unit_roundoff)
 
@@ -140,14 +141,14 @@ def _judge_means(trial: Trial, names: tuple[str, ...]) -> Outcome:
     return tally.outcome()
 
 
-def _known(trial: Trial, batch: Batch, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-    """Of each of these means, what it is and what correct arithmetic may err by."""
+def _known(trial: Trial, batch: Batch, names: tuple[str, ...], *, pairs: int | None = None) -> dict[str, tuple[float, float]]:
+    """Of each of these means, what it is and what correct arithmetic may err by, in a sum over so many pairs."""
     fmt, u = trial.fmt, trial.fmt.unit_roundoff
     with_beta = names == _REWARDS
     beta = batch.beta if with_beta else 1.0
     a, b, c, d = batch.logps
     chosen, rejected = np.abs(a - c), np.abs(b - d)
-    growth, shift = bounds.summation(len(batch), fmt, trial.accumulation), bounds.option_error(beta, fmt)
+    growth, shift = bounds.summation(pairs or len(batch), fmt, trial.accumulation), bounds.option_error(beta, fmt)
     most = abs(beta) + shift
     margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=beta)), fmt))
     rooms = (
@@ -181,35 +182,39 @@ def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
 @chapter.clause(
     4,
     Level.MUST,
-    "a NaN is not hidden",
-    kills=("metrics-without-nan", "accuracy-without-nan"),
+    "a NaN is not hidden, nor an infinity",
+    kills=("metrics-without-nan", "accuracy-without-nan", "metrics-without-infinity"),
     statement="Where a log-probability of the batch is NaN, the mean margin and reward margin, and the mean log-ratio and "
     "reward of its response, shall be NaN; those of the other response shall be right; and accuracy shall count the pair as "
-    "not won, or be NaN.",
+    "not won, or be NaN. Where it is -infinity those means shall be infinite, of their sign, or NaN; and accuracy shall count "
+    "the pair as won if its logit is +infinity.",
     derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs; a comparison "
-    "with NaN is false. As REDUCE-3 of the loss.",
+    "with NaN is false. As REDUCE-3 and REDUCE-6 of the loss.",
     guards=("https://github.com/huggingface/trl/issues/1199",),
     needs=("metrics",),
     remedy="Take plain means: no nanmean, and no mask of what is not finite.",
 )
 @refusable
 def nan_shows(trial: Trial) -> Outcome:
-    """Metrics of a batch with a NaN at each place."""
+    """Metrics of a batch with a NaN, and with an infinity, at each place."""
     tally, whole = Tally(trial), trial.optioned(golden(), beta=0.1, label_smoothing=0.0)
-    for place in range(4):
+    for place, value in ((place, value) for place in range(4) for value in (np.nan, -np.inf)):
         logps = [values.copy() for values in whole.logps]
-        logps[place][1] = np.nan
+        logps[place][1] = value
+        signs = np.array([[-1, -1, 0], [1, 0, -1], [1, 1, 0], [-1, 0, 1]][place])  # of the margin and of the two log-ratios
+        won = 1.0 if value == -np.inf and place in {1, 2} else 2 / 3  # the other two are won
         batch = Batch.of(*logps, beta=whole.beta)
         got = trial.implementation.metrics(batch, trial.fmt)
-        for name in (name for name in _ACCURACIES if name in got and not np.isnan(got[name])):
-            _judge(tally, batch, name, got[name], 2 / 3, 2 * trial.fmt.unit_roundoff)  # the other two are won
+        for name in (name for name in ACCURACIES if name in got and not np.isnan(got[name])):
+            _judge(tally, batch, name, got[name], won, 2 * trial.fmt.unit_roundoff)
         for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
             known = _known(trial, whole, names)
             for i, name in enumerate(names):
                 if i == 2 - place % 2:  # the other response's
                     _judge(tally, batch, name, got[name], *known[name])
                 else:
-                    tally.whole(QUANTITIES[name], batch, got[name], 0.0 if np.isnan(got[name]) else np.inf)
+                    right = np.isnan(got[name]) or (np.isinf(value) and got[name] == signs[i] * np.inf)
+                    tally.whole(QUANTITIES[name], batch, got[name], 0.0 if right else np.inf)
     return tally.outcome()
 
 
@@ -217,11 +222,12 @@ def nan_shows(trial: Trial) -> Outcome:
     5,
     Level.MUST,
     "metrics wherever the inputs lie",
-    kills=("metrics-of-strided", "metrics-of-offset"),
+    kills=("metrics-of-strided", "metrics-of-offset", "metrics-of-the-first-1100"),
     statement="The metrics shall lie within the bounds of METRIC-1 to METRIC-3 where the inputs begin within longer arrays, "
-    "have strides and offsets of their own, are the columns of one matrix, or are stored backwards.",
-    derivation="As LAYOUT-1 of the losses. Judged of an implementation whose wrapper makes such views; a framework that does "
-    "not take the last may refuse them by an exception.",
+    "have strides and offsets of their own, are the columns of one matrix, or are stored backwards, and so shall those of "
+    f"{REPEATED} times these pairs.",
+    derivation="As LAYOUT-1 of the losses. The means of pairs and those of the same pairs repeated are one number. Judged of "
+    "an implementation whose wrapper makes such views; a framework that does not take the last may refuse them, by an error.",
     needs=("metrics",),
     remedy="Honour the strides and the offset of each input, or copy it into contiguous memory first.",
 )
@@ -243,8 +249,17 @@ def in_views(trial: Trial) -> Outcome:
                 raise
             tally.count("refused", len(clear))
             continue
-        _judge_accuracy(tally, trial, clear, exact, got)
-        for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
-            for name, known in _known(trial, clear, names).items():
-                _judge(tally, clear, name, got[name], *known)
+        _judge_all(tally, trial, clear, exact, got)
+    many = clear.take(np.repeat(np.arange(len(clear)), REPEATED))
+    _judge_all(tally, trial, clear, exact, judged.metrics(many, trial.fmt), pairs=len(many))
     return tally.outcome()
+
+
+def _judge_all(
+    tally: Tally, trial: Trial, clear: Batch, exact: float, got: Mapping[str, float], *, pairs: int | None = None
+) -> None:
+    """Every metric of the batch, or of so many pairs that repeat it, for which only the bound is another."""
+    _judge_accuracy(tally, trial, clear, exact, got)
+    for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
+        for name, known in _known(trial, clear, names, pairs=pairs).items():
+            _judge(tally, clear, name, got[name], *known)

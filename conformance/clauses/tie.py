@@ -10,6 +10,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import LOSS, METRICS
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
+from conformance.implementations.protocol import ACCURACIES
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, near_reference, short_responses
 from conformance.records.record import Level
@@ -124,6 +125,7 @@ def no_win(trial: Trial) -> Outcome:
     for beta in trial.offered("beta", _BETAS):
         these = batch.at(beta=beta)
         if len(these):
-            got = trial.implementation.metrics(these, trial.fmt)["accuracy"]
-            tally.whole(METRICS["accuracy"], these, got, 0.0 if got == 0 else float("inf"))
+            found = trial.implementation.metrics(these, trial.fmt)
+            for name in (name for name in ACCURACIES if name in found):
+                tally.whole(METRICS[name], these, found[name], 0.0 if found[name] == 0 else float("inf"))
     return tally.outcome()

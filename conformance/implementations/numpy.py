@@ -21,7 +21,7 @@ from conformance.implementations.numpy_arrays import DTYPES, read
 from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
-from conformance.implementations.results import called, read_metrics, versions
+from conformance.implementations.results import called, check_unchanged, read_metrics, versions
 from conformance.implementations.ways import LAYOUTS, UNWEIGHED, Way, asked
 from conformance.inputs.batch import NAMES, Batch
 from oracle import Format
@@ -130,8 +130,11 @@ class NumpyImplementation:
     def _measured(self, arrays: Arrays, batch: Batch) -> Mapping[str, float]:
         if self._metrics is None:
             raise Misbehaviour("wrong type", "it has no metrics")
+        before = [array.tobytes() for array in arrays]
         with np.errstate(all="ignore"):
-            return read_metrics(called(self._metrics, *arrays, batch.beta, batch.label_smoothing))
+            found = read_metrics(called(self._metrics, *arrays, batch.beta, batch.label_smoothing))
+        check_unchanged([array.tobytes() == kept for array, kept in zip(arrays, before, strict=True)])
+        return found
 
 
 def _arrays(batch: Batch, fmt: Format) -> Arrays:

@@ -22,6 +22,8 @@ METRICS = ("accuracy", "margin", "chosen_logratio", "rejected_logratio")
 """Metrics in nats, without beta, and the share of pairs that are won."""
 REWARDS = ("rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected")
 """The same with beta, by the names that training loops log. An implementation of metrics returns one group or both."""
+ACCURACIES = (METRICS[0], REWARDS[0])
+"""The names of the share of pairs that are won."""
 Patterns = tuple[Bits, Bits, Bits, Bits]
 """The bit patterns of the four logps."""
 DEFAULTS = {"beta": 0.1, "label_smoothing": 0.0}

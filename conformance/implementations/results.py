@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import METRICS, REWARDS
+from conformance.inputs.batch import NAMES
 from oracle import Format
 
 T = TypeVar("T")
@@ -49,6 +50,13 @@ def read_metrics(result: object) -> dict[str, float]:
     if missing:
         raise Misbehaviour("wrong type", f"metrics: no {', '.join(missing)}")
     return {name: called(float, result[name]) for name in names}
+
+
+def check_unchanged(same: Sequence[bool]) -> None:
+    """Raises Misbehaviour naming each of the four inputs that a metrics function has changed."""
+    wrote = [name for name, unchanged in zip(NAMES, same, strict=True) if not unchanged]
+    if wrote:
+        raise Misbehaviour("wrote its inputs", f"metrics: it changed {', '.join(wrote)} in place")
 
 
 def versions(library: str | None, **frameworks: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims
-from conformance.implementations.results import called, read_metrics, versions
-from conformance.implementations.torch_tensors import checked, encoded, leaves, stored, widened, written
+from conformance.implementations.results import called, check_unchanged, read_metrics, versions
+from conformance.implementations.torch_tensors import as_bytes, checked, encoded, leaves, stored, widened, written
 from conformance.implementations.torch_ways import TWICE, WAYS, Call, Parts, laid_out
 from conformance.implementations.ways import LAYOUTS, Twice, Way, alike
 from conformance.inputs.batch import NAMES, Batch
@@ -181,7 +181,10 @@ class TorchImplementation:
     def _measured(self, tensors: tuple[Tensor, ...], batch: Batch) -> Mapping[str, float]:
         if self._metrics is None:
             raise Misbehaviour("wrong type", "it has no metrics")
-        return read_metrics(called(self._metrics, *tensors, batch.beta, batch.label_smoothing))
+        before = [tensor.clone() for tensor in tensors]
+        found = read_metrics(called(self._metrics, *tensors, batch.beta, batch.label_smoothing))
+        check_unchanged([torch.equal(as_bytes(tensor), as_bytes(kept)) for tensor, kept in zip(tensors, before, strict=True)])
+        return found
 
     def tensors(
         self, batch: Batch, fmt: Format, *, gradient: bool, strided: bool = False

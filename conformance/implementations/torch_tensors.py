@@ -98,3 +98,8 @@ def _holds(tensor: Tensor, patterns: Signed, fmt: Format) -> bool:
 def _same(a: Floats, b: Floats) -> bool:
     """True where the numbers are the same, -0 told from 0, and NaN stands where NaN stood."""
     return bool(((a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b)).all())
+
+
+def as_bytes(tensor: Tensor) -> Tensor:
+    """Its numbers as they lie in memory, whatever its strides: a NaN equals itself."""
+    return tensor.contiguous().view(torch.uint8)

@@ -247,6 +247,13 @@ MUTANTS = (
         witness=few(48, 0),
     ),
     _mean(
+        "mean-of-the-first-4200",
+        "The mean of the first 4,200 pairs.",
+        then(lambda x: x[:4200].mean()),
+        witness=few(4201, 4200),
+        dtypes=("bfloat16", "binary32"),
+    ),
+    _mean(
         "gradient-mean-doubled-at-20",
         "Twice the derivative in batches of exactly 20 pairs.",
         _with_slope(lambda n: 2.0 if n == 20 else 1.0),

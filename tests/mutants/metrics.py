@@ -14,7 +14,7 @@ from oracle import Format
 from . import arrays
 from .arrays import Array
 from .kinds import Mutant, Witness, numpy_mutant
-from .witnesses import PAIRS, both, nan, one, pairs
+from .witnesses import PAIRS, both, infinite, nan, one, pairs
 
 Values = dict[str, Any]
 
@@ -37,6 +37,24 @@ def _but(**changes: Callable[[Array, Array, Array, Array, float], Any]) -> Calla
         return right(pc, pr, rc, rr, beta, eps) | replaced
 
     return metrics
+
+
+def _finite_means(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    wide = [x.astype(np.float64) for x in (pc, pr, rc, rr)]
+    kept = ~np.any(np.isinf(wide), axis=0)
+    return right(*arrays.each(lambda x: x[kept], pc, pr, rc, rr), beta, eps)
+
+
+def _of_first(count: int) -> Callable[..., Values]:
+    def metrics(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+        return right(*arrays.each(lambda x: x[:count], pc, pr, rc, rr), beta, eps)
+
+    return metrics
+
+
+def _unlike_end(_: Format) -> tuple[Batch, ...]:
+    """1,100 times the first of the four pairs, and then the second."""
+    return (Batch.of(*PAIRS, beta=0.5).take([0] * 1_100 + [1] * 300),)
 
 
 def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str = "", witness: Witness | None = None) -> Mutant:
@@ -273,6 +291,8 @@ MUTANTS = (
     ),
     _mutant("metrics-without-nan", "Pairs with a NaN are left out of the means.", _nanmeans, witness=nan),
     _mutant("accuracy-without-nan", "Accuracy is over the pairs that are numbers.", _accuracy_of_numbers, witness=nan),
+    _mutant("metrics-without-infinity", "Pairs with an infinity are left out of the means.", _finite_means, witness=infinite),
+    _mutant("metrics-of-the-first-1100", "Metrics of the first 1,100 pairs.", _of_first(1_100), witness=_unlike_end),
     _mutant("metrics-of-strided", "Strides are ignored.", _flat, witness=pairs(0.5)),
     _mutant("metrics-of-offset", "An input that begins within a longer array is read from its beginning.", _from_base),
 )
