@@ -60,6 +60,7 @@ def test_trl_trains_as_it_did(recipe, tmp_path):
         assert found == pytest.approx(losses(trl.DPOTrainer, **options), rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::Warning")  # of its own imports
 def test_torchtunes_losses_are_the_same(recipe):
     loss = pytest.importorskip("torchtune.rlhf.loss", reason="torchtune is not installed")
     logps = -20 * torch.rand(4, 5, generator=torch.Generator().manual_seed(0))
