@@ -177,13 +177,14 @@ def others(loss: Loss) -> Iterator[Rewritten]:
                 missing = {name: x for name, x in dict(guess).items() if name not in loss.defaults}
                 at = "".join(f", at {name} {x:g}" for name, x in missing.items())
                 values = {name: nodes.constant(Fraction(x)) for name, x in missing.items()}
-                yield Rewritten(made.name, told + at, defined(loss), replace(_settled(made, values), wrong=()))
+                yield Rewritten(made.name, told + at, defined(loss), _settled(made, values))
 
 
 def _settled(loss: Loss, values: Mapping[str, Node]) -> Loss:
     """The loss with some of its parameters as numbers."""
     kept = tuple(parameter for parameter in loss.parameters if parameter.name not in values)
-    return replace(loss, name=f"{loss.name}/at", definition=substituted(loss.definition, values), parameters=kept)
+    definition = substituted(loss.definition, values)
+    return replace(loss, name=f"{loss.name}/at", definition=definition, parameters=kept, compared=(), wrong=())
 
 
 def _put(loss: Loss, values: Mapping[str, Node]) -> Node:

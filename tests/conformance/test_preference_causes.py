@@ -9,6 +9,7 @@ from conformance import judge
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import preferences
+from conformance.diagnosis.rewritten import known, others, slipped, variants
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.inputs.profiles import get_profile
 from conformance.records.record import read
@@ -33,6 +34,14 @@ def test_a_known_mistake_is_named(name):
         assert cause.key == wrong.name
         assert wrong.sentence in cause.says
         assert shown.got != shown.exact
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_every_variant_of_every_loss_can_be_made(name):
+    loss = LOSSES[name]
+    made = [*known(loss), *variants(loss, whole=False), *others(loss), *slipped(loss)]
+    assert len(made) > 10
+    assert all(one.loss.definition is not loss.definition for one in made[: len(loss.wrong)])
 
 
 def test_a_right_one_has_no_cause():
