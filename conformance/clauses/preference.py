@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 
@@ -92,10 +93,13 @@ def derivatives(trial: Trial) -> Outcome:
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
-    """One parameter after the other at up to five values and at 0, and the lengths exchanged and multiplied."""
+    """One parameter after the other at up to five values, at 0, and near the ends of what it may be, and the lengths exchanged
+    and multiplied.
+    """
     judge = Judge(trial)
     six = (common(), shrunk(common()), stretched(common()), stretched(mirrored(common())))
     changed = [batch_ for rows in six for batch_ in _changed(judge, judge.telling(rows))]
+    changed += _at_ends(judge, judge.telling(common()))
     if not changed:
         return Outcome(0, 0, note="the loss has no parameters and takes no lengths", not_claimed=True)
     for batch in changed:
@@ -103,6 +107,17 @@ def parameters(trial: Trial) -> Outcome:
         if trial.implementation.claims.gradient:
             judge.derivatives(batch)
     return judge.outcome()
+
+
+def _at_ends(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
+    """A parameter of a range at 1/4096 and at 63/64 of it; one without an end at 1/256 and at 256 times its default."""
+    for parameter in judge.loss.parameters:
+        low, high = parameter.domain.low, parameter.domain.high
+        ends = [parameter.default / 256, parameter.default * 256]
+        if low is not None and high is not None:
+            ends = [float(low + (high - low) * share) for share in (Fraction(1, 4096), Fraction(63, 64))]
+        if parameter.name in judge.trial.implementation.claims.options:
+            yield from (base.at(**{parameter.name: x}) for x in ends if judge.admits(parameter, x))
 
 
 def _changed(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
