@@ -86,8 +86,8 @@ def _exp(at: At) -> Floats:
 
 
 def _target(at: At) -> float:
-    """1 / (2 beta), the margin that IPO aims at; NaN at beta 0, where there is none."""
-    return 1 / (2 * at.beta) if at.beta else math.nan
+    """1 / (2 beta), the margin that IPO aims at."""
+    return 1 / (2 * at.beta) if at.beta else 0.0
 
 
 def _over(numerator: Floats, eps: float) -> Floats:
@@ -162,7 +162,7 @@ OTHERS = (
         Form(
             lambda at: np.square(at.m - _target(at)),
             lambda at: 2 * (at.m - _target(at)) / (at.beta or np.nan),
-            lambda at: np.square(np.abs(at.m) + abs(_target(at))),
+            lambda at: np.square(np.abs(at.m) + abs(_target(at))) + (0 if at.beta else math.inf),
         ),
     ),
     Other(
