@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.clauses.accepted import accepted_gradients, accepted_losses
+from conformance.clauses.accepted import accepted_gradients, accepted_losses, gradients_ahead, losses_ahead
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, OPPOSED, SIGNS, UNWEIGHED, WEIGHTS
@@ -121,6 +121,10 @@ def judge_ways(
     tally, refused, answered = Tally(trial), dict[Way, str](), False
     if batches is None:
         batches = [exact_pairs(trial, smoothing) for smoothing in trial.offered("label_smoothing", SMOOTHINGS)]
+    batches = list(batches)
+    losses_ahead(trial, batches)
+    if gradient:
+        gradients_ahead(trial, batches)
     for batch in batches:
         judge, tails = _Judge(tally, trial, batch, gradient=gradient), np.abs(_margin(batch.logps)) > NEAR
         for way in known:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from conformance.clauses.accepted import accepted_gradients, accepted_losses, judged_places
+from conformance.clauses.accepted import (
+    accepted_gradients,
+    accepted_losses,
+    gradients_ahead,
+    judged_places,
+    losses_ahead,
+    places_ahead,
+)
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, SIGNS
 from conformance.clauses.tally import Tally
@@ -37,12 +44,26 @@ def judge_regimes(
 ) -> Outcome:
     """Pairs of each regime at each beta and smoothing that the implementation claims to honour."""
     tally, rng = Tally(trial), trial.rng(clause)
-    for draw in draws:
-        for beta in trial.offered("beta", betas):
-            for smoothing in trial.offered("label_smoothing", smoothings):
-                batch = draw(trial.fmt, trial.sizes.pairs, rng).at(beta=beta, label_smoothing=smoothing)
-                judge(tally, trial, judged_pairs(trial, batch))
+    drawn = [
+        draw(trial.fmt, trial.sizes.pairs, rng).at(beta=beta, label_smoothing=smoothing)
+        for draw in draws
+        for beta in trial.offered("beta", betas)
+        for smoothing in trial.offered("label_smoothing", smoothings)
+    ]
+    for batch in judged_ahead(trial, drawn, judge):
+        judge(tally, trial, batch)
     return tally.outcome()
+
+
+def judged_ahead(trial: Trial, batches: Sequence[Batch], *judges: Judge) -> list[Batch]:
+    """The `judged_pairs` of each batch, with what the judges will ask of the oracle worked out for all of them at once."""
+    places_ahead(trial, batches)
+    judged = [judged_pairs(trial, batch) for batch in batches]
+    if judge_losses in judges:
+        losses_ahead(trial, judged)
+    if judge_gradients in judges:
+        gradients_ahead(trial, judged)
+    return judged
 
 
 def judge_losses(tally: Tally, trial: Trial, batch: Batch) -> None:

@@ -186,7 +186,7 @@ def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
     kills=("metrics-without-nan", "accuracy-without-nan", "metrics-without-infinity"),
     statement="Where a log-probability of the batch is NaN, the mean margin and reward margin, and the mean log-ratio and "
     "reward of its response, shall be NaN; those of the other response shall be right; and accuracy shall count the pair as "
-    "not won, or be NaN. Where it is -infinity those means shall be infinite, of their sign, or NaN; and accuracy shall count "
+    "not won, or be NaN; where it is -infinity those means shall be infinite, of their sign, or NaN, and accuracy shall count "
     "the pair as won if its logit is +infinity.",
     derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs; a comparison "
     "with NaN is false. As REDUCE-3 and REDUCE-6 of the loss.",

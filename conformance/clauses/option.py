@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.clauses.ends import judge_gradients, judge_losses, judged_pairs
+from conformance.clauses.accepted import gradients_ahead
+from conformance.clauses.ends import judge_gradients, judge_losses, judged_ahead
 from conformance.clauses.mistakes import exchanged, judge_explained
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.tally import Tally
@@ -163,10 +164,13 @@ def _alike() -> Batch:
 def options_in_derivatives(trial: Trial) -> Outcome:
     """Derivatives at several beta and several eps, listed and drawn."""
     tally, telling_ = Tally(trial), telling()
-    for beta in trial.offered("beta", (0.01, 0.25, 4.0, *_drawn(trial, "OPTION-5 beta", 0.02, 2)[:4])):
-        judge_gradients(tally, trial, telling_.at(beta=beta))
-    for eps in trial.offered("label_smoothing", (0.05, 0.25, *_drawn(trial, "OPTION-5 eps", 0.01, 0.5)[:4])):
-        judge_gradients(tally, trial, trial.optioned(telling_, beta=0.5, label_smoothing=eps))
+    betas = trial.offered("beta", (0.01, 0.25, 4.0, *_drawn(trial, "OPTION-5 beta", 0.02, 2)[:4]))
+    smoothings = trial.offered("label_smoothing", (0.05, 0.25, *_drawn(trial, "OPTION-5 eps", 0.01, 0.5)[:4]))
+    batches = [telling_.at(beta=beta) for beta in betas]
+    batches += [trial.optioned(telling_, beta=0.5, label_smoothing=eps) for eps in smoothings]
+    gradients_ahead(trial, batches)
+    for batch in batches:
+        judge_gradients(tally, trial, batch)
     return tally.outcome()
 
 
@@ -177,12 +181,11 @@ _COVERED = (
 )
 
 
-def _judge_unless_refused(trial: Trial, batches: Iterable[Batch]) -> Outcome:
+def _judge_unless_refused(trial: Trial, batches: Sequence[Batch]) -> Outcome:
     """Losses, and derivatives where they are claimed, of the pairs that do not overflow; what is refused is counted."""
     tally, refused = Tally(trial), ""
     judges = (judge_losses, judge_gradients) if trial.implementation.claims.gradient else (judge_losses,)
-    for batch in batches:
-        pairs = judged_pairs(trial, batch)
+    for pairs in judged_ahead(trial, batches, *judges):
         try:
             for judge in judges:
                 judge(tally, trial, pairs)
@@ -238,4 +241,4 @@ def any_smoothing(trial: Trial) -> Outcome:
     # beta * 5e-4 is above the smallest normal number of binary16, below which a derivative of 0 is right
     far = ([-1.0, -300.0], [-300.0, -1.0], [-1.0] * 2, [-1.0] * 2)  # a small eps counts: eps z beside a vanished loss
     pairs = Batch.of(*(np.concatenate(both) for both in zip(telling().logps, far, strict=True)), beta=beta)
-    return _judge_unless_refused(trial, (pairs.at(label_smoothing=eps) for eps in (1e-6, 5e-4, 0.75, 1.0, *drawn)))
+    return _judge_unless_refused(trial, [pairs.at(label_smoothing=eps) for eps in (1e-6, 5e-4, 0.75, 1.0, *drawn)])

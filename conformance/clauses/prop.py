@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from conformance.clauses.ends import judge_gradients, judge_losses, judged_pairs
+from conformance.clauses.ends import judge_gradients, judge_losses, judged_ahead, judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.tally import Tally
 from conformance.clauses.trial import Trial
@@ -52,9 +52,11 @@ def _search(trial: Trial, judge: Callable[[Tally, Trial, Batch], None]) -> Outco
     betas, smoothings = trial.offered("beta", BETAS), trial.offered("label_smoothing", SMOOTHINGS)
     seed = int(trial.rng("PROPERTY").integers(2**32))
     overall = Tally(trial)
-    for batch in _generated(_Source(trial.fmt, betas, smoothings, seed, trial.profile.examples)):
-        judge(overall, trial, judged_pairs(trial, batch))
+    generated = _generated(_Source(trial.fmt, betas, smoothings, seed, trial.profile.examples))
+    for place, judged in enumerate(judged_ahead(trial, generated, judge)):
+        judge(overall, trial, judged)
         if overall.violations:
+            batch = generated[place]
             break
     else:
         return overall.outcome()

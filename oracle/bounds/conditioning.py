@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from oracle import enclosure
 from oracle.arguments import check_shapes, floats, single
 from oracle.bounds.acceptance import Mask, centre
+from oracle.errors import NotFinite
 from oracle.formats import Floats, Format
 
 OUT = 1 + 2.0**-40
@@ -17,7 +19,8 @@ OUT = 1 + 2.0**-40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """n pairs as the bounds see them: four float64 arrays of shape (n,), one beta, one label_smoothing.
+    """n pairs as the bounds see them: four float64 arrays of shape (n,), and for `loss`, `gradient`, `logit_error` and
+    `representable` beta and label_smoothing of one number, or of shape (n,); elsewhere of one number.
 
     Raises NotANumber, NotBinary64, NotFinite for an option, and ShapeMismatch.
     """
@@ -26,8 +29,8 @@ class Pairs:
     policy_rejected_logps: Floats
     ref_chosen_logps: Floats
     ref_rejected_logps: Floats
-    beta: float
-    label_smoothing: float
+    beta: float | Floats
+    label_smoothing: float | Floats
 
     def __post_init__(self) -> None:
         arrays = [np.atleast_1d(floats(name, getattr(self, name))) for name in self.__slots__[:4]]
@@ -35,7 +38,16 @@ class Pairs:
         for name, array in zip(self.__slots__[:4], arrays, strict=True):
             object.__setattr__(self, name, array)
         for name in self.__slots__[4:]:
-            object.__setattr__(self, name, single(name, getattr(self, name), finite=True))
+            object.__setattr__(self, name, self._option(name, getattr(self, name)))
+
+    def _option(self, name: str, value: object) -> float | Floats:
+        if not isinstance(value, np.ndarray) or not value.ndim:
+            return single(name, value, finite=True)
+        each = floats(name, value)
+        check_shapes(("policy_chosen_logps", name), (self.policy_chosen_logps, each))
+        if not np.isfinite(each).all():
+            raise NotFinite(name, value, "finite numbers")
+        return each
 
     @property
     def logps(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -63,7 +75,9 @@ def logit_error(pairs: Pairs, fmt: Format, *, ratios_first: bool = False) -> tup
         largest = np.maximum.reduce([np.abs(values) for values in pairs.logps])
         shrink = np.where(largest > 2.0**1000, 2.0**-8, 1.0)  # the sums below stay finite in float64
         a, b, c, d = (values * shrink for values in pairs.logps)
-        u, lam, (least, most) = fmt.unit_roundoff, fmt.smallest_normal, option_range(pairs.beta, fmt)
+        u, lam = fmt.unit_roundoff, fmt.smallest_normal
+        least, most = spread(lambda one: option_range(one, fmt), pairs.beta)
+        beta = np.asarray(pairs.beta)
         margin = centre(enclosure.margin(a, b, c, d))
         h = np.abs(margin)
         ratios, policies = [np.abs(a - c), np.abs(b - d)], [np.abs(a - b), np.abs(c - d)]
@@ -73,12 +87,20 @@ def logit_error(pairs: Pairs, fmt: Format, *, ratios_first: bool = False) -> tup
         numbers = np.abs([a, b, c, d, *ratios, *policies, *partials, h])
         tiny = ((numbers > 0) & (numbers < 8 * lam)).any(axis=0)
         rounding = u * (1 + 4 * u) * most * (D + h)
-        larger, smaller = rounding + (most - abs(pairs.beta)) * h, rounding + (abs(pairs.beta) - least) * h
+        larger, smaller = rounding + (most - np.abs(beta)) * h, rounding + (np.abs(beta) - least) * h
         lost = lam * (4 + 8 * most * tiny)
-        positive = (margin > 0) == (pairs.beta > 0)
+        positive = (margin > 0) == (beta > 0)
         down, up = np.where(positive, smaller, larger), np.where(positive, larger, smaller)
         highest = np.finfo(np.float64).max
         return np.minimum((down / shrink + lost) * OUT, highest), np.minimum((up / shrink + lost) * OUT, highest)
+
+
+def spread(function: Callable[[float], tuple[float, ...]], options: float | Floats) -> tuple[float | Floats, ...]:
+    """What the function makes of one option, or arrays of what it makes of each, worked out once for equal ones."""
+    if not isinstance(options, np.ndarray):
+        return function(options)
+    distinct, places = np.unique(options, return_inverse=True)
+    return tuple(np.array([function(float(option)) for option in distinct]).T[:, places])
 
 
 def option_range(value: float, fmt: Format) -> tuple[float, float]:
@@ -120,6 +142,7 @@ def representable(pairs: Pairs, fmt: Format) -> Mask:
         h = centre(enclosure.margin(a, b, c, d))
         differences = [np.abs(x) for x in (a - c, b - d, a - b, c - d, h, h - a, h - d, h + c, h + b)]
         largest = np.maximum.reduce(differences)
-        scaled = np.maximum.reduce(differences[:5]) * abs(pairs.beta)
+        size = np.abs(np.asarray(pairs.beta))
+        scaled = np.maximum.reduce(differences[:5]) * size
         room = fmt.largest * (1 - 8 * fmt.unit_roundoff)
-        return np.asarray((largest < room) & (scaled < room) & (abs(pairs.beta) < room))
+        return np.asarray((largest < room) & (scaled < room) & (size < room))

@@ -9,7 +9,8 @@ from oracle.ball import Enclosure, joined, where
 from oracle.ball import exact as point
 from oracle.bounds import kernel
 from oracle.bounds.acceptance import Acceptance, Mask, centre, largest
-from oracle.bounds.conditioning import OUT, Pairs, logit_error, option_error, option_range, quantum_floor
+from oracle.bounds.conditioning import OUT, Pairs, logit_error, option_error, option_range, quantum_floor, spread
+from oracle.errors import OutOfRange
 from oracle.formats import Floats, Format
 
 ROOT_ERROR = 2.0**-78
@@ -24,10 +25,10 @@ def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool =
         [(f - E_f)(z + delta_z + kappa |z + delta_z|) - q eta,  (f + E_f)(z - delta_z - kappa |z - delta_z|) + q eta]
 
     With smoothing, `_smoothed_loss`. No linearisation: valid however wide the logit's interval. ratios_first: of the order
-    (pc - rc) - (pr - rr) alone.
+    (pc - rc) - (pr - rr) alone. Raises OutOfRange where some pairs have label smoothing and others none.
     """
     z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt, ratios_first=ratios_first)
-    if pairs.label_smoothing != 0:
+    if _smoothed(pairs):
         return _smoothed_loss(z, z - down, z + up, pairs.label_smoothing, fmt, flush)
     n, floor = z.size, kernel.parts(fmt).quanta * quantum_floor(fmt, flush)
     f, s = enclosure.kernel(kernel.with_ends(z, down, up, fmt))
@@ -36,7 +37,17 @@ def loss(pairs: Pairs, fmt: Format, *, flush: bool = False, ratios_first: bool =
     return Acceptance(f[:n], low, high, _reaches_zero(low, high, fmt), fmt)
 
 
-def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float, fmt: Format, flush: bool) -> Acceptance:
+def _smoothed(pairs: Pairs) -> bool:
+    """Whether they have label smoothing, all of them or none."""
+    some = np.atleast_1d(pairs.label_smoothing) != 0
+    if some.any() and not some.all():
+        raise OutOfRange("label_smoothing", pairs.label_smoothing, "0 for all pairs or for none of them")
+    return bool(some.any())
+
+
+def _smoothed_loss(
+    z: Enclosure, low_z: Enclosure, high_z: Enclosure, smoothing: float | Floats, fmt: Format, flush: bool
+) -> Acceptance:
     """[min (G - E), max (G + E)] over the logit's interval, with z+ = max(z, 0), and
 
         G(z) = f(z) + eps z
@@ -46,16 +57,18 @@ def _smoothed_loss(z: Enclosure, low_z: Enclosure, high_z: Enclosure, eps: float
     minimum is at an end or where one of the two sides turns: see `_turning`. H, `_moved`, is the same all over the interval:
     the two kernels of a mixture may be off in the logit by kappa |z| each its own way.
     """
-    n, w, delta = z.size, smoothing_weight(fmt), option_error(eps, fmt)
-    change = (1 + w) * delta
-    points = joined(z, low_z, high_z, *(_turning(low_z, high_z, root) for root in _roots(eps, w, change)))
+    n, w = z.size, smoothing_weight(fmt)
+    change, *roots = spread(lambda eps: _of_smoothing(eps, fmt), smoothing)
+    points = joined(z, low_z, high_z, *(_turning(low_z, high_z, root) for root in roots))
     f, opposite = _both_losses(points)
     positive = where(points.head > 0, points, 0.0)
-    value = f - f * eps + opposite * eps
+    eps = np.broadcast_to(smoothing, n)
+    everywhere, changed = np.tile(eps, 5), np.tile(np.broadcast_to(change, n), 5)
+    value = f - f * everywhere + opposite * everywhere
     with np.errstate(under="ignore", invalid="ignore"):
         moved = (1 - eps) * _moved(low_z, high_z, fmt) + eps * _moved(-high_z, -low_z, fmt)
     floor = np.tile((kernel.parts(fmt).quanta + 2) * quantum_floor(fmt, flush) + moved, 5)
-    error = (f + positive * eps) * (w + ROOT_ERROR) + (f + positive) * change + floor
+    error = (f + positive * everywhere) * (w + ROOT_ERROR) + (f + positive) * changed + floor
     above, below = value + error, value - error
     ends = [slice(i * n, (i + 1) * n) for i in range(5)]
     high = largest(above[ends[1]], above[ends[2]])
@@ -97,14 +110,16 @@ def smoothing_weight(fmt: Format) -> float:
     return (r + (1 + r) * u * (3 + u * (3 + u))) * OUT
 
 
-def _roots(eps: float, w: float, change: float) -> tuple[float, float]:
-    """Where G - E has derivative 0, left and right of z = 0: sigma(-z) = r there, for two values of r.
+def _of_smoothing(eps: float, fmt: Format) -> tuple[float, float, float]:
+    """(1 + w) delta_eps, and where G - E has derivative 0, left and right of z = 0: sigma(-z) = r there, for two values of r.
 
     G - E is (1 - w - change) f + eps z, less (change + w eps) z for z > 0, less a constant.
     """
+    w = smoothing_weight(fmt)
+    change = (1 + w) * option_error(eps, fmt)
     steepness = 1 - w - change
     left, right = eps / steepness, (eps - change - w * eps) / steepness
-    return _logit_of(left), _logit_of(right)
+    return change, _logit_of(left), _logit_of(right)
 
 
 def _logit_of(r: float) -> float:
@@ -114,7 +129,7 @@ def _logit_of(r: float) -> float:
     return float(np.log((1 - r) / r))
 
 
-def _turning(low_z: Enclosure, high_z: Enclosure, root: float) -> Enclosure:
+def _turning(low_z: Enclosure, high_z: Enclosure, root: float | Floats) -> Enclosure:
     """The root, or the end of the interval nearest to it."""
     still = point(np.full(low_z.shape, root))
     return where((low_z - still).head > 0, low_z, where((high_z - still).head < 0, high_z, still))
@@ -131,7 +146,7 @@ def _both_losses(z: Enclosure) -> tuple[Enclosure, Enclosure]:
     return tail + where(up, nothing, -z), tail + where(up, z, nothing)
 
 
-def _lost(least: Floats, most: Floats, fmt: Format, scale: float = 1.0) -> Floats:
+def _lost(least: Floats, most: Floats, fmt: Format, scale: float | Floats = 1.0) -> Floats:
     """What a term that lies in [least, most] loses where it, or its product with scale <= 1, is flushed.
 
     1 - 2w covers the errors of the term itself: it is flushed where what was computed is below lambda.
@@ -155,21 +170,23 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
 
     both s - eps + E and s - eps - E decrease in z, so the ends of the logit's interval give the ends of the
     derivative's. E is relative to m <= s + eps, because the difference cancels: correct code may lose every digit of it
-    near its zero.
+    near its zero. Raises OutOfRange where some pairs have label smoothing and others none.
     """
     z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
-    n, eps = z.size, pairs.label_smoothing
+    n, eps, smoothed = z.size, np.broadcast_to(pairs.label_smoothing, z.shape), _smoothed(pairs)
     points = kernel.with_ends(z, down, up, fmt)
     sigma = enclosure.sigmoid_minus(points)
     low_z, high_z = centre(points[n : 2 * n]), centre(points[2 * n :])
-    error = _slope_error(points, sigma, eps, fmt, flush) + sigma * np.tile(kernel.subtracted(low_z, high_z, fmt), 3)
-    if eps != 0:
+    error = _slope_error(points, sigma, pairs.label_smoothing, fmt, flush)
+    error = error + sigma * np.tile(kernel.subtracted(low_z, high_z, fmt), 3)
+    if smoothed:
         with np.errstate(under="ignore"):
             error = error + np.tile(eps * kernel.subtracted(-high_z, -low_z, fmt), 3)
-    slope = sigma if eps == 0 else sigma - eps
+    slope = sigma - np.tile(eps, 3) if smoothed else sigma
     w_high, w_low = slope[n : 2 * n] + error[n : 2 * n], slope[2 * n :] - error[2 * n :]
-    if eps != 0:
-        top, bottom, scale = centre(sigma[n : 2 * n]), centre(sigma[2 * n :]), min(1.0, abs(pairs.beta)) or 1.0
+    if smoothed:
+        top, bottom = centre(sigma[n : 2 * n]), centre(sigma[2 * n :])
+        scale = np.where(pairs.beta == 0, 1.0, np.minimum(1.0, np.abs(pairs.beta)))
         with np.errstate(under="ignore"):
             w_low = w_low - _lost((1 - eps) * bottom, (1 - eps) * top, fmt, scale)
             w_high = w_high + _lost(eps * (1 - top), eps * (1 - bottom), fmt, scale)
@@ -178,20 +195,23 @@ def gradient(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
     return Acceptance(slope[:n] * pairs.beta, low, high, zero, fmt)
 
 
-def _slope_error(z: Enclosure, sigma: Enclosure, eps: float, fmt: Format, flush: bool) -> Enclosure:
-    """E: for z <= 0, where s >= 1/2, m is s itself; for z > 0 it is s + eps - 2 eps s."""
-    quanta, floor = kernel.parts(fmt).quanta, quantum_floor(fmt, flush)
-    if eps == 0:
+def _slope_error(z: Enclosure, sigma: Enclosure, smoothing: float | Floats, fmt: Format, flush: bool) -> Enclosure:
+    """E, of three points a pair: for z <= 0, where s >= 1/2, m is s itself; for z > 0 it is s + eps - 2 eps s."""
+    quanta, floor, n = kernel.parts(fmt).quanta, quantum_floor(fmt, flush), z.size // 3
+    if not np.any(smoothing):
         return kernel.slope_error(sigma, fmt) + quanta * floor
     w = smoothing_weight(fmt)
+    eps = np.tile(np.broadcast_to(smoothing, n), 3)
+    change = np.tile(np.broadcast_to(spread(lambda one: (option_error(one, fmt),), smoothing)[0], n), 3)
     size = where(z.head > 0, sigma + (point(np.ones(z.shape)) - sigma * 2) * eps, sigma)
-    return size * w + ((1 + w) * option_error(eps, fmt) + (quanta + 1) * floor)
+    return size * w + ((1 + w) * change + (quanta + 1) * floor)
 
 
-def _scaled(low: Enclosure, high: Enclosure, beta: float, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
+def _scaled(low: Enclosure, high: Enclosure, beta: float | Floats, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
     """The product with beta in the format: one rounding, and an underflow of one quantum."""
-    least, most = option_range(beta, fmt)
-    floor = quantum_floor(fmt, flush) if beta else 0.0
+    least, most = spread(lambda one: option_range(one, fmt), beta)
+    floor = np.where(np.asarray(beta) == 0, 0.0, quantum_floor(fmt, flush))
     bottom, top = where(low.head >= 0, low * least, low * most), where(high.head >= 0, high * most, high * least)
     bottom, top = bottom - abs(bottom) * fmt.unit_roundoff - floor, top + abs(top) * fmt.unit_roundoff + floor
-    return (bottom, top) if beta >= 0 else (-top, -bottom)
+    up = np.broadcast_to(np.asarray(beta) >= 0, low.shape)
+    return where(up, bottom, -top), where(up, top, -bottom)

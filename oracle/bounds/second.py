@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle import enclosure
-from oracle.arguments import floats
+from oracle.arguments import floats, single
 from oracle.ball import Enclosure, as_enclosure, where
 from oracle.ball import exact as point
 from oracle.bounds import kernel
@@ -25,15 +25,16 @@ def second(pairs: Pairs, fmt: Format, *, flush: bool = False) -> Acceptance:
         [c- (1 - r) - (2q + 1) eta, c+ (1 + r) + (2q + 1) eta] * beta**2
 
     with the least and the largest c over the logit's interval, beta in its range, and two products of one rounding and one
-    eta each. label_smoothing does not change it.
+    eta each. label_smoothing does not change it. Raises NotANumber where beta is not one number.
     """
-    z, (down, up) = enclosure.logit(*pairs.logps, pairs.beta), logit_error(pairs, fmt)
+    beta = single("beta", pairs.beta)
+    z, (down, up) = enclosure.logit(*pairs.logps, beta), logit_error(pairs, fmt)
     exact, low, high = _of_logit(kernel.with_ends(z, down, up, fmt), z.size, fmt, flush)
     zero = centre(low) < fmt.smallest_normal
     for _ in range(2):
-        low, high = _scaled(low, high, abs(pairs.beta), fmt, flush)
+        low, high = _scaled(low, high, abs(beta), fmt, flush)
         zero |= centre(low) < fmt.smallest_normal
-    return Acceptance(exact * pairs.beta * pairs.beta, low, high, np.asarray(zero), fmt)
+    return Acceptance(exact * beta * beta, low, high, np.asarray(zero), fmt)
 
 
 def curvatures(z: Floats, fmt: Format, *, flush: bool = False) -> Acceptance:

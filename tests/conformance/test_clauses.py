@@ -113,7 +113,7 @@ def nothing_kept(monkeypatch):
 
 
 def forget(monkeypatch):
-    for kept in ("_INTERVALS", "_PLACES"):
+    for kept in ("_INTERVALS", "_JUDGED"):
         monkeypatch.setattr(accepted, kept, accepted._Kept())
     if hasattr(kernel, "_answered"):
         kernel._answered.cache_clear()

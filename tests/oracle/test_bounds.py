@@ -22,7 +22,19 @@ from conformance.inputs.pairs import (
     short_responses,
     very_long_responses,
 )
-from oracle import FORMATS, Format, OutOfRange, bfloat16, binary16, binary32, binary64, bounds
+from oracle import (
+    FORMATS,
+    Format,
+    NotANumber,
+    NotFinite,
+    OutOfRange,
+    ShapeMismatch,
+    bfloat16,
+    binary16,
+    binary32,
+    binary64,
+    bounds,
+)
 from oracle.ball import Enclosure, exact, joined
 from oracle.bounds import Acceptance, Pairs, centre
 from oracle.bounds.intervals import smoothing_weight
@@ -95,6 +107,47 @@ def judged(fmt: Format, n: int, seed: int) -> Iterator[Judged]:
                     yield "loss", eps, arithmetic.flush, loss.rho(adversary.towards(got, loss.exact))
                 for _, got in adversary.derivatives(arithmetic, z, beta, eps, way):
                     yield "gradient", eps, arithmetic.flush, gradient.rho(adversary.towards(got, gradient.exact))
+
+
+def _bits(each: Acceptance) -> list[bytes]:
+    balls = (each.exact, each.low, each.high)
+    return [field.tobytes() for ball in balls for field in (ball.head, ball.tail, ball.exponent, ball.radius)] + [
+        each.zero.tobytes()
+    ]
+
+
+@pytest.mark.parametrize("smoothed", [False, True])
+def test_options_of_each_pair_give_what_they_give_alone_to_the_bit(fmt: Format, smoothed: bool) -> None:
+    logps = hostile_pairs(fmt, 3, np.random.default_rng(8))
+    options = [
+        (beta, eps)
+        for beta, eps in (*OPTIONS, (0.0, 0.0), (-0.0, 0.2), (fmt.smallest_subnormal, 0.3))
+        if (eps != 0) is smoothed
+    ]
+    n = len(logps[0])
+    betas, smoothings = (np.repeat(column, n) for column in zip(*options, strict=True))
+    together = Pairs(*(np.tile(x, len(options)) for x in logps), betas, smoothings)
+    whole = {make: make(together, fmt) for make in (bounds.loss, bounds.gradient)}
+    kept = bounds.representable(together, fmt)
+    for place, (beta, eps) in enumerate(options):
+        alone, these = Pairs(*logps, beta, eps), np.arange(place * n, (place + 1) * n)
+        for make, every in whole.items():
+            assert _bits(every[these]) == _bits(make(alone, fmt)), (make, beta, eps)
+        assert (kept[these] == bounds.representable(alone, fmt)).all()
+
+
+def test_options_of_each_pair_that_cannot_be_are_refused() -> None:
+    zeros = np.zeros(2)
+    with pytest.raises(ShapeMismatch):
+        Pairs(zeros, zeros, zeros, zeros, np.ones(3), 0.0)
+    with pytest.raises(NotFinite, match="label_smoothing"):
+        Pairs(zeros, zeros, zeros, zeros, 1.0, np.array([0.1, math.nan]))
+    mixed = Pairs(zeros, zeros, zeros, zeros, 1.0, np.array([0.1, 0.0]))
+    for make in (bounds.loss, bounds.gradient):
+        with pytest.raises(OutOfRange, match="0 for all pairs or for none of them"):
+            make(mixed, binary32)
+    with pytest.raises(NotANumber):
+        bounds.second(Pairs(zeros, zeros, zeros, zeros, np.ones(2), 0.0), binary32)
 
 
 @pytest.mark.no_cover
