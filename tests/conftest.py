@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+# two workers on two CPUs whose torch takes two threads each wait for one another: measured, 5 to 20 times the CPU time
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def own_path():
