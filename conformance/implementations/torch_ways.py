@@ -108,10 +108,11 @@ def _hooked(call: Call) -> Result:
 
 
 def _first_of_two(call: Call) -> Result:
-    """The two losses are added, so that one incoming derivative, the same tensor, comes back to both."""
+    """The two losses are added, so that one incoming derivative, the same tensor, comes back to both; a third is still due."""
     logps, others = call.leaves(), call.other.leaves()
     losses = call.losses(logps)
     total = losses + call.other.losses(others)
+    call.other.losses(call.other.leaves())
     return losses, _grad(total, (*logps, *others), call.upstream(losses))[: len(logps)]
 
 
