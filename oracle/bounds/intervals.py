@@ -151,7 +151,8 @@ def _lost(least: Floats, most: Floats, fmt: Format, scale: float | Floats = 1.0)
 
     1 - 2w covers the errors of the term itself: it is flushed where what was computed is below lambda.
     """
-    limit = fmt.smallest_normal / (scale * (1 - 2 * smoothing_weight(fmt)))
+    with np.errstate(over="ignore", under="ignore"):
+        limit = fmt.smallest_normal / (scale * (1 - 2 * smoothing_weight(fmt)))
     return np.asarray(np.where(least < limit, np.minimum(most, limit), 0.0))
 
 
@@ -204,7 +205,9 @@ def _slope_error(z: Enclosure, sigma: Enclosure, smoothing: float | Floats, fmt:
     eps = np.tile(np.broadcast_to(smoothing, n), 3)
     change = np.tile(np.broadcast_to(spread(lambda one: (option_error(one, fmt),), smoothing)[0], n), 3)
     size = where(z.head > 0, sigma + (point(np.ones(z.shape)) - sigma * 2) * eps, sigma)
-    return size * w + ((1 + w) * change + (quanta + 1) * floor)
+    with np.errstate(under="ignore"):
+        absolute = (1 + w) * change + (quanta + 1) * floor
+    return size * w + absolute
 
 
 def _scaled(low: Enclosure, high: Enclosure, beta: float | Floats, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
