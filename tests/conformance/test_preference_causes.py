@@ -110,6 +110,39 @@ def test_means_and_derivatives():
     assert shown.quantity == "d loss / d policy_rejected_logps"
 
 
+def _coming_back(change, *names):
+    """SimPO whose derivatives in these arguments are changed on their way back, and whose values are right."""
+
+    def loss(**given):
+        moved = {name: given[name].clone() for name in names}
+        for value in moved.values():
+            if value.requires_grad:
+                value.register_hook(change)
+        return simpo(**given | moved)
+
+    return loss
+
+
+CHOSEN, REJECTED = "policy_chosen_logps", "policy_rejected_logps"
+BENT = {
+    "opposite": (_coming_back(lambda g: -g, CHOSEN, REJECTED), "opposite", ""),
+    "three": (_coming_back(lambda g: 3 * g, REJECTED), "3 times the right ones", f"in {REJECTED}"),
+    "nothing": (_coming_back(lambda g: 0 * g, CHOSEN), "no derivative through pc", ""),
+    "nan": (_coming_back(lambda g: g * torch.nan, CHOSEN), "NaN", f"in {CHOSEN}"),
+    "bent": (_coming_back(lambda g: g.sign() * g.abs().sqrt(), REJECTED), "other numbers", f"in {REJECTED}"),
+}
+
+
+@pytest.mark.parametrize("fault", BENT)
+def test_a_fault_of_the_derivatives_alone_is_told_by_argument(fault):
+    function, says, where = BENT[fault]
+    causes, _, shown = found(torch_implementation(function, loss="simpo"))
+    assert causes[0].kind == "gradient"
+    assert says in causes[0].says
+    assert where in causes[0].where
+    assert shown.quantity.startswith("d loss / d ")
+
+
 def test_it_is_reported_with_code_that_shows_it(tmp_path):
     name = "policy_chosen_logps"
     mine = numpy_implementation(lambda **x: -x[name] / 2, loss="nll_sum", gradient=lambda **x: (x[name] * 0 - 1,), name="mine")

@@ -27,7 +27,6 @@ def logits(dtype=torch.float64):
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 @pytest.mark.parametrize("name", ["SEQUENCE", "PATH"])
-@pytest.mark.no_cover  # every clause, which other tests cover
 def test_no_must_and_no_should_is_violated(name, fmt):
     found = run(load(f"conformance.implementations.reference.sequence_torch:{name}"), fmt, get_profile("quick"), seed=0)
     assert [finding.clause for finding in found.findings if finding.verdict is Verdict.VIOLATES] == []

@@ -26,7 +26,6 @@ def logits(dtype=np.float64):
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 @pytest.mark.parametrize("name", ["SEQUENCE", "PATH"])
-@pytest.mark.no_cover  # every clause, which other tests cover
 def test_no_must_and_no_should_is_violated(name, fmt):
     found = run(load(f"conformance.implementations.reference.sequence_numpy:{name}"), fmt, get_profile("quick"), seed=0)
     assert [finding.clause for finding in found.findings if finding.verdict is Verdict.VIOLATES] == []
