@@ -202,12 +202,10 @@ def _slope_error(z: Enclosure, sigma: Enclosure, smoothing: float | Floats, fmt:
     if not np.any(smoothing):
         return kernel.slope_error(sigma, fmt) + quanta * floor
     w = smoothing_weight(fmt)
-    eps = np.tile(np.broadcast_to(smoothing, n), 3)
-    change = np.tile(np.broadcast_to(spread(lambda one: (option_error(one, fmt),), smoothing)[0], n), 3)
+    change = spread(lambda eps: _of_smoothing(eps, fmt), smoothing)[0]
+    eps, changed = (np.tile(np.broadcast_to(one, n), 3) for one in (smoothing, change))
     size = where(z.head > 0, sigma + (point(np.ones(z.shape)) - sigma * 2) * eps, sigma)
-    with np.errstate(under="ignore"):
-        absolute = (1 + w) * change + (quanta + 1) * floor
-    return size * w + absolute
+    return size * w + (changed + (quanta + 1) * floor)
 
 
 def _scaled(low: Enclosure, high: Enclosure, beta: float | Floats, fmt: Format, flush: bool) -> tuple[Enclosure, Enclosure]:
