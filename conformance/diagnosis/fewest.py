@@ -14,7 +14,7 @@ from conformance.errors import Misbehaviour
 from conformance.records.diagnosis import Asked, Shown
 from oracle import losses
 from oracle.expressions.exact import Value
-from oracle.losses._evaluate import Results, slope
+from oracle.losses._evaluate import Results
 
 TRIED = 6
 """Calls that show it and whose pairs are asked alone."""
@@ -57,15 +57,9 @@ def _wrong(answers: Answers, one: Seen, name: str) -> np.ndarray[tuple[int], np.
     """The pairs whose loss, or whose derivative in that argument, is wrong."""
     if not name:
         return np.flatnonzero(~answers.held(answers.loss, [one]))
-    got = one.gradient.get(name)
-    if got is None:
+    if one.gradient.get(name) is None:
         return np.zeros(0, dtype=np.intp)
-    analysis, node = answers.analysis(answers.loss, one), slope(answers.loss, name) / _share(one)
-    return np.flatnonzero(analysis.representable(node) & ~(analysis.acceptance(node).rho(got) <= 1))
-
-
-def _share(one: Seen) -> int:
-    return len(one.batch) if one.losses.size != len(one.batch) else 1
+    return np.flatnonzero(answers.slopes(one, name)[2])
 
 
 def _shown(answers: Answers, one: Seen, place: int, name: str, *, alone: bool) -> Shown:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 
+from conformance.diagnosis.hypotheses.cures import FACTOR
 from oracle.expressions import nodes
 from oracle.expressions.nodes import ONE, ZERO, Kernel, Node, Op, walk
 from oracle.expressions.rebuilding import first_spelling, rebuilt
 from oracle.losses import LENGTHS, LOSSES, Loss
 
-FACTOR = "Return the loss itself, times nothing; a mean is the sum over n pairs divided by n."
 BATCH = 'Return each pair\'s own loss; a mean over the batch is claimed by reduction="mean".'
 ARGUMENTS = "Take what comes by its name, and subtract each reference log-probability from the policy's of the same response."
 TOKENS = "Divide each response's log-probability by that response's own length, where the definition divides, and only there."
@@ -44,13 +44,13 @@ def variants(loss: Loss, *, whole: bool) -> Iterator[Rewritten]:
         _factors(loss), _options(loss), _arguments(loss), _means(loss) if whole else _batches(loss)
     ):
         if definition is not loss.definition:
-            yield Rewritten(key, says, cure, _changed(loss, key, definition))
+            yield Rewritten(key, says, cure, changed(loss, key, definition))
 
 
 def slipped(loss: Loss) -> Iterator[Rewritten]:
     """The loss with a single slip."""
     for key, says, definition in slips(loss.definition):
-        yield Rewritten(key, f"{loss.name} with {says}", defined(loss), _changed(loss, key, definition))
+        yield Rewritten(key, f"{loss.name} with {says}", defined(loss), changed(loss, key, definition))
 
 
 def defined(loss: Loss) -> str:
@@ -58,7 +58,8 @@ def defined(loss: Loss) -> str:
     return f"Return {nodes.text(loss.definition)}: {loss.paper}, {loss.equation}."
 
 
-def _changed(loss: Loss, key: str, definition: Node) -> Loss:
+def changed(loss: Loss, key: str, definition: Node) -> Loss:
+    """The loss by another definition, of the same parameters, under that key."""
     return replace(loss, name=f"{loss.name}/{key}", definition=definition, wrong=())
 
 

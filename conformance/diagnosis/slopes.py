@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from conformance.diagnosis.hypotheses.cures import FACTOR
 from conformance.diagnosis.identification import Seen, derivatives
-from conformance.diagnosis.rewritten import FACTOR, cut, known, others, slipped, variants
+from conformance.diagnosis.rewritten import changed, cut, known, others, slipped, variants
 from conformance.diagnosis.trials import Answers, candidate
 from conformance.records.diagnosis import Cause, Kind
 from oracle.bounds import centre
-from oracle.expressions.nodes import Node, constant, total
+from oracle.expressions.nodes import constant, total
 from oracle.formats import Floats
 from oracle.losses import Loss
-from oracle.losses._evaluate import slope
 
 BACKWARD = (
     "Let autograd differentiate the loss: no .detach(), .item(), .data or no_grad between a log-probability and the loss that "
@@ -44,19 +43,15 @@ def of_derivatives(answers: Answers) -> list[Cause]:
 
 def _hypotheses(loss: Loss, *, whole: bool) -> Iterator[tuple[str, str, str, Loss]]:
     for key, (factor, says) in _FACTORS.items():
-        yield key, says, FACTOR, _made(loss, key, loss.definition * constant(factor))
+        yield key, says, FACTOR, changed(loss, key, loss.definition * constant(factor))
     if whole:
-        yield "times n", "those of the sum, not of the mean", FACTOR, _made(loss, "times n", total(loss.definition))
+        yield "times n", "those of the sum, not of the mean", FACTOR, changed(loss, "times n", total(loss.definition))
     for made in known(loss):
         yield made.key, f"those of {made.says}", BACKWARD, made.loss
     for key, says, definition in cut(loss.definition):
-        yield key, f"those of {loss.name} with {says}", BACKWARD, _made(loss, key, definition)
+        yield key, f"those of {loss.name} with {says}", BACKWARD, changed(loss, key, definition)
     for made in (*variants(loss, whole=whole), *others(loss), *slipped(loss)):
         yield made.key, f"those of {made.says}", BACKWARD, made.loss
-
-
-def _made(loss: Loss, key: str, definition: Node) -> Loss:
-    return replace(loss, name=f"{loss.name}/{key}", definition=definition, wrong=())
 
 
 def _by_argument(answers: Answers) -> Iterator[Cause]:
@@ -75,12 +70,10 @@ def _by_argument(answers: Answers) -> Iterator[Cause]:
 
 def _wrong(answers: Answers, one: Seen, name: str) -> tuple[Floats, int]:
     """(the wrong derivatives and the exact ones, shape (2, k); how many were judged)."""
-    analysis, got = answers.analysis(answers.loss, one), one.gradient[name]
+    got = one.gradient[name]
     assert got is not None
-    node = slope(answers.loss, name) / (len(one.batch) if one.losses.size != len(one.batch) else 1)
-    bound, within = analysis.acceptance(node), analysis.representable(node)
-    bad = within & ~(bound.rho(got) <= 1)
-    return np.stack([got[bad], centre(bound.exact)[bad]]), int(within.sum())
+    bound, judged, bad = answers.slopes(one, name)
+    return np.stack([got[bad], centre(bound.exact)[bad]]), int(judged.sum())
 
 
 def _told(got: Floats, exact: Floats) -> str:

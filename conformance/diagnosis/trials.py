@@ -26,10 +26,11 @@ from conformance.diagnosis.identification import (
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import PreferenceLoss
 from oracle import Format, OracleError
-from oracle.bounds import Mask, centre
+from oracle.bounds import Acceptance, Mask, centre
 from oracle.bounds.expression import Running
 from oracle.formats import Floats
 from oracle.losses import Loss, get_loss
+from oracle.losses._evaluate import slope
 
 
 def candidate(loss: Loss) -> Candidate:
@@ -104,6 +105,15 @@ class Answers:
             return bool(asked) and all(agreed == numbers for agreed, numbers in counts)
         except (OracleError, ArithmeticError):
             return False
+
+    def slopes(self, one: Seen, name: str) -> tuple[Acceptance, Mask, Mask]:
+        """(what is accepted, what is judged, what is wrong) of the derivatives in that argument, which were returned."""
+        got = one.gradient[name]
+        assert got is not None
+        node = slope(self.loss, name) / (len(one.batch) if one.losses.size != len(one.batch) else 1)
+        analysis = self.analysis(self.loss, one)
+        bound, judged = analysis.acceptance(node), analysis.representable(node)
+        return bound, judged, judged & ~(bound.rho(got) <= 1)
 
     @cached_property
     def wrong(self) -> Mask:
