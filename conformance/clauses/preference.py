@@ -12,7 +12,7 @@ from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
-from conformance.inputs.losses import LossBatch, beside, common, mirrored, shrunk, spread, steep, stretched
+from conformance.inputs.losses import LossBatch, beside, certain, common, mirrored, shrunk, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
@@ -56,9 +56,11 @@ def answers(trial: Trial) -> Outcome:
     "differences of log-probabilities before anything is multiplied.",
 )
 def value(trial: Trial) -> Outcome:
-    """Drawn pairs from 0.001 to 5 nats a token, near the reference and far, at the defaults and at parameters that show."""
+    """Drawn pairs from 0.001 to 5 nats a token, near the reference and far, and pairs of which one log-probability is 0, at the
+    defaults and at parameters that show.
+    """
     judge = Judge(trial)
-    for batch in _drawn(judge, "PREF-2"):
+    for batch in (*_drawn(judge, "PREF-2"), judge.telling(certain()), judge.plain(certain())):
         judge.values(batch)
     return judge.outcome()
 
@@ -79,7 +81,7 @@ def derivatives(trial: Trial) -> Outcome:
     judge = Judge(trial)
     for rows in (common(), mirrored(common()), shrunk(common()), beside()):
         judge.derivatives(judge.telling(rows))
-    for batch in (judge.plain(shrunk(common())), judge.plain(beside()), *_drawn(judge, "PREF-3")):
+    for batch in (judge.plain(shrunk(common())), judge.plain(beside()), judge.telling(certain()), *_drawn(judge, "PREF-3")):
         judge.derivatives(batch)
     return judge.outcome()
 
@@ -110,12 +112,14 @@ def parameters(trial: Trial) -> Outcome:
 
 
 def _at_ends(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:
-    """A parameter of a range at 1/4096 and at 63/64 of it; one without an end at 1/256 and at 256 times its default."""
+    """A parameter of a range at 1/4096 and at 63/64 of it and at what ends it has; one without an end at 1/256 and at 256 times
+    its default.
+    """
     for parameter in judge.loss.parameters:
         low, high = parameter.domain.low, parameter.domain.high
         ends = [parameter.default / 256, parameter.default * 256]
         if low is not None and high is not None:
-            ends = [float(low + (high - low) * share) for share in (Fraction(1, 4096), Fraction(63, 64))]
+            ends = [float(low + (high - low) * share) for share in (0, Fraction(1, 4096), Fraction(63, 64), 1)]
         if parameter.name in judge.trial.implementation.claims.options:
             yield from (base.at(**{parameter.name: x}) for x in ends if judge.admits(parameter, x))
 
@@ -162,9 +166,10 @@ def far(trial: Trial) -> Outcome:
     Level.SHOULD,
     "limits",
     statement="At an infinite log-probability the loss should be its limit where there is one, and NaN where infinities "
-    "meet that have none.",
+    "meet that have none; where it is finite, each derivative that has a limit should be that.",
     derivation="A response that cannot be sampled has a log-probability of -inf. The limit is worked out from the definition "
-    "(docs/termination.md, \"Limits\"): EXO's is finite at both ends, DiscoPOP's is 0 or -z.",
+    "(docs/termination.md, \"Limits\"): EXO's is finite at both ends, DiscoPOP's is 0 or -z. A derivative that is NaN spoils "
+    "every weight, whatever the loss is.",
     remedy="Take the limit by hand where the formula multiplies 0 by an infinity.",
 )
 def limits(trial: Trial) -> Outcome:

@@ -18,7 +18,7 @@ from oracle import losses
 from oracle.bounds import Acceptance, Mask
 from oracle.bounds.expression import Running, running
 from oracle.expressions.exact import Value
-from oracle.expressions.nodes import ZERO, mean
+from oracle.expressions.nodes import ZERO, Node, mean
 from oracle.expressions.rebuilding import first_spelling
 from oracle.formats import Floats
 from oracle.losses import Parameter
@@ -97,16 +97,25 @@ class Judge:
             self._judged(f"d loss / d {name}", batch, got, analysis.acceptance(scaled), analysis.representable(scaled))
 
     def limits(self, batch: LossBatch) -> None:
-        """Losses with an infinite log-probability: the limit, or NaN where there is none; within the interval if finite."""
-        got = np.atleast_1d(self.asked(batch, gradient=False).losses)
-        exact = self._analysis(batch).arrays.exact(self.loss.definition, np.arange(len(batch)))
-        target = np.array([float(x) for x in exact])
-        if self.trial.single:
-            target = np.array([target.mean()])
-        near = 32 * self.trial.fmt.unit_roundoff * np.abs(target)
-        with np.errstate(invalid="ignore"):
-            right = (got == target) | (np.isnan(got) & np.isnan(target)) | (np.abs(got - target) <= near)
-        self._add("loss", batch, got, np.where(right, 0.0, np.inf))
+        """Losses with an infinite log-probability, or at a pole, at their limits, NaN where there is none; where all of them
+        are finite, the derivatives too, but for those that have none.
+        """
+        answer = self.asked(batch, gradient=self.trial.implementation.claims.gradient)
+        exact, shared = self._limits_of(batch, self.loss.definition), len(batch) if self.trial.single else 1
+        target, got = np.array([exact.mean()]) if self.trial.single else exact, np.atleast_1d(answer.losses)
+        rho = self._apart(got, target)
+        self._add("loss", batch, got, np.where(np.isnan(target) & ~np.isnan(got), np.inf, rho))
+        for name, part in (answer.gradient or {}).items() if np.isfinite(exact).all() else ():
+            if part is not None and not self._detached(name, part):
+                node = slope(self.loss, name)
+                lost = self._analysis(batch).errors(node).most
+                room = np.where(np.isfinite(lost), lost, 0.0) / shared  # of terms that cancel
+                self._add(f"d loss / d {name}", batch, part, self._apart(part, self._limits_of(batch, node) / shared, room))
+
+    def at_poles(self, batch: LossBatch) -> None:
+        """`limits`, where the definition is singular at every pair."""
+        if not self._analysis(batch).representable(self.loss.definition).any():
+            self.limits(batch)
 
     def finite(self, batch: LossBatch) -> None:
         """Losses and derivatives that are neither infinite nor NaN where the exact number is well within the format."""
@@ -122,6 +131,42 @@ class Judge:
             with np.errstate(invalid="ignore"):
                 within = np.isfinite(exact.head) & (exact.exponent < self.trial.fmt.emax - 1)
             self._add(quantity, batch, got, np.where(within & ~np.isfinite(got), np.inf, 0.0))
+
+    def at_excluded(self, batch: LossBatch, parameter: Parameter, x: float) -> list[str]:
+        """What it returns at a value that the parameter may not have, where that is a number other than the limit."""
+        got = np.atleast_1d(self.asked(batch.at(**{parameter.name: x}), gradient=False).losses)
+        near, nearer = (self._beside(batch, parameter, Fraction(x), Fraction(1, 2**bits)) for bits in (40, 60))
+        settled = np.abs(near - nearer) <= 1e-6 * np.maximum(1, np.abs(nearer))
+        with np.errstate(invalid="ignore"):
+            right = ~np.isfinite(got) | (settled & (np.abs(got - nearer) <= 0.01 * np.maximum(1, np.abs(nearer))))
+        if right.all():
+            return []
+        i = int(np.argmin(right))
+        limit = f"the limit is {nearer[i]:.6g}" if settled[i] else "there is no limit"
+        return [f"at {parameter.name} = {x:g}, {parameter.domain.text}, it returned {got[i]:.6g}; {limit}"]
+
+    def _beside(self, batch: LossBatch, parameter: Parameter, x: Fraction, step: Fraction) -> Floats:
+        """The losses, or their mean, at a parameter by a step within its domain."""
+        inside = x + step if x + step in parameter.domain else x - step
+        exact = losses.value(self.loss, **{**batch.rows, **batch.parameters, parameter.name: inside})
+        numbers = np.array([float(value) for value in np.ravel(np.asarray(exact, dtype=object))])
+        return np.full(1, np.mean(numbers)) if self.whole else numbers
+
+    def _limits_of(self, batch: LossBatch, node: Node) -> Floats:
+        """The exact values of a node, limits where they are singular."""
+        return np.array([float(x) for x in self._analysis(batch).arrays.exact(node, np.arange(len(batch)))])
+
+    def _apart(self, got: Floats, target: Floats, room: Floats | float = 0.0) -> Floats:
+        """0 where a number is the target, within 32 unit roundoffs and that room, or there is none; else infinite."""
+        near = 32 * self.trial.fmt.unit_roundoff * np.abs(target) + self.trial.fmt.smallest_normal + room
+        with np.errstate(invalid="ignore"):
+            right = (got == target) | np.isnan(target) | (np.abs(got - target) <= near)
+        return np.where(right, 0.0, np.inf)
+
+    @staticmethod
+    def _detached(name: str, part: Floats) -> bool:
+        """Whether no derivative flows into the reference."""
+        return name.startswith("ref_") and not part.any()
 
     def not_a_number(self, batch: LossBatch, place: int) -> None:
         """NaN at that pair, or in the mean, and nowhere else where the loss is of one pair."""

@@ -16,7 +16,7 @@ from conformance.clauses import (
     loss,
     metric,
     option,
-    preference,
+    preference_ends,
     prop,
     reduction,
     second,
@@ -56,7 +56,7 @@ CHAPTERS = tuple(
         tidy,
         path_ends,  # and what it begins from, path
         step,
-        preference,
+        preference_ends,  # and what it begins from, preference
     )
 )
 EVERY: tuple[Clause, ...] = tuple(clause for chapter in CHAPTERS for clause in chapter.clauses)

@@ -23,10 +23,12 @@ from conformance.inputs.profiles import PROFILES
 from conformance.running.job import Interpreter
 from conformance.running.runner import TIME_LIMIT, judge
 
-SEVERAL = ("easydel", "liger", "ms-swift", "oat", "openrlhf", "torchtune", "trl", "trl-0.24", "tunix")
+ALONE = ("llamafactory", "nemo-aligner", "nemo-rl", "open-instruct", "unsloth-mlx", "xtuner")
+"""Those whose wrappers have named losses and no more."""
+SEVERAL = (*ALONE, "easydel", "liger", "ms-swift", "oat", "openrlhf", "torchtune", "trl", "trl-0.24", "tunix")
 """Those whose wrappers have losses beside DPO's."""
-LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda"}
-"""Wrong on purpose, or in need of a device."""
+LEFT_OUT = {"numpy-naive", "torch-naive", "torch-cuda", *ALONE}
+"""Wrong on purpose, in need of a device, or with no DPO of their own."""
 
 
 @click.command("matrix")

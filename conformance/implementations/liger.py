@@ -20,12 +20,13 @@ import torch
 from liger_kernel.chunked_loss.cpo_loss import LigerFusedLinearCPOFunction
 from liger_kernel.chunked_loss.dpo_loss import LigerFusedLinearDPOFunction
 from liger_kernel.chunked_loss.kto_loss import LigerFusedLinearKTOFunction
-from liger_kernel.chunked_loss.orpo_loss import LigerFusedLinearORPOFunction
+from liger_kernel.chunked_loss.orpo_loss import LigerFusedLinearORPOFunction, LigerFusedLinearORPOLoss
 from liger_kernel.chunked_loss.simpo_loss import LigerFusedLinearSimPOFunction
 from torch import Tensor
 
 from conformance.implementations.known import smoothing_ignored
 from conformance.implementations.torch import torch_implementation
+from conformance.implementations.two_logits import first_token, two_logits
 
 _IGNORED = (
     'its docstring says \'Label smoothing for "robust" / "exo_pair" / cDPO\', and its code calls the robust loss cDPO; '
@@ -43,7 +44,23 @@ def _loss(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, label_smo
     return loss
 
 
+def _whole_orpo(given: dict[str, Any]) -> Tensor:
+    """What the fused ORPO loss returns, of hidden states that are two logits a token; a response's first token has its whole
+    log-probability.
+    """
+    sizes = torch.cat([given["chosen_lengths"], given["rejected_lengths"]])
+    width = int(sizes.max()) if len(sizes) else 1
+    target = torch.where(torch.arange(width) < sizes[:, None], 1, -100)
+    pc = given["policy_chosen_logps"]
+    hidden = two_logits(first_token(torch.cat([pc, given["policy_rejected_logps"]]), width)).clamp(min=-1e4)
+    head = torch.eye(2, dtype=torch.float64)
+    loss: Tensor = LigerFusedLinearORPOLoss(beta=given["odds_weight"], compiled=False)(head, hidden, target)[0]
+    return loss.to(pc.dtype)
+
+
 def _named(loss: str, **given: Any) -> Tensor:
+    if loss == "ORPO whole":
+        return _whole_orpo(given)
     pc = given.pop("policy_chosen_logps", None)
     pr = given.pop("policy_rejected_logps", None)
     reference = [given.pop(name, None) for name in ("ref_chosen_logps", "ref_rejected_logps")]
@@ -99,6 +116,7 @@ LOSSES = torch_implementation(
         "simpo": "SimPO",
         "simpo_smoothed": "SimPO",
         "orpo_odds": "ORPO",
+        "orpo": "ORPO whole",
         "kto_desirable": "KTO",
         "kto_undesirable": "KTO",
     },

@@ -53,6 +53,12 @@ SHIPPED = {
     "oat": ("conformance.implementations.oat:DPO", "oat's DPOLoss"),
     "tunix": ("conformance.implementations.tunix:DPO", "tunix's dpo_loss_fn"),
     "easydel": ("conformance.implementations.easydel:DPO", "EasyDeL's loss function for its DPO trainer"),
+    "llamafactory": ("conformance.implementations.llamafactory:LOSSES", "LLaMA-Factory's losses, each as llamafactory@LOSS"),
+    "nemo-aligner": ("conformance.implementations.nemo_aligner:LOSSES", "NeMo-Aligner's losses, as nemo-aligner@LOSS"),
+    "nemo-rl": ("conformance.implementations.nemo_rl:LOSSES", "NeMo-RL's DPOLossFn, as nemo-rl@LOSS"),
+    "open-instruct": ("conformance.implementations.open_instruct:LOSSES", "open-instruct's losses, as open-instruct@LOSS"),
+    "unsloth-mlx": ("conformance.implementations.unsloth_mlx:LOSSES", "unsloth-zoo's losses on MLX, as unsloth-mlx@LOSS"),
+    "xtuner": ("conformance.implementations.xtuner:LOSSES", "xtuner's losses, as xtuner@LOSS"),
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
 Heard = Callable[[str, bytes], None]
@@ -94,17 +100,19 @@ def load(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None
     return cast("Implementation", found)
 
 
-def named(name: str) -> PreferenceLosses:
-    """The losses beside DPO's that a shipped name's library has. Raises UnknownImplementation, and CannotLoad where it has none
-    or is not installed.
+def named(name: str) -> list[tuple[str, PreferenceLosses]]:
+    """The losses beside DPO's that a shipped name's library has, and those that it has in other settings, each with what the
+    module calls it. Raises UnknownImplementation, and CannotLoad where it has none or is not installed.
     """
     if name not in SHIPPED:
         raise UnknownImplementation(f"no implementation {name!r} ships: one of {', '.join(SHIPPED)}")
     module_name = _target(name).rpartition(":")[0]
-    found = getattr(_import_module(name, module_name), LOSSES, None)
-    if found is None:
+    module = vars(_import_module(name, module_name))
+    if LOSSES not in module:
         raise CannotLoad(f"{name}: its wrapper has DPO's loss alone")
-    return cast("PreferenceLosses", found)
+    from conformance.implementations.preference import PreferenceLosses  # noqa: PLC0415 - where a survey asks for them
+
+    return [(key, found) for key, found in module.items() if isinstance(found, PreferenceLosses)]
 
 
 def split_loss(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ response's. TRL's fused head gives float32 log-probabilities whatever the model'
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +24,15 @@ from trl.experimental.orpo import ORPOTrainer
 
 from conformance.implementations.known import smoothing_ignored
 from conformance.implementations.torch import torch_implementation
+from conformance.implementations.two_logits import first_token, two_logits
 
 _IGNORED = (
     "documented: DPOConfig.label_smoothing is 'used in Robust DPO and EXO' (https://huggingface.co/docs/trl/dpo_trainer); "
     "loss_type='sigmoid' accepts it and, since https://github.com/huggingface/trl/pull/3906, does not use it"
 )
 NOTES = smoothing_ignored(_IGNORED)
+LISTED = "sigmoid,ipo"
+"""A list of the two losses at the weights 1 and 0, of which what is left is the first."""
 _CPU = SimpleNamespace(device=torch.device("cpu"))
 
 
@@ -65,14 +69,18 @@ def _tokens(logps: Tensor, lengths: Tensor | None) -> tuple[Tensor, dict[str, Te
     lengths = torch.ones(len(logps), dtype=torch.long) if lengths is None else lengths
     places = torch.arange(1 + (int(lengths.max()) if len(lengths) else 1))
     mask = ((places >= 1) & (places <= lengths[:, None])).long()
-    first = (places[1:] == 1).to(logps.dtype)
     ids = torch.zeros(mask.shape, dtype=torch.long)
-    return logps[:, None] * first, {"input_ids": ids, "attention_mask": torch.ones_like(ids), "completion_mask": mask}
+    return torch.where(places[1:] == 1, logps[:, None], 0), {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "completion_mask": mask,
+    }
 
 
 def _model(log_probs: Tensor) -> Any:
     zeros = torch.zeros_like(log_probs)
     answer = SimpleNamespace(log_probs=log_probs, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
+    answer.log_sum_sq_probs = log_probs.detach() - math.log(2)
     return lambda **_: answer
 
 
@@ -128,19 +136,73 @@ def _orpo(given: dict[str, Any], odds_weight: float) -> Tensor:
     return -losses.mean()
 
 
+def _whole_orpo(given: dict[str, Any], odds_weight: float) -> Tensor:
+    """What ORPOTrainer returns, of two logits a token, in binary64: a prompt of two tokens, of which the model predicts the
+    second with certainty, and responses of which the first token has the whole log-probability.
+    """
+    pc, sizes = given["policy_chosen_logps"], torch.cat([given["chosen_lengths"], given["rejected_lengths"]])
+    width = int(sizes.max()) if len(pc) else 1
+    places = torch.arange(-2, width)
+    mask = (places < sizes[:, None]).long()
+    logps = torch.cat([torch.zeros(2 * len(pc), 1), first_token(torch.cat([pc, given["policy_rejected_logps"]]), width + 1)], 1)
+    inputs = {
+        "concatenated_input_ids": torch.ones_like(mask),
+        "concatenated_attention_mask": mask,
+        "concatenated_labels": torch.where((places >= 0) & (mask == 1), 1, -100),
+    }
+    told = SimpleNamespace(
+        **{"is_encoder_decoder": False, "padding_value": 0, "aux_loss_enabled": False, "beta": odds_weight},
+        accelerator=SimpleNamespace(device=torch.device("cpu"), gather_for_metrics=_same),
+        concatenated_inputs=lambda *_, **__: inputs,
+        get_batch_logps=ORPOTrainer.get_batch_logps,
+    )
+    for name in ("concatenated_forward", "odds_ratio_loss"):
+        setattr(told, name, getattr(ORPOTrainer, name).__get__(told))
+    answer = SimpleNamespace(logits=two_logits(logps))
+    loss: Tensor = ORPOTrainer.get_batch_loss_metrics(told, lambda *_, **__: answer, {"chosen_labels": pc})[0]
+    return loss.to(pc.dtype)
+
+
+def _weighted(loss: str, **given: Any) -> Tensor:
+    """WPO where every token is twice as probable as the expected probability of a token, which the paper's weight, at most 1,
+    leaves as the loss is.
+    """
+    settings = {name: x for name, x in given.items() if not isinstance(x, Tensor)}
+    return _dpo(given, loss_types=[loss.partition(" ")[0]], use_weighting=True, **settings)
+
+
+def _desensitised(loss: str, **given: Any) -> Tensor:
+    """LD-DPO at alpha = 0 where every rejected response has one token more than the chosen one, on which policy and reference
+    agree; the reference's log-probabilities are the trainer's own sum.
+    """
+    settings = {name: x for name, x in given.items() if not isinstance(x, Tensor)}
+    rows = {who: torch.cat([given[f"{who}_{side}_logps"] for side in ("chosen", "rejected")]) for who in ("policy", "ref")}
+    sizes = 1 + (torch.arange(len(rows["policy"])) >= len(given["policy_chosen_logps"])).long()
+    log_probs, inputs = _tokens(rows["policy"], sizes)
+    reference, _ = _tokens(rows["ref"], sizes)
+    beyond = torch.where((torch.arange(2) == 1) & (sizes[:, None] == 2), -0.5 / settings["beta"], 0.0)
+    trainer = _trainer(loss_types=[loss.partition(" ")[0]], ld_alpha=0.0, precompute_ref_logps=False, **settings)
+    trainer.model.is_gradient_checkpointing, trainer.args.gradient_checkpointing_kwargs = False, None
+    trainer.ref_model = _model(reference + beyond)
+    found: Tensor = DPOTrainer._compute_loss(trainer, _model(log_probs + beyond), inputs, False)
+    return found
+
+
 def _named(loss: str, **given: Any) -> Tensor:
     settings = {name: x for name, x in given.items() if not isinstance(x, Tensor)}
     trainer, _, kind = loss.rpartition(" ")
     if trainer == "CPO":
         return _cpo(given, kind, **settings)
     if trainer == "ORPO":
-        return _orpo(given, **settings)
+        return _orpo(given, **settings) if kind == "odds" else _whole_orpo(given, **settings)
     if trainer == "KTO":
         return _kto(given, **settings)
     if kind.endswith(("_kl", "_divergence")):
         return _dpo(given, f_divergence_type=kind, f_alpha_divergence_coef=settings.pop("alpha", 1.0), **settings)
     if kind == "sigmoid+sft":
         return _dpo(given, loss_types=["sigmoid", "sft"], loss_weights=[1.0, settings.pop("alpha")], **settings)
+    if kind == LISTED:
+        return _dpo(given, loss_types=["sigmoid", "ipo"], loss_weights=[1.0, 0.0], **settings)
     return _dpo(given, loss_types=[kind], **{"beta": 0.1} | settings)
 
 
@@ -179,6 +241,16 @@ LOSSES = torch_implementation(
         "alphapo": "CPO simpo",
         "simpo_smoothed": "CPO simpo",
         "orpo_odds": "ORPO odds",
+        "orpo": "ORPO whole",
         "kto": "KTO kto",
     },
+)
+IN_A_LIST = torch_implementation(
+    _named, name="trl", dtypes=("binary32",), reduction="mean", library="trl", loss={"sigmoid": LISTED}
+)
+WEIGHTED = torch_implementation(
+    _weighted, name="trl", dtypes=("binary32",), reduction="mean", library="trl", loss={"sigmoid": "sigmoid use_weighting"}
+)
+DESENSITISED = torch_implementation(
+    _desensitised, name="trl", dtypes=("binary32",), reduction="mean", library="trl", loss={"sigmoid": "sigmoid ld_alpha"}
 )

@@ -108,6 +108,14 @@ def beside() -> LossBatch:
     return LossBatch(rows | {"ref_kl_logps": ref[1]} | lengths, {})
 
 
+def certain() -> LossBatch:
+    """The six pairs, with one log-probability after the other at 0: a response that is certain, as far as a format tells."""
+    rows = {name: row.copy() for name, row in common().rows.items()}
+    for place, name in enumerate(name for name in rows if name not in LENGTHS):
+        rows[name][place] = 0.0
+    return LossBatch(rows, {})
+
+
 def spread(rng: np.random.Generator, n: int, fmt: Format) -> LossBatch:
     """Pairs from 0.001 to 5 nats a token, near the reference and far from it, of lengths from 1 to 249."""
     lengths = {name: rng.integers(1, 250, n).astype(np.float64) for name in LENGTHS}

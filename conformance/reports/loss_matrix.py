@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.errors import BadRequest
 from conformance.inputs.losses import settings
+from conformance.reports.disagreements import MAIN, Survey, computes, table
 from conformance.reports.losses import mean_on_common
 from oracle.losses import LOSSES, Loss
 
@@ -29,6 +30,10 @@ A library claims the loss that its name for it and its documentation mean. Where
 stand apart, clauses of the chapter [PREF](clauses/index.md) are violated, and the last table names what `identify` found
 in its place: a loss by its name here, or a known wrong variant as LOSS/VARIANT, which the loss's page explains. Judged is
 binary32, in which all of them come to this code.
+
+NeMo-RL and open-instruct are on no registry (PyPI's `nemo-rl` 0.0.0 is empty) and were taken from their repositories at the
+commits that their wrappers name; NeMo-Aligner, xtuner, LLaMA-Factory and unsloth-zoo's module for MLX are imported without what
+only a GPU machine has. On PyTorch unsloth trains by TRL's losses, axolotl and MaxText by TRL's and tunix's.
 """
 _SIX = """
 ## On the six pairs
@@ -38,14 +43,18 @@ bold what correct arithmetic may not return.
 
 | loss | parameters | exact | returned |
 |---|---|---|---|"""
+_APART = """
+## Where they disagree
+
+What was found of the losses that libraries are known to compute differently under one name. The variant in bold is not what
+the name claims. Lists of losses, weights (WPO), weighted lengths (LD-DPO), ranks and what a trainer calls by another's name are
+in collections of their own beside `LOSSES`: `dpo-conformance identify conformance.implementations.trl:WEIGHTED@sigmoid`.
+"""
 _WHO = """
 ## Who computes which variant
 
 | loss | library | its name | computes | MUST violated | SHOULD violated |
 |---|---|---|---|---|---|"""
-
-
-Survey = Mapping[str, Any]
 
 
 def read_surveys(folder: Path) -> list[Survey]:
@@ -54,7 +63,8 @@ def read_surveys(folder: Path) -> list[Survey]:
     for path in sorted(folder.glob("*.json")):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            surveys.append({"library": found["environment"]["library"], **found})
+            losses = [{"setting": MAIN, **one} for one in found["losses"]]
+            surveys.append({"library": found["environment"]["library"], **found, "losses": losses})
         except (ValueError, KeyError, TypeError) as error:
             raise BadRequest(f"{path}: no survey of losses: {error}") from None
     return surveys
@@ -62,11 +72,12 @@ def read_surveys(folder: Path) -> list[Survey]:
 
 def render(surveys: Sequence[Survey]) -> str:
     """The page."""
-    return "\n".join([HEAD, *_facts(surveys), _SIX, *_six(surveys), _WHO, *_who(surveys)]) + "\n"
+    parts = [HEAD, *_facts(surveys), _SIX, *_six(surveys), _APART, *table(surveys), _WHO, *_who(surveys)]
+    return "\n".join(parts) + "\n"
 
 
 def _facts(surveys: Sequence[Survey]) -> Iterator[str]:
-    every = [one for survey in surveys for one in survey["losses"]]
+    every = [one for survey in surveys for one in survey["losses"] if one["setting"] == MAIN]
     other = [one for one in every if one["loss"] not in one["computes"]]
     libraries = ", ".join(survey["library"] for survey in surveys)
     yield f"{len(every)} losses of {len(surveys)} libraries: {libraries}. {len(other)} compute something else than they claim."
@@ -94,17 +105,12 @@ def _who(surveys: Sequence[Survey]) -> Iterator[str]:
     for loss in LOSSES.values():
         for survey, one in _of(surveys, loss):
             clauses = (", ".join(f"[{x}](clauses/{x}.md)" for x in one[kind]) or "none" for kind in ("violated", "recommended"))
-            cells = (f"[{loss.name}](losses/{loss.name}.md)", survey["library"], f"`{one['called']}`", _computes(one), *clauses)
+            cells = (f"[{loss.name}](losses/{loss.name}.md)", survey["library"], f"`{one['called']}`", computes(one), *clauses)
             yield f"| {' | '.join(cells)} |"
 
 
-def _computes(one: Mapping[str, Any]) -> str:
-    if one["loss"] in one["computes"]:
-        return f"`{one['loss']}`"
-    if one["computes"]:
-        return "**" + ", ".join(f"`{name}`" for name in one["computes"]) + "**"
-    return f"**none of these**{f'; nearest `{near}`' if (near := one['nearest']) else ''}"
-
-
 def _of(surveys: Sequence[Survey], loss: Loss) -> Iterator[tuple[Survey, Mapping[str, Any]]]:
-    return ((survey, one) for survey in surveys for one in survey["losses"] if one["loss"] == loss.name)
+    """Those of the libraries' own settings."""
+    return (
+        (survey, one) for survey in surveys for one in survey["losses"] if one["loss"] == loss.name and one["setting"] == MAIN
+    )

@@ -45,13 +45,15 @@ class Value:
 class Surveyed:
     """One loss of a library.
 
-    loss: what it is claimed to be; called: the library's own name for it; violated, recommended: the clauses of PREF that it
-    violates, MUST and SHOULD; computes: the losses, or else the known wrong variants, that fit every number that it
-    returned; nearest: where none does, the one that fits most of them.
+    loss: what it is claimed to be; called: the library's own name for it; setting: what the wrapper calls the collection that
+    has it, `LOSSES` or one of other settings; violated, recommended: the clauses of PREF that it violates, MUST and SHOULD;
+    computes: the losses, or else the known wrong variants, that fit every number that it returned; nearest: where none does,
+    the one that fits most of them.
     """
 
     loss: str
     called: str
+    setting: str
     format: str
     values: list[Value]
     violated: list[str]
@@ -64,21 +66,20 @@ def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
     """Every loss that a library's wrapper has, in binary32, or else in the widest format that it claims. Raises what `named`
     raises.
     """
-    losses = named(name)
     environment: dict[str, str] = {}
     analyses: dict[str, Analyses] = {}
     found = []
-    for loss, called in losses.losses.items():
+    for setting, losses, loss, called in ((x, y, *item) for x, y in named(name) for item in y.losses.items()):
         told(f"{name}: {loss}, there {called}")
         implementation = losses.as_loss(loss)
         environment = dict(implementation.environment)
         formats = implementation.claims.formats
         fmt = binary32 if binary32 in formats else max(formats, key=lambda fmt: fmt.precision)
-        found.append(_one(implementation, loss, called, fmt, analyses.setdefault(fmt.name, {})))
+        found.append(_one(implementation, loss, called, setting, fmt, analyses.setdefault(fmt.name, {})))
     return {"implementation": name, "environment": environment, "losses": [asdict(one) for one in found]}
 
 
-def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format, analyses: Analyses) -> Surveyed:
+def _one(implementation: PreferenceLoss, loss: str, called: str, setting: str, fmt: Format, analyses: Analyses) -> Surveyed:
     run = judge(
         cast("Implementation", implementation), dtypes=[fmt], clauses=[clause for clause in EVERY if clause.kind == KIND]
     ).runs[0]
@@ -90,6 +91,7 @@ def _one(implementation: PreferenceLoss, loss: str, called: str, fmt: Format, an
     return Surveyed(
         loss,
         called,
+        setting,
         fmt.name,
         list(_values(implementation, loss, fmt)),
         [f.clause for f in violated if f.level is Level.MUST],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,8 @@ class _Nothing:
 
 
 NOTHING = _Nothing()
+AT_0 = {Kernel.LOG1MEXP, Kernel.ODDS}
+"""The kernels of what rises to 0, where both are infinite and one is the exponential of the other."""
 _Row: TypeAlias = Number | Growth | _Nothing
 
 
@@ -37,11 +40,12 @@ def values(expressions: Sequence[Node], environment: Mapping[str, Sequence[Exten
     same for all pairs or differs from pair to pair.
     """
     known: dict[Node, list[_Row]] = {}
+    approaches: dict[tuple[Node, int], limits.Variable] = defaultdict(limits.approach)
     rows = {name: [_grown(x) for x in row] for name, row in environment.items()}
     for expression in expressions:
         for node in walk(expression, first=True):
             if node not in known:
-                known[node] = _evaluated(node, [known[arg] for arg in _arguments(node)], rows, n)
+                known[node] = _evaluated(node, [known[arg] for arg in _arguments(node)], rows, n, approaches)
     return [[_settled(x) for x in known[expression]] for expression in expressions]
 
 
@@ -63,7 +67,14 @@ def _settled(x: _Row) -> Value:
     return Real.nonfinite(math.nan) if isinstance(x, _Nothing) else numbers.as_value(x)
 
 
-def _evaluated(node: Node, args: list[list[_Row]], rows: Mapping[str, list[_Row]], n: int) -> list[_Row]:
+def _evaluated(
+    node: Node,
+    args: list[list[_Row]],
+    rows: Mapping[str, list[_Row]],
+    n: int,
+    approaches: Mapping[tuple[Node, int], limits.Variable],
+) -> list[_Row]:
+    """approaches: how the argument of a kernel that is infinite at 0 comes to it, by the argument and the pair."""
     if node.op in {Op.INPUT, Op.PARAMETER}:
         return rows[node.name]
     if node.op is Op.CONSTANT:
@@ -79,7 +90,10 @@ def _evaluated(node: Node, args: list[list[_Row]], rows: Mapping[str, list[_Row]
         for rank, place in enumerate(order(args[1])):
             back[place] = args[0][rank]
         return back
-    return [_one(node, row) for row in zip(*args, strict=True)]
+    if node.op is Op.KERNEL:
+        (arg,) = node.args
+        return [_one_kernel(node.kernel, x, lambda i=i: approaches[arg, i]) for i, x in enumerate(args[0])]
+    return [_one_operation(node.op, *row) for row in zip(*args, strict=True)]
 
 
 def _by_order(values: list[_Row], places: list[int]) -> list[_Row]:
@@ -121,20 +135,14 @@ def _as_growth(x: Number | Growth) -> Growth:
     return x if isinstance(x, Growth) else limits.finite(x)
 
 
-def _one(node: Node, row: tuple[_Row, ...]) -> _Row:
-    """One operation at one pair; NaN where an argument is, or where infinities meet without a limit."""
-    if node.op is Op.KERNEL:
-        return _one_kernel(node.kernel, row[0])
-    return _one_operation(node.op, *row)
-
-
-def _one_kernel(kernel: Kernel, x: _Row) -> _Row:
+def _one_kernel(kernel: Kernel, x: _Row, approach: Callable[[], limits.Variable]) -> _Row:
+    """At one pair; NaN where the argument is, or where there is no limit."""
     if isinstance(x, _Nothing):
         return NOTHING
     try:
         return limits.apply(kernel, x) if isinstance(x, Growth) else numbers.apply(kernel, x)
     except Pole as pole:
-        return limits.grows(pole.sign, -1)
+        return limits.rising_to_0(kernel, approach()) if kernel in AT_0 else limits.grows(pole.sign, -1)
     except (NoLimit, OutsideDomain):
         return NOTHING
 
@@ -156,6 +164,7 @@ _ON_GROWTHS: dict[Op, Callable[..., Growth]] = {
 
 
 def _one_operation(op: Op, *row: _Row) -> _Row:
+    """NaN where an argument is, or where infinities meet without a limit."""
     if any(isinstance(x, _Nothing) for x in row):
         return NOTHING
     try:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 from oracle.computable import Number
 from oracle.expressions import numbers
@@ -61,6 +62,21 @@ def vanishes(sign: int | None, level: int = 0) -> Growth:
     """A new number that tends to 0, from above or below; faster than what has a lower level grows."""
     variable = Variable(level, next(_fresh))
     return Growth(((_monomial({variable: (Fraction(-1), Fraction(0))}), None if sign is None else Fraction(sign)),))
+
+
+def approach() -> Variable:
+    """A new number t, where an argument is -e**-t: it rises to 0."""
+    return Variable(0, next(_fresh))
+
+
+def rising_to_0(kernel: Kernel, t: Variable) -> Growth:
+    """At x = -e**-t: log(1 - e**x) = -t + O(e**-t), its odds e**t - 1/2 + O(e**-t). Raises NoLimit for another kernel."""
+    rest: Term = _monomial({t: (Fraction(-1), Fraction(0))}), None
+    if kernel is Kernel.LOG1MEXP:
+        return Growth(((_monomial({t: (Fraction(0), Fraction(1))}), Fraction(-1)), rest))
+    if kernel is Kernel.ODDS:
+        return Growth(((_monomial({t: (Fraction(1), Fraction(0))}), Fraction(1)), (UNIT, Fraction(-1, 2)), rest))
+    raise NoLimit
 
 
 def finite(x: Number) -> Growth:
@@ -261,20 +277,23 @@ def _far(kernel: Kernel, x: Growth, sign: int, level: int) -> Growth:
 
 
 def _exponential(x: Growth, level: int) -> Growth:
-    """e**x: a monomial where x is a sum of multiples of variables and a rational, else a new number of the next level."""
+    """e**x: a monomial where x is a sum of multiples of variables and a number, else a new number of the next level."""
     orders: dict[Variable, Order] = {}
-    exponent = Fraction(0)
+    exponent, factor = Fraction(0), cast("Number", Fraction(1))
     for monomial, coefficient in x.terms:
         powers, shift = monomial
-        if isinstance(coefficient, Fraction) and not powers and shift == 0:
-            exponent += coefficient
+        if coefficient is not None and monomial == UNIT:
+            if isinstance(coefficient, Fraction):
+                exponent += coefficient
+            else:
+                factor = numbers.multiply(factor, numbers.apply(Kernel.EXP, coefficient))
         elif (
             isinstance(coefficient, Fraction) and shift == 0 and len(powers) == 1 and powers[0][1] == (Fraction(0), Fraction(1))
         ):
             orders[powers[0][0]] = coefficient, Fraction(0)
         elif _tendency(monomial) >= 0:
             return vanishes(1, level) if numbers.sign(_sign_of(x)) < 0 else grows(1, level)
-    return Growth(((_monomial(orders, exponent), Fraction(1)),))
+    return Growth(((_monomial(orders, exponent), factor),))
 
 
 def _sign_of(x: Growth) -> Number:

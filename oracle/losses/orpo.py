@@ -41,6 +41,11 @@ LOSS = Loss(
             "the likelihood term is a mean over the tokens of the batch",
             -(total(pc) / total(lw)) + weight * f(log_odds(pc_mean) - log_odds(pr_mean)),
         ),
+        Wrong(
+            "prompt-counted",
+            "the likelihood term is a mean over the tokens of the batch, with one of each prompt, which is certain",
+            -(total(pc) / total(lw + 1)) + weight * f(log_odds(pc_mean) - log_odds(pr_mean)),
+        ),
         Wrong("no-likelihood", "the likelihood term is missing", weight * f(log_odds(pc_mean) - log_odds(pr_mean))),
     ),
 )

@@ -153,9 +153,17 @@ def orpo(
     """-x + lambda f(log-odds x - log-odds y), of the averages x and y. Hong et al. (2024), equation 6."""
     pc, pr = _wide(policy_chosen_logps, policy_rejected_logps)
     x, y = pc / chosen_lengths, pr / rejected_lengths
-    odds = (x - y) - (jnp.log(-jnp.expm1(x)) - jnp.log(-jnp.expm1(y)))
-    term = odds_weight * _f(odds) if odds_weight != 0 else 0 * jnp.where(jnp.isinf(y), 0, y)  # 0 * inf would be NaN
+    term = odds_weight * _odds_term(x, y) if odds_weight != 0 else 0 * jnp.where(jnp.isinf(y), 0, y)  # 0 * inf would be NaN
     return (term - x).astype(policy_chosen_logps.dtype)
+
+
+def _odds_term(x: Array, y: Array) -> Array:
+    """f(log-odds x - log-odds y); at x = 0, where JAX's derivative of that is NaN, log1p(expm1(-x) e**(log-odds y))."""
+    certain = x == 0
+    away, other = jnp.where(certain, -1, x), jnp.where(certain, y, -1)
+    odds = (away - y) - (jnp.log(-jnp.expm1(away)) - jnp.log(-jnp.expm1(y)))
+    at_0 = jnp.log1p(jnp.expm1(-jnp.where(certain, x, 0)) * jnp.exp(other - jnp.log(-jnp.expm1(other))))
+    return jnp.where(certain, at_0, _f(odds))
 
 
 def _wide(*logps: Array) -> list[Array]:

@@ -200,9 +200,11 @@ def orpo(
     if odds_weight == 0:  # 0 * inf would be NaN
         none = 0 * np.where(np.isinf(y), 0, y)
         return none - x, (none - 1 / chosen_lengths, none)
+    against = y - np.log(-np.expm1(y))
     odds = (x - y) - (np.log(-np.expm1(x)) - np.log(-np.expm1(y)))
     slope = odds_weight * _sigma(-odds)
-    chosen, rejected = slope / np.expm1(x) - 1, -slope / np.expm1(y)
+    at_0 = np.where(y == 0, np.nan, -odds_weight * np.exp(against))  # the limit of 0 / 0
+    chosen, rejected = np.where(x == 0, at_0, slope / np.expm1(x)) - 1, -slope / np.expm1(y)
     return odds_weight * _f(odds) - x, (chosen / chosen_lengths, rejected / rejected_lengths)
 
 

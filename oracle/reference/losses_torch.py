@@ -150,9 +150,17 @@ def orpo(
     """-x + lambda f(log-odds x - log-odds y), of the averages x and y. Hong et al. (2024), equation 6."""
     pc, pr = _wide(policy_chosen_logps, policy_rejected_logps)
     x, y = pc / chosen_lengths, pr / rejected_lengths
-    odds = (x - y) - (torch.log(-torch.expm1(x)) - torch.log(-torch.expm1(y)))
-    term = odds_weight * _f(odds) if odds_weight != 0 else 0 * torch.where(y.isinf(), 0, y)  # 0 * inf would be NaN
+    term = odds_weight * _odds_term(x, y) if odds_weight != 0 else 0 * torch.where(y.isinf(), 0, y)  # 0 * inf would be NaN
     return (term - x).to(policy_chosen_logps.dtype)
+
+
+def _odds_term(x: Tensor, y: Tensor) -> Tensor:
+    """f(log-odds x - log-odds y); at x = 0, where autograd's derivative of that is NaN, log1p(expm1(-x) e**(log-odds y))."""
+    certain = x == 0
+    away, other = torch.where(certain, -1, x), torch.where(certain, y, -1)
+    odds = (away - y) - (torch.log(-torch.expm1(away)) - torch.log(-torch.expm1(y)))
+    at_0 = torch.log1p(torch.expm1(-torch.where(certain, x, 0)) * torch.exp(other - torch.log(-torch.expm1(other))))
+    return torch.where(certain, at_0, _f(odds))
 
 
 def _wide(*logps: Tensor) -> list[Tensor]:

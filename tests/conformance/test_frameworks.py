@@ -114,6 +114,23 @@ def test_what_is_said_to_be_unused_and_is_there_is_the_real_one(package):
     assert "fractions" not in sys.modules or hasattr(sys.modules["fractions"], "Fraction")
 
 
+def test_what_is_absent_and_unused_gives_an_empty_class_for_every_name(package, tmp_path):
+    (tmp_path / "needs_gpu" / "models" / "loss.py").write_text(
+        "from no_such_kernels.deep.inside import Base, register\n"
+        "from needs_gpu import helpers\n"
+        "from .utils import one\n"
+        "@register('loss', kind=Base.of.anything)\n"
+        "class Loss(Base, helpers.Mixin, kind=1): pass\n"
+        "LOSS = one()\n",
+        encoding="utf-8",
+    )
+    module = bare_import(package, unused=("no_such_kernels", "needs_gpu.helpers", "needs_gpu.models.utils.nothing"))
+    assert module.LOSS == 1
+    assert not {name for name in sys.modules if name.startswith(("no_such_kernels", "needs_gpu.helpers"))}
+    assert not hasattr(sys.modules["needs_gpu"], "helpers")
+    assert not hasattr(module.Base, "__wrapped__")
+
+
 def test_a_package_that_is_not_there_is_named():
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
         bare_import("no_such_package.models.loss")

@@ -88,7 +88,7 @@ def test_every_shipped_wrapper_states_what_it_needs(name):
     assert SpecifierSet(needed.python).contains("3.11")
     for item in (*needed.dependencies, *needed.alone):
         stated = Requirement(item)
-        assert stated.specifier or stated.name in {"pillow", "triton"}, f"{item}: of no stated version"
+        assert stated.specifier or stated.url or stated.name in {"pillow", "triton"}, f"{item}: of no stated version"
 
 
 def test_a_files_own_requirements_are_read_and_a_modules_are_not_known(tmp_path):

@@ -147,6 +147,24 @@ def test_the_slope_of_exo_vanishes_at_both_ends_and_orpo_is_infinite_at_an_avera
     assert math.isnan(float(losses.value("orpo_odds", policy_chosen_logps=1, policy_rejected_logps=-1, **lengths)))
 
 
+@pytest.mark.parametrize("rejected", ["-1", "-1e-9", "-300"])
+def test_orpos_slope_at_a_certain_response_is_the_limit_from_below(rejected):
+    given = {"policy_rejected_logps": rejected, "chosen_lengths": 3, "rejected_lengths": 2, "odds_weight": "0.5"}
+    at, before = (losses.gradient("orpo_odds", policy_chosen_logps=x, **given).by for x in (0, "-1e-40"))
+    for name, x in at.items():
+        assert float(x) == pytest.approx(float(before[name]), rel=1e-12, abs=1e-12)
+    assert float(at["policy_chosen_logps"]) < 0
+
+
+def test_a_certain_response_beside_an_impossible_one_and_the_other_way():
+    lengths = {"chosen_lengths": 3, "rejected_lengths": 2}
+    none = losses.gradient("orpo_odds", policy_chosen_logps=0, policy_rejected_logps=-math.inf, **lengths)
+    assert [str(x) for x in none.by.values()] == ["0", "0"]
+    steep = losses.gradient("orpo_odds", policy_chosen_logps=-1, policy_rejected_logps=0, **lengths)
+    assert float(steep["policy_rejected_logps"]) == math.inf
+    assert float(steep["policy_chosen_logps"]) == pytest.approx(-1 / (3 * -math.expm1(-1 / 3)))
+
+
 @pytest.mark.parametrize(
     ("name", "parameter", "value", "words"),
     [
