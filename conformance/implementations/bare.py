@@ -6,6 +6,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
+from abc import ABCMeta
 from collections.abc import Collection, Iterable
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
@@ -50,12 +51,13 @@ def _any_name(name: str) -> type:
     """An empty class of that name, as an empty module or class gives it. Raises AttributeError for Python's own names."""
     if name.startswith("__"):
         raise AttributeError(name)
+    whole = classmethod(lambda cls, *_, **__: cls)
     takes = {"__init__": lambda self, *_, **__: None, "__call__": lambda self, *_, **__: self}
-    return _Empty(name, (), {**takes, "__init_subclass__": classmethod(lambda cls, **_: None)})
+    return _Empty(name, (), {**takes, "__init_subclass__": whole, "__class_getitem__": whole})
 
 
-class _Empty(type):
-    """The class of empty classes: they have every attribute, and can be called and derived from with anything."""
+class _Empty(ABCMeta):
+    """The class of empty classes: they have every attribute, and can be called, subscripted and derived from with anything."""
 
     def __getattr__(cls, name: str) -> type:
         return _any_name(name)

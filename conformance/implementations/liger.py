@@ -52,7 +52,7 @@ def _whole_orpo(given: dict[str, Any]) -> Tensor:
     width = int(sizes.max()) if len(sizes) else 1
     target = torch.where(torch.arange(width) < sizes[:, None], 1, -100)
     pc = given["policy_chosen_logps"]
-    hidden = two_logits(first_token(torch.cat([pc, given["policy_rejected_logps"]]), width)).clamp(min=-1e4)
+    hidden = two_logits(first_token(torch.cat([pc, given["policy_rejected_logps"]]), width))
     head = torch.eye(2, dtype=torch.float64)
     loss: Tensor = LigerFusedLinearORPOLoss(beta=given["odds_weight"], compiled=False)(head, hidden, target)[0]
     return loss.to(pc.dtype)

@@ -32,7 +32,7 @@ _IGNORED = (
 )
 NOTES = smoothing_ignored(_IGNORED)
 LISTED = "sigmoid,ipo"
-"""A list of the two losses at the weights 1 and 0, of which what is left is the first."""
+"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 _CPU = SimpleNamespace(device=torch.device("cpu"))
 
 
@@ -202,7 +202,9 @@ def _named(loss: str, **given: Any) -> Tensor:
     if kind == "sigmoid+sft":
         return _dpo(given, loss_types=["sigmoid", "sft"], loss_weights=[1.0, settings.pop("alpha")], **settings)
     if kind == LISTED:
-        return _dpo(given, loss_types=["sigmoid", "ipo"], loss_weights=[1.0, 0.0], **settings)
+        n = (len(given["policy_chosen_logps"]),)
+        sizes = {"chosen_lengths": torch.full(n, 3), "rejected_lengths": torch.full(n, 5)}
+        return _dpo(given | sizes, loss_types=["sigmoid", "ipo"], loss_weights=[1.0, 0.0], **settings)
     return _dpo(given, loss_types=[kind], **{"beta": 0.1} | settings)
 
 

@@ -24,7 +24,7 @@ from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token, two_logits
 
 LISTED = "sigmoid,ipo"
-"""A list of the two losses at the weights 1 and 0, of which what is left is the first."""
+"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 _OFF = ("use_weighting", "aux_loss_enabled", "is_encoder_decoder", "use_logits_to_keep", "padding_free")
 
 

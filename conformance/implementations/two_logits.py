@@ -9,11 +9,11 @@ from torch import Tensor
 def two_logits(token_logps: Tensor) -> Tensor:
     """Logits in binary64, (..., 2), of which the second token has these log-probabilities, to a few units of binary64.
 
-    One of 0 has the other logit -inf, so that no derivative comes back to it.
+    One of 0 has the other logit -10^4, whose exponential is 0, and no derivative comes back to it.
     """
     wide = token_logps.double()
     below = torch.where(wide < 0, wide, -1)
-    other = torch.where(wide < 0, torch.log(-torch.expm1(below)) - below, -torch.inf)
+    other = torch.where(wide < 0, torch.log(-torch.expm1(below)) - below, -1e4)
     return torch.stack([other, torch.zeros_like(other)], -1)
 
 

@@ -28,6 +28,8 @@ _module = bare_import("unsloth_zoo.mlx.preference", unused=("unsloth_zoo.mlx.cce
 OPTIONS = {"alpha": "alpha", "gamma": "simpo_gamma", "tau": "discopop_tau", "odds_weight": "beta"}
 """What an objective calls a parameter, where it has another name for it."""
 KL = "kl_logps"
+LISTED = "sigmoid,ipo"
+"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 
 
 class _Scorer:
@@ -53,13 +55,20 @@ def _pairs(kind: str, loss_type: str, given: Mapping[str, Any]) -> mx.array:
     pc = given["policy_chosen_logps"]
     pr = given.get("policy_rejected_logps", pc)
     n = len(pc)
-    ones = mx.ones((n,), mx.int64)
-    sizes = mx.concatenate([given.get(f"{who}_lengths", ones) for who in ("chosen", "rejected")])
+    default = (3, 5) if loss_type == LISTED else (1, 1)
+    sizes = mx.concatenate(
+        [
+            given.get(f"{who}_lengths", mx.full((n,), x, mx.int64))
+            for who, x in zip(("chosen", "rejected"), default, strict=True)
+        ]
+    )
     width = int(sizes.max()) + 1 if n else 1
     lengths = mx.stack([mx.ones(sizes.shape, mx.int64), sizes + 1], 1)
     settings = _settings(given) | ({"cpo_alpha": 0.0} if kind == "cpo" else {})
     if kind != "orpo":
-        settings["loss_type"] = loss_type
+        settings["loss_type"] = loss_type.split(",")
+    if loss_type == LISTED:
+        settings["loss_weights"] = 1.0, 0.0
     objective = _module.resolve_preference_objective(kind, **settings)
     scorer = _Scorer(mx.concatenate([pc, pr]), width)
     batch = mx.zeros((2 * n, width + 1), mx.int64)
@@ -138,4 +147,15 @@ LOSSES = array_implementation(
         "orpo": "orpo",
         "kto": "kto",
     },
+)
+IN_A_LIST = array_implementation(
+    _named,
+    from_numpy=mx.array,
+    to_numpy=_to_numpy,
+    gradient=_gradient,
+    name="unsloth-mlx",
+    dtypes=("binary32",),
+    reduction="mean",
+    library="unsloth-zoo",
+    loss={"sigmoid": f"dpo {LISTED}"},
 )

@@ -160,6 +160,16 @@ def test_a_refusal_and_a_limit_are_no_wrong_answers():
     assert finding(refusing, "PREF-15").verdict is Verdict.CONFORMS
 
 
+@pytest.mark.parametrize(("below", "verdict"), [(0.5, Verdict.CONFORMS), (0.2, Verdict.VIOLATES)])
+def test_a_label_smoothing_of_a_half_or_more_may_be_refused(below, verdict):
+    def cdpo(label_smoothing, **given):
+        if label_smoothing >= below:
+            raise ValueError("label_smoothing")
+        return losses_torch.cdpo(label_smoothing=label_smoothing, **given)
+
+    assert finding(torch_implementation(cdpo, loss="cdpo"), "PREF-4").verdict is verdict
+
+
 def test_what_has_no_such_end_is_not_asked():
     assert finding(torch_implementation(lambda **given: -given["policy_chosen_logps"], loss="nll_sum"), "PREF-15").verdict is (
         Verdict.NOT_CLAIMED
