@@ -12,11 +12,13 @@ from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
-from conformance.inputs.losses import LossBatch, beside, certain, common, mirrored, shrunk, spread, steep, stretched
+from conformance.inputs.losses import LossBatch, beside, certain, common, joined, mirrored, shrunk, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
 chapter = Chapter("PREF", KIND)
+SIZES = (7, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257)
+"""About those at which code that goes by blocks has a rest, or none."""
 _INTERVAL = (
     "The interval follows from the loss's own expression by a running error analysis of every admitted spelling of it "
     '([bounds](../bounds.md), "Any expression"; the loss\'s page has the definition).'
@@ -218,11 +220,15 @@ def nan(trial: Trial) -> Outcome:
     remedy="Take no statistic of the batch that the definition does not have, and pair what was sorted with what was sorted.",
 )
 def batch(trial: Trial) -> Outcome:
-    """The batch reversed, in part, doubled, and one pair alone."""
+    """The batch reversed, in part, doubled, and one pair alone; 257 pairs, and the first of them up to and beside powers of
+    two.
+    """
     judge = Judge(trial)
     base = judge.telling(common())
     for places in ([5, 4, 3, 2, 1, 0], [2, 0, 3], [0, 1, 2, 3, 4, 5, 5, 1], [4]):
         judge.values(base.take(places))
+    many = joined([common(), mirrored(common()), shrunk(common()), stretched(common()), beside()]).take(np.arange(257) % 30)
+    judge.sizes(judge.telling(many), (16, 65, 129) if judge.whole else SIZES)
     return judge.outcome()
 
 

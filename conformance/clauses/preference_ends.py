@@ -1,4 +1,6 @@
-"""PREF, at the ends: log-probabilities of 0, where a loss may be singular, and parameters at the ends that they exclude."""
+"""PREF, at the ends and from outside: log-probabilities of 0, where a loss may be singular, parameters at the ends that they
+exclude, and derivatives that come in.
+"""
 
 from __future__ import annotations
 
@@ -77,3 +79,24 @@ def _left_out(parameter: Parameter) -> Iterator[float]:
     )
     if domain.nonzero:
         yield 0.0
+
+
+@chapter.clause(
+    16,
+    Level.MUST,
+    "derivatives that come in",
+    needs=("gradient",),
+    statement="The derivatives of a sum of losses that are each weighted, or of a multiple of a mean, divided by the weights, "
+    "shall lie in the intervals of the derivatives.",
+    derivation="A training step weighs its pairs, divides by the steps of accumulation, or scales the loss in binary16: a "
+    "backward pass of its own must multiply by what comes in, pair by pair. The weights are powers of two, so that nothing is "
+    "lost by them.",
+    remedy="Multiply by the incoming derivative, element by element, in the backward pass.",
+)
+def incoming(trial: Trial) -> Outcome:
+    """The six pairs, at the weights 1, 2, -4, 8, -1 and -2; a mean, and what has the state of a batch, times 4."""
+    judge = Judge(trial)
+    if not judge.weighs:
+        return Outcome(0, 0, note="its derivatives are its own, of the plain sum", not_claimed=True)
+    judge.weighed(judge.telling(common()))
+    return judge.outcome()

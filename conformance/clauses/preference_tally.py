@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, cast
 
@@ -63,13 +64,20 @@ class Judge:
         """Whether what is judged is the mean: it is all that is returned, or all that the loss defines."""
         return self.loss.has_batch_state or self.trial.single
 
+    @property
+    def weighs(self) -> bool:
+        """Whether derivatives of weighted sums can be asked for."""
+        return self._implementation.framework.weighs
+
     def asked(self, batch: LossBatch, *, gradient: bool) -> LossAnswer:
         """What the implementation answers. Raises Misbehaviour."""
         return self._implementation.evaluate(batch, self.trial.fmt, gradient=gradient)
 
     def values(self, batch: LossBatch, *, as_written: bool = False) -> None:
         """The losses of the batch, or their mean; as_written: within the interval of the first spelling alone."""
-        got = self.asked(batch, gradient=False).losses
+        self._values_of(batch, self.asked(batch, gradient=False).losses, as_written=as_written)
+
+    def _values_of(self, batch: LossBatch, got: Floats, *, as_written: bool = False) -> None:
         analysis = self._analysis(batch)
         definition = first_spelling(self.loss.definition) if as_written else self.loss.definition
         node = mean(definition) if self.whole else definition
@@ -81,12 +89,13 @@ class Judge:
             self._judged("loss", batch, got, acceptance, fits)
 
     def derivatives(self, batch: LossBatch) -> None:
-        """The derivatives of the sum over the batch, or of the mean where that is returned."""
+        """The derivatives of the sum over the batch, or of the mean where that is returned, and the losses beside them."""
         answer = self.asked(batch, gradient=True)
         if answer.gradient is None:
             raise Misbehaviour("no gradient", "it claims gradients, and gave none where one was wanted")
+        self._values_of(batch, answer.losses)
         analysis, n = self._analysis(batch), len(batch)
-        shared = n if self.trial.single or (self.loss.has_batch_state and answer.losses.shape == ()) else 1
+        shared = self._shared(answer, n)
         for name, got in answer.gradient.items():
             node = slope(self.loss, name)
             if got is None:
@@ -95,6 +104,36 @@ class Judge:
                 continue
             scaled = node if shared == 1 else node / shared
             self._judged(f"d loss / d {name}", batch, got, analysis.acceptance(scaled), analysis.representable(scaled))
+
+    def _shared(self, answer: LossAnswer, n: int) -> int:
+        """What the derivatives of the sum are divided by: n where a mean was returned."""
+        return n if self.trial.single or (self.loss.has_batch_state and answer.losses.shape == ()) else 1
+
+    def sizes(self, batch: LossBatch, sizes: Sequence[int]) -> None:
+        """The losses of as many of the first pairs, at each size; of what is a mean, the mean over them."""
+        if self.whole:
+            for n in sizes:
+                self.values(batch.take(slice(0, n)))
+            return
+        analysis = self._analysis(batch)
+        acceptance, fits = analysis.acceptance(self.loss.definition), analysis.representable(self.loss.definition)
+        for n in sizes:
+            first = batch.take(slice(0, n))
+            got = self.asked(first, gradient=False).losses
+            self._judged("loss", first, got, acceptance[np.arange(n)], fits[:n])
+
+    def weighed(self, batch: LossBatch) -> None:
+        """The derivatives of a sum of weighted losses, each divided by its weight; of a mean, of a multiple of it."""
+        n = len(batch)
+        weights = np.full(n, 4.0) if self.whole else np.resize([1.0, 2.0, -4.0, 8.0, -1.0, -2.0], n)
+        answer = self._implementation.evaluate(batch, self.trial.fmt, gradient=True, weights=weights)
+        analysis, shared = self._analysis(batch), self._shared(answer, n)
+        for name, got in (answer.gradient or {}).items():
+            if got is not None and not self._detached(name, got):
+                node = slope(self.loss, name) / shared
+                self._judged(
+                    f"d loss / d {name}", batch, got / weights, analysis.acceptance(node), analysis.representable(node)
+                )
 
     def limits(self, batch: LossBatch) -> None:
         """Losses with an infinite log-probability, or at a pole, at their limits, NaN where there is none; where all of them

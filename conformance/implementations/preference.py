@@ -89,10 +89,25 @@ class LossAnswer:
 class Framework(Protocol):
     """What turns a plain function of a framework's arrays into numbers."""
 
+    @property
+    def weighs(self) -> bool:
+        """Whether derivatives are taken of weighted sums, by the framework itself."""
+
     def evaluate(
-        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+        self,
+        function: Callable[..., Any],
+        batch: LossBatch,
+        fmt: Format,
+        loss: Loss,
+        claims: LossClaims,
+        *,
+        gradient: bool,
+        weights: Floats | None = None,
     ) -> LossAnswer:
-        """The function's losses and their derivatives. Raises Misbehaviour."""
+        """The function's losses and the derivatives of their sum, each times its weight. Raises Misbehaviour.
+
+        weights: of the losses' shape; taken up where the framework `weighs`.
+        """
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -135,13 +150,15 @@ class PreferenceLoss:
         """The framework's global state."""
         return self.framework.surroundings()
 
-    def evaluate(self, batch: LossBatch, fmt: Format, *, gradient: bool) -> LossAnswer:
-        """The losses of a batch, and the derivatives of their sum. Raises Misbehaviour."""
+    def evaluate(self, batch: LossBatch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> LossAnswer:
+        """The losses of a batch, and the derivatives of their sum, each times its weight where there are any and the framework
+        `weighs`. Raises Misbehaviour.
+        """
         loss = get_loss(self.claims.loss)
         offered = {name: x for name, x in batch.parameters.items() if name in self.claims.options}
         asked = LossBatch(batch.rows, {**offered, **self._told})
         wanted = gradient and self.claims.gradient
-        return self.framework.evaluate(self._function, asked, fmt, loss, self.claims, gradient=wanted)
+        return self.framework.evaluate(self._function, asked, fmt, loss, self.claims, gradient=wanted, weights=weights)
 
     def as_loss(self, loss: str) -> PreferenceLoss:
         """The same function as an implementation of that loss. Raises BadRequest for one that it does not claim."""

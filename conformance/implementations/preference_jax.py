@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from conformance.implementations.preference import LossAnswer, LossClaims, call,
 from conformance.implementations.results import called, versions
 from conformance.inputs.losses import LossBatch
 from oracle import Format
+from oracle.formats import Floats
 from oracle.losses import Loss
 
 
@@ -38,10 +40,20 @@ class JaxFramework:
         names = ("jax_enable_x64", "jax_default_matmul_precision", "jax_debug_nans", "jax_numpy_dtype_promotion")
         return {name: str(getattr(jax.config, name)) for name in names}
 
+    weighs = True
+
     def evaluate(
-        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+        self,
+        function: Callable[..., Any],
+        batch: LossBatch,
+        fmt: Format,
+        loss: Loss,
+        claims: LossClaims,
+        *,
+        gradient: bool,
+        weights: Floats | None = None,
     ) -> LossAnswer:
-        """The function's losses, and the derivatives of their sum."""
+        """The function's losses, and the derivatives of their sum, each times its weight."""
         with wide(fmt):
             lengths = {name: jnp.asarray(lengths_of(row)) for name, row in batch.rows.items() if is_length(name)}
             logps = {
@@ -58,6 +70,12 @@ class JaxFramework:
             values, dtype = read("losses", losses, shape, fmt)
             found = None
             if gradient:
-                parts = called(jax.grad(lambda given: jnp.sum(of(given))), logps)
+                share = 1.0 if weights is None else weights[: math.prod(shape)].reshape(shape)
+                parts = called(jax.grad(lambda given: jnp.sum(_weighed(of(given), share))), logps)
                 found = {name: read(f"d loss / d {name}", part, (len(batch),), fmt)[0] for name, part in parts.items()}
         return LossAnswer(values, found, dtype)
+
+
+def _weighed(losses: jax.Array, weights: Floats | float) -> jax.Array:
+    """In the losses' own dtype."""
+    return losses if isinstance(weights, float) else losses * jnp.asarray(weights, dtype=losses.dtype)

@@ -12,6 +12,7 @@ from conformance.implementations.preference import LossAnswer, LossClaims, by_na
 from conformance.implementations.results import versions
 from conformance.inputs.losses import LossBatch
 from oracle import Format
+from oracle.formats import Floats
 from oracle.losses import Loss
 
 
@@ -40,10 +41,21 @@ class NumpyFramework:
         """NumPy's error handling and print options."""
         return {"error handling": str(np.geterr()), "print options": str(np.get_printoptions())}
 
+    weighs = False
+
     def evaluate(
-        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+        self,
+        function: Callable[..., Any],
+        batch: LossBatch,
+        fmt: Format,
+        loss: Loss,
+        claims: LossClaims,
+        *,
+        gradient: bool,
+        weights: Floats | None = None,
     ) -> LossAnswer:
         """The function's losses, and its gradient function's derivatives; warnings of the arithmetic are silenced."""
+        del weights
         originals = {
             name: lengths_of(row) if is_length(name) else fmt.encode(row).view(DTYPES[fmt.name])
             for name, row in batch.rows.items()

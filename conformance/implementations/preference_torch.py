@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,16 +56,27 @@ class TorchFramework:
             "random": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
         }
 
+    weighs = True
+
     def evaluate(
-        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+        self,
+        function: Callable[..., Any],
+        batch: LossBatch,
+        fmt: Format,
+        loss: Loss,
+        claims: LossClaims,
+        *,
+        gradient: bool,
+        weights: Floats | None = None,
     ) -> LossAnswer:
-        """The function's losses, and autograd's derivatives of their sum."""
+        """The function's losses, and autograd's derivatives of their sum, each times its weight."""
         tensors = {name: self._tensor(name, row, fmt, gradient) for name, row in batch.rows.items()}
         before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         losses = call(function, batch, tensors)
         shape = shape_of(loss, claims, len(batch), tuple(getattr(losses, "shape", ())))
         values, dtype = self._read("losses", losses, shape, fmt)
-        found = self._derivatives(losses, tensors, loss, fmt, len(batch)) if gradient else None
+        weighed = losses if weights is None else losses * torch.as_tensor(weights[: math.prod(shape)].reshape(shape)).to(losses)
+        found = self._derivatives(weighed, tensors, loss, fmt, len(batch)) if gradient else None
         wrote = tuple(
             n for n, tensor in tensors.items() if not torch.equal(tensor.detach().nan_to_num(7), before[n].nan_to_num(7))
         )

@@ -174,3 +174,59 @@ def test_what_has_no_such_end_is_not_asked():
     assert finding(torch_implementation(lambda **given: -given["policy_chosen_logps"], loss="nll_sum"), "PREF-15").verdict is (
         Verdict.NOT_CLAIMED
     )
+
+
+# -- from outside ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keeps", [torch.ones_like, lambda x: x.mean().expand_as(x)], ids=["forgotten", "averaged"])
+def test_a_backward_pass_that_mistakes_what_comes_in_violates_a_must(keeps):
+    class Kept(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            ctx.save_for_backward(z)
+            return -F.logsigmoid(z)
+
+        @staticmethod
+        def backward(ctx, incoming):
+            (z,) = ctx.saved_tensors
+            return -torch.sigmoid(-z) * keeps(incoming)
+
+    made = torch_implementation(lambda **given: Kept.apply(logit(given, given["beta"])), name="kept", loss="sigmoid")
+    assert finding(made, "PREF-16").verdict is Verdict.VIOLATES
+    assert finding(made, "PREF-3").verdict is Verdict.CONFORMS
+
+
+def test_right_ones_of_each_kind_multiply_by_what_comes_in():
+    for made in (
+        torch_implementation(losses_torch.orpo, loss="orpo"),
+        torch_implementation(losses_torch.kto, loss="kto"),
+        torch_implementation(lambda **given: losses_torch.cdpo(**given).mean(), name="mean", loss="cdpo", reduction="mean"),
+        jax_implementation(losses_jax.simpo, loss="simpo"),
+    ):
+        assert finding(made, "PREF-16").verdict is Verdict.CONFORMS, made.name
+    assert finding(ignores_certain, "PREF-16").verdict is Verdict.NOT_CLAIMED
+
+
+def test_a_block_that_is_forgotten_at_one_size_is_seen():
+    @numpy_implementation(loss="sigmoid")
+    def blocks(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta):
+        z = beta * ((policy_chosen_logps - ref_chosen_logps) - (policy_rejected_logps - ref_rejected_logps))
+        losses = np.logaddexp(0, -z).astype(policy_chosen_logps.dtype)
+        if losses.size == 33:
+            losses[32:] = 0
+        return losses
+
+    assert finding(blocks, "PREF-8").verdict is Verdict.VIOLATES
+    assert finding(blocks, "PREF-2").verdict is Verdict.CONFORMS
+
+
+def test_losses_that_are_wrong_beside_derivatives_alone_are_seen():
+    def graded(**given):
+        z = logit(given, given["beta"])
+        losses = -F.logsigmoid(z)
+        return losses + (losses.detach() / 8 if z.requires_grad else 0)
+
+    made = torch_implementation(graded, loss="sigmoid")
+    assert finding(made, "PREF-3").verdict is Verdict.VIOLATES
+    assert finding(made, "PREF-2").verdict is Verdict.CONFORMS

@@ -14,6 +14,7 @@ from conformance.implementations.process.implementation import ProcessImplementa
 from conformance.implementations.process.messages import Hello
 from conformance.inputs.losses import LossBatch
 from oracle import Format
+from oracle.formats import Floats
 from oracle.losses import LOSSES, Loss
 
 
@@ -66,6 +67,8 @@ def _claims(hello: Hello, loss: str) -> LossClaims:
 class _Streams:
     """The program as what turns a batch into numbers."""
 
+    weighs = False
+
     def __init__(self, program: ProcessImplementation) -> None:
         self._program = program
 
@@ -80,8 +83,17 @@ class _Streams:
         return self._program.surroundings()
 
     def evaluate(
-        self, function: Callable[..., Any], batch: LossBatch, fmt: Format, loss: Loss, claims: LossClaims, *, gradient: bool
+        self,
+        function: Callable[..., Any],
+        batch: LossBatch,
+        fmt: Format,
+        loss: Loss,
+        claims: LossClaims,
+        *,
+        gradient: bool,
+        weights: Floats | None = None,
     ) -> LossAnswer:
+        del function, weights
         n, names = len(batch), loss.logps if gradient else ()
         shape = () if claims.reduction == "mean" else (n,)
 
