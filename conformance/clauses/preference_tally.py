@@ -187,7 +187,8 @@ class Judge:
     def _beside(self, batch: LossBatch, parameter: Parameter, x: Fraction, step: Fraction) -> Floats:
         """The losses, or their mean, at a parameter by a step within its domain."""
         inside = x + step if x + step in parameter.domain else x - step
-        exact = losses.value(self.loss, **{**batch.rows, **batch.parameters, parameter.name: inside})
+        arguments: dict[str, Any] = {**batch.rows, **batch.parameters, parameter.name: inside}
+        exact = losses.value(self.loss, **arguments)
         numbers = np.array([float(value) for value in np.ravel(np.asarray(exact, dtype=object))])
         return np.full(1, np.mean(numbers)) if self.whole else numbers
 

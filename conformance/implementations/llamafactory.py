@@ -49,12 +49,12 @@ def _dpo(kind: str, given: dict[str, Any]) -> Tensor:
     """The loss that the trainer returns for a batch, of log-probabilities as its forward pass hands them on."""
     pc = given["policy_chosen_logps"]
     pr = given.get("policy_rejected_logps", pc)
-    reference = given.get("ref_chosen_logps"), given.get("ref_rejected_logps")
+    reference = [given.get("ref_chosen_logps"), given.get("ref_rejected_logps")]
     sizes = [given.get(f"{who}_lengths", torch.ones(len(pc))).to(pc.dtype) for who in ("chosen", "rejected")]
     average = pc / sizes[0]
     if kind in AVERAGED:
         pc, pr = average, pr / sizes[1]
-        reference = tuple(x if x is None else x / size for x, size in zip(reference, sizes, strict=True))
+        reference = [x if x is None else x / size for x, size in zip(reference, sizes, strict=True)]
     output = {"chosen_logps": pc, "rejected_logps": pr, "chosen_logits": pc, "rejected_logits": pr, "chosen_logps_avg": average}
     told = stub(pc, given.get("beta", given.get("odds_weight", 0.1)), given.get("label_smoothing", 0.0))
     told.loss_type, told.simpo_gamma, told.bco_gemma = kind, given.get("gamma", 0.5), 0.0

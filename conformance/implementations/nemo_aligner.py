@@ -29,8 +29,16 @@ _GPT = "nemo_aligner.models.nlp.gpt"
 _dpo_module = bare_import(f"{_GPT}.megatron_gpt_dpo_model", unused=_UNUSED)
 _kto_module = bare_import(f"{_GPT}.megatron_gpt_kto_model", unused=_UNUSED)
 DPO, KTO = _dpo_module.MegatronGPTDPOModel, _kto_module.MegatronGPTKTOModel
-_dpo_module.parallel_state = SimpleNamespace(get_context_parallel_world_size=lambda: 1)
-_kto_module.average_losses_across_data_parallel_group = lambda losses: torch.stack([x.detach() for x in losses])
+vars(_dpo_module)["parallel_state"] = SimpleNamespace(get_context_parallel_world_size=lambda: 1)
+AVERAGE = "average_losses_across_data_parallel_group"
+
+
+def _alone(losses: list[Tensor]) -> Tensor:
+    """The averages over one rank."""
+    return torch.stack([x.detach() for x in losses])
+
+
+vars(_kto_module)[AVERAGE] = _alone
 
 
 def _tokens(logps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -88,15 +96,20 @@ def _on_ranks(loss: str, **given: Any) -> Tensor:
     n = len(given["policy_chosen_logps"])
     shares = [{name: x[i : i + 1] if isinstance(x, Tensor) else x for name, x in given.items()} for i in range(n)]
     points: list[Tensor] = []
-    alone = _kto_module.average_losses_across_data_parallel_group
+
+    def kept(losses: list[Tensor]) -> Tensor:
+        points.extend(losses)
+        return _alone(losses)
+
+    module = vars(_kto_module)
     try:
-        _kto_module.average_losses_across_data_parallel_group = lambda losses: points.extend(losses) or alone(losses)
+        module[AVERAGE] = kept
         for share in shares:
             _of_kto(share)
-        _kto_module.average_losses_across_data_parallel_group = lambda _: torch.stack(points).mean(0, keepdim=True)
+        module[AVERAGE] = lambda _: torch.stack(points).mean(0, keepdim=True)
         return torch.stack([_of_kto(share) for share in shares]).mean()
     finally:
-        _kto_module.average_losses_across_data_parallel_group = alone
+        module[AVERAGE] = _alone
 
 
 def _named(loss: str, **given: Any) -> Tensor:

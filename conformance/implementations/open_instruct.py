@@ -40,10 +40,10 @@ _module = bare_import("open_instruct.dpo_utils", unused=("tqdm", "transformers",
 
 def _named(loss: str, policy_chosen_logps: Tensor, policy_rejected_logps: Tensor, **given: Any) -> Tensor:
     kind = _module.DPOLossType(loss)
-    logps = policy_chosen_logps, policy_rejected_logps, given.get("ref_chosen_logps"), given.get("ref_rejected_logps")
+    logps = [policy_chosen_logps, policy_rejected_logps, given.get("ref_chosen_logps"), given.get("ref_rejected_logps")]
     if kind.is_average_loss:
         sizes = [given[name].to(policy_chosen_logps.dtype) for name in ("chosen_lengths", "rejected_lengths")]
-        logps = tuple(x if x is None else x / size for x, size in zip(logps, sizes * 2, strict=True))
+        logps = [x if x is None else x / size for x, size in zip(logps, sizes * 2, strict=True)]
     told = SimpleNamespace(
         loss_type=kind,
         beta=given["beta"],

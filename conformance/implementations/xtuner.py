@@ -29,7 +29,7 @@ _dpo_module = bare_import("xtuner.model.dpo", unused=_UNUSED)
 _orpo_module = bare_import("xtuner.model.orpo", unused=_UNUSED)
 DPO, ORPO = _dpo_module.DPO, _orpo_module.ORPO
 for _module in (_dpo_module, _orpo_module):
-    _module.get_sequence_parallel_world_size = lambda: 1
+    vars(_module)["get_sequence_parallel_world_size"] = lambda: 1
 
 
 def _places(given: dict[str, Any]) -> Tensor:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import TypeAlias
 
 from oracle.arguments import Extended
@@ -92,7 +92,7 @@ def _evaluated(
         return back
     if node.op is Op.KERNEL:
         (arg,) = node.args
-        return [_one_kernel(node.kernel, x, lambda i=i: approaches[arg, i]) for i, x in enumerate(args[0])]
+        return [_one_kernel(node.kernel, x, partial(approaches.__getitem__, (arg, i))) for i, x in enumerate(args[0])]
     return [_one_operation(node.op, *row) for row in zip(*args, strict=True)]
 
 
