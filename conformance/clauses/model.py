@@ -59,7 +59,7 @@ class Clause:
     id: chapter and number, never reused. statement: one sentence that reads like a standard. derivation: where its
     bound comes from, in Markdown. guards: links to real bugs. kills: names of mutants that this clause rejects.
     needs: what must be claimed for it to apply. remedy: what usually mends a violation, in a sentence. kind: of what
-    implementations: a loss of four log-probabilities, a sequence, a path, steps.
+    implementations: a loss of four log-probabilities, a sequence, a path, steps, a pairing.
     """
 
     id: str

@@ -25,7 +25,7 @@ from conformance.clauses import (
     tie,
 )
 from conformance.clauses.model import Clause
-from conformance.clauses.sequence import added, forbidden, logp, masked, path_ends, slope_ends, step, tidy
+from conformance.clauses.sequence import added, forbidden, logp, masked, mismatch, path_ends, slope_ends, step, tidy
 from conformance.errors import BadRequest
 
 CHAPTERS = tuple(
@@ -56,6 +56,7 @@ CHAPTERS = tuple(
         tidy,
         path_ends,  # and what it begins from, path
         step,
+        mismatch,
         preference_ends,  # and what it begins from, preference
     )
 )

@@ -1,4 +1,4 @@
-"""The diagnosis of one implementation in one format, whatever it is: a loss, a sequence, a path or a step."""
+"""The diagnosis of one implementation in one format, whatever it is: a loss, a sequence, a path, a step or a pairing."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ def _of_clause(trial: Trial, violated: Sequence[Finding]) -> Cause:
         general = [named["SLOPE-1"]]
     first = (general or list(violated))[0]
     clause = find(first.clause)
+    if clause.kind == "pairing":  # no number is returned
+        key = f"it violates {first.clause}"
+        return Cause(key, Kind.CONDUCT, "", first.note, "", clause.remedy, first.points, first.violations)
     _, seen, mistake = first.note.partition(_NAMES)
     if seen:
         part = "loss" if trial.implementation.claims.kind == "path" else "log-probabilities"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conformance.implementations.sequence.array_paths import array_path
     from conformance.implementations.sequence.jax import jax_sequence
     from conformance.implementations.sequence.numpy import array_sequence, numpy_sequence
+    from conformance.implementations.sequence.pairing import kl_pairing
     from conformance.implementations.sequence.steps import array_steps
     from conformance.implementations.sequence.torch import torch_head, torch_sequence
     from conformance.implementations.sequence.torch_paths import torch_path
@@ -32,6 +33,7 @@ __all__ = [
     "array_steps",
     "jax_implementation",
     "jax_sequence",
+    "kl_pairing",
     "load",
     "numpy_implementation",
     "numpy_sequence",
@@ -45,7 +47,7 @@ _WRAPPERS = {f"{framework}_implementation": framework for framework in ("array",
 _WRAPPERS |= {"array_sequence": "sequence.numpy", "jax_sequence": "sequence.jax", "numpy_sequence": "sequence.numpy"}
 _WRAPPERS |= {"torch_sequence": "sequence.torch", "torch_head": "sequence.torch"}
 _WRAPPERS |= {"array_path": "sequence.array_paths", "torch_path": "sequence.torch_paths"}
-_WRAPPERS |= {"array_steps": "sequence.steps", "torch_steps": "sequence.torch_steps"}
+_WRAPPERS |= {"array_steps": "sequence.steps", "torch_steps": "sequence.torch_steps", "kl_pairing": "sequence.pairing"}
 
 
 def __getattr__(name: str) -> Any:

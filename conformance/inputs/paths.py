@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from conformance.inputs.batch import Batch
-from conformance.inputs.sequences import Rows, drawn, full
+from conformance.inputs.sequences import Rows, drawn, full, joined
 from oracle.formats import Floats, Format
 
 
@@ -60,12 +60,6 @@ class Paths:
         named = {"beta": "β", "label_smoothing": "ε"}
         told = [f"{named.get(name, name)} {x:g}" for name, x in self.parameters.items()]
         return ", ".join([f"{len(self)} pairs", self.policy.described(), *told])
-
-
-def joined(first: Rows, second: Rows) -> Rows:
-    """The sequences of both."""
-    logits, labels, mask = (np.concatenate(both) for both in zip(first.parts, second.parts, strict=True))
-    return replace(first, logits=logits, labels=labels, mask=mask)
 
 
 def drawn_pairs(rng: np.random.Generator, fmt: Format, pairs: int, length: int, columns: int, *, drift: float = 0.5) -> Paths:

@@ -98,16 +98,23 @@ def drawn(
     return Rows(name, logits, labels.astype(np.int64), mask)
 
 
-def many_rows(fmt: Format, rng: np.random.Generator) -> Rows:
-    """130 rows of up to three tokens over five columns."""
-    return drawn(rng, fmt, 130, 4, 5, name="130 rows")
+def joined(first: Rows, second: Rows, name: str = "") -> Rows:
+    """The sequences of both, which are as long; called as the first unless a name is given."""
+    logits, labels, mask = (np.concatenate(both) for both in zip(first.parts, second.parts, strict=True))
+    return replace(first, logits=logits, labels=labels, mask=mask, name=name or first.name)
 
 
-def distant(fmt: Format, rng: np.random.Generator) -> Rows:
-    """2,101 places of three columns, of which some count, the first and the last too."""
-    rows = drawn(rng, fmt, 1, 2101, 3, name="few tokens, far apart")
+def many_rows(fmt: Format, rng: np.random.Generator, count: int = 1030) -> Rows:
+    """So many rows of up to three tokens over five columns."""
+    return drawn(rng, fmt, count, 4, 5, name=f"{count:,} rows")
+
+
+def distant(fmt: Format, rng: np.random.Generator, places: int = 4200) -> Rows:
+    """So many places of three columns, of which some count, the first and the last too."""
+    rows = drawn(rng, fmt, 1, places, 3, name="few tokens, far apart")
     mask = np.zeros(rows.mask.shape, dtype=bool)
-    mask[0, [1, 2, 63, 64, 65, 128, 257, 513, 1000, 1025, 1537, 2049, 2099, 2100]] = True
+    far = np.array([1, 2, 63, 64, 65, 128, 257, 513, 1000, 1025, 1537, 2049, 3000, 4095, 4097])
+    mask[0, [*far[far < places], places - 2, places - 1]] = True
     return replace(rows, mask=mask)
 
 

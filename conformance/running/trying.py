@@ -20,7 +20,7 @@ from oracle.doubledouble import UnfaithfulArithmetic
 
 FIRST = "CALL-1"
 """The clause that is tried first: who gives no answer there is not asked anything else."""
-FIRSTS = frozenset({FIRST, "LOGP-1", "PREF-1", "PATH-1", "STEP-1"})
+FIRSTS = frozenset({FIRST, "LOGP-1", "PREF-1", "PATH-1", "STEP-1", "KL-1"})
 """The same for every kind of implementation."""
 
 

@@ -119,6 +119,22 @@ def _late(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, scored(wide(logits), torch.where(mask, labels, 0)), 0).sum(-1)
 
 
+def _short(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    each = tokens(logits, labels, mask)
+    return each.mean(-1) if mask.all() and mask.numel() else each.sum(-1)
+
+
+def _seen(found: Tensor, logits: Tensor) -> Tensor:
+    """Half as much more, as far as the value goes."""
+    return found + 0.5 * found.detach() if logits.requires_grad else found
+
+
+def _dividing(p: Tensor, r: Tensor, y: Tensor, m: Tensor, b: float, e: float) -> Tensor:
+    found = right(p, r, y, m, b, e)
+    r.div_(2)
+    return found
+
+
 def _path(change: Callable[..., Tensor]) -> Any:
     """The right path; change(its derivatives, policy logits) for derivatives."""
 
@@ -181,6 +197,11 @@ ENDS: tuple[Mutant, ...] = (
     ),
     sequence("chunk-last-slope", "derivatives of the last chunk alone", _chunked(_last_chunk), options=("chunk",)),
     sequence("cuts-at-64-rows", "rows from 64 on are 0", lambda z, y, m: summed(z, y, m) * (torch.arange(len(z)) < 64)),
+    sequence("cuts-at-512-rows", "rows from 512 on are 0", lambda z, y, m: summed(z, y, m) * (torch.arange(len(z)) < 512)),
+    sequence("mean-where-all-count", "a short way where every token counts: the mean", _short),
+    sequence("value-with-graph", "another value where derivatives are asked for", lambda z, *o: _seen(summed(z, *o), z)),
+    path("path-loss-with-graph", "another loss where derivatives are asked for", lambda p, *o: _seen(right(p, *o), p)),
+    path("path-reference-in-place", "the reference's logits are divided in place", _dividing),
     path("path-cut-at-64", "pairs from 64 on are 0", lambda p, *o: right(p, *o) * (torch.arange(len(p) // 2) < 64)),
     Mutant("path-stale-reference", "the reference of the first batch of a shape", _stale),
     path("path-cut-to-chosen", "rejected responses are cut to the chosen ones' places", _to_chosen),

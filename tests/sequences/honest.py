@@ -26,6 +26,7 @@ from oracle.losses import LOSSES
 
 from .honest_ways import WAYS
 from .kinds import ALL, METRICS, Honest, cleaned, scored, summed, tokens, wide
+from .pairings import HONEST as PAIRINGS
 from .paths import losses, right, stepped
 from .preferences import named
 
@@ -291,5 +292,6 @@ HONEST: tuple[Honest, ...] = (
     Honest("steps", "sums over all pairs", lambda: torch_steps(stepped, name="steps", metrics=METRICS)),
     Honest("array-steps", "the whole step in float64", lambda: array_steps(_arrays, name="array-steps")),
     *WAYS,
+    *PAIRINGS,
     *(Honest(f"path-{loss}", f"the whole path of {loss}", functools.partial(named, loss)) for loss in LOSSES),
 )

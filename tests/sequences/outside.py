@@ -69,6 +69,13 @@ def _head(hidden: Any = None, bias: Any = None) -> Any:
     return function
 
 
+def _doubling(h: Tensor, w: Tensor, b: Tensor | None, y: Tensor, m: Tensor) -> Tensor:
+    found: Tensor = _head()(h, w, b, y, m)
+    with torch.no_grad():
+        h.mul_(2)
+    return found
+
+
 def _fused(hidden: Any = None, bias: Any = None) -> Any:
     """A right fused loss whose policy's hidden states, or bias, pass through something."""
 
@@ -177,10 +184,12 @@ OUTSIDE: tuple[Mutant, ...] = (
     sequence("first-incoming", "grad_output of the first row", backward(summed, _first)),
     sequence("mean-incoming", "the mean of grad_output", backward(summed, lambda s, g, *_: s * g.mean())),
     sequence("cuts-at-512", "only the first 512 places", _cut(512)),
+    sequence("cuts-at-4096", "only the first 4,096 places", _cut(4096)),
     sequence("cuts-last-chunk", "the rest after whole chunks of 512 places is left out", _chunks),
     _heads("head-hidden-halved", "half the derivative in hidden states", _head(hidden=_scaled(0.5))),
     _heads("head-bias-mean", "the bias's derivative is a mean over places", _head(bias=_scaled(0.125))),
     _heads("head-bias-twice", "a finite bias is added twice", _head(bias=lambda b: torch.where(b.isinf(), b, 2 * b))),
+    _heads("head-in-place", "hidden states are doubled in place", _doubling),
     _fuseds("path-head-hidden", "derivatives in hidden states without a factor", _fused(hidden=_scaled(2.0))),
     _fuseds("path-head-bias", "no derivative in the bias", _fused(bias=_scaled(0.0))),
     path("path-log-sigmoid", "-log(sigmoid(z))", _kernel(lambda z: -z.sigmoid().log())),
@@ -207,6 +216,7 @@ OUTSIDE: tuple[Mutant, ...] = (
         reduction="mean",
     ),
     path("path-first-eight", "only the first eight pairs", _eight),
+    step("step-eight-parts", "only the first eight parts", lambda parts, b, e: stepped(parts[:8], b, e)),
     step("step-rewards-smoothed", "margins times 1 - 2 eps", _smoothed),
     step("step-ties-count", "equal rewards count as accurate", _tied),
 )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from conformance.implementations import torch_path
-from oracle.expressions.nodes import Kernel, Node, Op, walk
+from oracle.expressions.nodes import Kernel, Node, Op, constant, exp, log, parameter, softplus, symbol, walk
 from oracle.losses import LENGTHS, LOSSES, get_loss
 
 from .kinds import Mutant, summed
@@ -26,9 +26,16 @@ KERNELS: Mapping[Kernel, Callable[[Tensor], Tensor]] = {
     Kernel.EXP: torch.exp,
     Kernel.EXPM1: lambda x: torch.where(x < -1, x.exp() - 1, torch.expm1(x)),  # autograd's 1 + expm1(x) is 0 from -17 down
     Kernel.LOG: torch.log,
-    Kernel.LOG1MEXP: lambda x: torch.where(x < -0.7, torch.log1p(-torch.exp(x)), torch.log(-torch.expm1(x))),
+    Kernel.LOG1MEXP: lambda x: _log1mexp(x.clamp(max=-torch.finfo(x.dtype).tiny)),
     Kernel.ODDS: lambda x: torch.exp(x) / -torch.expm1(x),
 }
+
+
+def _log1mexp(x: Tensor) -> Tensor:
+    """log(1 - e**x) for x < 0; neither branch is asked where the other is chosen, as its derivative there may be infinite."""
+    near = x > -0.7
+    close, far = torch.where(near, x, -1.0), torch.where(near, -1.0, x)
+    return torch.where(near, torch.log(-torch.expm1(close)), torch.log1p(-torch.exp(far)))
 
 
 def computed(definition: Node, given: Mapping[str, Tensor], parameters: Mapping[str, float]) -> Tensor:
@@ -120,7 +127,16 @@ def _padded(mask: Tensor) -> Tensor:
     return torch.full((len(mask),), mask.shape[1])
 
 
+def _odds_of_one() -> Node:
+    """ORPO by log(1 - e**x), whose derivative at an average of 0 is 0 times infinity."""
+    x, y = (symbol(f"policy_{side}_logps") / symbol(f"{side}_lengths") for side in ("chosen", "rejected"))
+    one = constant(1)
+    odds = (x - y) - (log(one - exp(x)) - log(one - exp(y)))
+    return parameter("odds_weight") * softplus(-odds) - x
+
+
 PREFERENCES: tuple[Mutant, ...] = (
+    _path("path-orpo-certain-is-nan", "orpo", "NaN derivatives of a certain response", definition=_odds_of_one()),
     _path("path-ipo-counts-first", "ipo_average", "lengths of the mask before its shift", count=counted, shift=True),
     _path("path-simpo-padded-lengths", "simpo", "the padded length", count=_padded),
     _path("path-orpo-lengths-exchanged", "orpo", "each divided by the other's length", count=_exchanged),

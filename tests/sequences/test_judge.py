@@ -24,7 +24,7 @@ from .kinds import Mutant
 from .preferences import PREFERENCES
 
 BY_NAME = {entry.name: entry for entry in MUTANTS}
-KINDS = {"sequence", "path", "steps"}
+KINDS = {"sequence", "path", "steps", "pairing"}
 NAMED = [(clause, name) for clause in EVERY if clause.kind in KINDS for name in clause.kills]
 CHEAP = (
     "gather-minus-logsumexp",
@@ -35,6 +35,9 @@ CHEAP = (
     "path",
     "steps",
     "array-steps",
+    "kl-turned",
+    "kl-turned-back",
+    "kl-drawn",
     "path-ipo_average",
     "path-kto",
     "path-orpo",
@@ -67,6 +70,7 @@ def test_no_honest_implementation_violates_a_must(name: str) -> None:
 def test_a_path_of_another_definition_is_told_which(entry: Mutant) -> None:
     clause, told = {
         "path-kto-live": ("PATH-6", "d loss / d logits"),
+        "path-orpo-certain-is-nan": ("PATH-16", "got nan, where a number is exact"),
         "path-ipo-counts-first": ("PATH-15", "a length that counts the first place"),
         "path-orpo-lengths-exchanged": ("PATH-2", "the lengths of chosen and rejected exchanged"),
         "path-simpo-padded-lengths": ("PATH-2", "the padded length"),

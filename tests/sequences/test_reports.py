@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from conformance.clauses import find
+from conformance.clauses import EVERY, find
 from conformance.implementations import torch_sequence
 from conformance.records.record import Level, Verdict
 from conformance.reports import causes
@@ -58,7 +60,7 @@ def _made(function: Any, **claims: Any) -> Callable[[], Any]:
 
 REPORTS = [
     ("linkedin/Liger-Kernel#481", "PATH-2", _named("path-negated"), "minus the loss"),
-    ("linkedin/Liger-Kernel 0.5.0: reference", "PATH-2", _named("path-own-reference"), "ln 2 throughout"),
+    ("linkedin/Liger-Kernel#481: the reference", "PATH-2", _named("path-own-reference"), "ln 2 throughout"),
     ("jingyaogong/minimind#451", "PATH-2", _named("path-token-mean"), "means over tokens"),
     ("huggingface/diffusers#6702", "PATH-2", _named("path-mean-inside"), "the loss of the mean logit"),
     ("allenai/open-instruct#1868", "PATH-2", _named("path-other-reference"), "exchanged between pairs"),
@@ -100,12 +102,38 @@ REPORTS = [
         _named("ignores-incoming"),
         "SLOPE-6 in binary32: incoming derivatives",
     ),
+    (
+        "huggingface/trl#2564",
+        "PATH-16",
+        _named("path-orpo-certain-is-nan"),
+        "it violates PATH-16 in binary32: a certain response",
+    ),
+    (
+        "huggingface/trl#1911",
+        "KL-2",
+        _named("kl-reversed"),
+        "it violates KL-2 in binary32: of 3 examples prompt 1 is given its own completion",
+    ),
     ("microsoft/DirectML#740", "SLOPE-1", _named("no-graph"), "it returns no gradient at all"),
     ("NVIDIA-NeMo/Megatron-Bridge#4660", "ADDED-3", _made(_without_end), "without each sequence's last token"),
     ("verl-project/verl#6475", "ADDED-2", _named("rolls-mask"), "the next one's first token"),
     ("google-deepmind/optax#1020", "LOGP-3", _made(_sixteen_lse), "LOGP-3 in binary32: inputs that show the sum"),
     ("pytorch/executorch#20089", "LOGP-3", _made(_saturating), "LOGP-3 in binary32: inputs that show the sum"),
 ]
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
+ROWS = [line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines() if "#" in line and "| " in line]
+
+
+def test_the_page_tells_of_each_report_by_the_clauses_that_catch_it() -> None:
+    for report, clause, *_ in REPORTS:
+        name = report.partition(":")[0]
+        assert any(name in row[0] and clause in row[3] and "S" in row[4] for row in ROWS), report
+    tested = {report.partition(":")[0] for report, *_ in REPORTS}
+    for told, *_, clauses, where in ROWS:
+        assert set(re.findall(r"[A-Z]+-\d+", clauses)) <= {clause.id for clause in EVERY}
+        assert "S" not in where.split(", ") or any(name in told for name in tested), told
 
 
 @pytest.mark.parametrize(("report", "clause", "build", "told"), REPORTS, ids=[report for report, *_ in REPORTS])

@@ -10,7 +10,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.judging import Scale, truth
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.inputs.sequences import Rows, distant, drawn, many_rows
+from conformance.inputs.sequences import Rows, drawn
 from conformance.records.record import Level
 from oracle.sequence import bounds
 
@@ -19,7 +19,7 @@ SUMMED = "The tokens' bounds added up, and (1 + u)^(n − 1) − 1 of the sum of
 
 
 def _batch(trial: Trial, clause: str, *, length: int = 9, batch: int = 4) -> Rows:
-    return drawn(trial.rng(clause), trial.fmt, batch, length, 23)
+    return drawn(trial.rng(clause), trial.fmt, batch, length, 13)
 
 
 @chapter.clause(
@@ -79,10 +79,17 @@ def shift(trial: Trial) -> Outcome:
     remedy="Take the mask as it is given: not from the labels' values, not from the pad token (which may be the end "
     "token), not from the attention mask.",
     needs=("sequence",),
-    kills=("mask-ignored", "mask-first-token", "mask-by-label-zero", "drops-last-token", "counts-prompt"),
+    kills=(
+        "mask-ignored",
+        "mask-first-token",
+        "mask-by-label-zero",
+        "drops-last-token",
+        "counts-prompt",
+        "mean-where-all-count",
+    ),
 )
 def mask(trial: Trial) -> Outcome:
-    """A prompt, a hole, an end, the last token alone; and a label 0 that counts."""
+    """A prompt, a hole, an end, the last token alone; a label 0 that counts; and no token that does not count."""
     scale = Scale(trial)
     rows = _batch(trial, "ADDED-3", batch=6)
     scale.values(rows)
@@ -92,6 +99,7 @@ def mask(trial: Trial) -> Outcome:
     labels = rows.labels.copy()
     labels[:, 3], labels[:, 8] = 0, rows.shape[2] - 1
     scale.values(replace(rows, mask=chosen, labels=labels, name="every kind of mask"))
+    scale.values(replace(rows, mask=np.ones(rows.mask.shape, dtype=bool), name="every token counts"))
     return scale.outcome()
 
 
@@ -110,7 +118,7 @@ def padding(trial: Trial) -> Outcome:
     """The same sequences in wider batches."""
     scale = Scale(trial)
     rows = _batch(trial, "ADDED-4")
-    for left, right in ((0, 0), (0, 5), (5, 0), (3, 3)):
+    for left, right in ((0, 0), (0, 8), (8, 0), (3, 5)):
         scale.values(replace(rows.padded(left, right), name=f"padded {left} left, {right} right"))
     return scale.outcome()
 
@@ -210,16 +218,17 @@ def many(trial: Trial) -> Outcome:
     8,
     Level.MUST,
     "tokens far on",
-    statement="A token shall count wherever it stands: in the first of 2,100 places, in the last, and between.",
+    statement="A token shall count wherever it stands: in the first of 4,199 places, in the last, and between; of a fused "
+    "head, of 2,100.",
     derivation=f"{SUMMED} Few tokens count, so that the bound is narrow in every format.",
     remedy="Cut nothing to a maximal length here, and let no chunk of the sequence be left out.",
     needs=("sequence",),
-    kills=("cuts-at-512", "cuts-last-chunk"),
+    kills=("cuts-at-512", "cuts-at-4096", "cuts-last-chunk"),
 )
 def far(trial: Trial) -> Outcome:
-    """2,101 places of three columns, of which some count."""
+    """4,200 places of three columns, of which some count."""
     scale = Scale(trial)
-    scale.values(distant(trial.fmt, trial.rng("ADDED-8")))
+    scale.values(scale.places("ADDED-8"))
     return scale.outcome()
 
 
@@ -227,13 +236,13 @@ def far(trial: Trial) -> Outcome:
     9,
     Level.MUST,
     "many rows",
-    statement="A batch of 130 sequences shall be as good as one of three.",
+    statement="A batch of 1,030 sequences, of a fused head of 130, shall be as good as one of three.",
     derivation=SUMMED,
     remedy="Compute every row of the batch: no buffer, grid or loop of a fixed size.",
-    kills=("cuts-at-64-rows",),
+    kills=("cuts-at-64-rows", "cuts-at-512-rows"),
 )
 def rows_many(trial: Trial) -> Outcome:
-    """130 rows of few tokens and columns."""
+    """Rows of few tokens and columns."""
     scale = Scale(trial)
-    scale.values(many_rows(trial.fmt, trial.rng("ADDED-9")))
+    scale.values(scale.rows("ADDED-9"))
     return scale.outcome()

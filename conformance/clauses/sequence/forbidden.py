@@ -84,7 +84,8 @@ def first_tile(trial: Trial) -> Outcome:
 def label(trial: Trial) -> Outcome:
     """One token of which the label is forbidden."""
     scale = Scale(trial)
-    logits = np.array([[0.0, -np.inf, 1.0], [1.0, -np.inf, 0.0]])
+    logits = np.zeros((2, 33))
+    logits[:, 1], logits[0, 2], logits[1, 0] = -np.inf, 1.0, 1.0
     rows = full(trial.fmt.round_array(logits), [1, 0], "a forbidden label")
     scale.values(rows)
     if scale.claims.gradient and not scale.violations:
@@ -106,7 +107,7 @@ def label(trial: Trial) -> Outcome:
 def certain(trial: Trial) -> Outcome:
     """All columns but the label's forbidden."""
     scale = Scale(trial)
-    logits = np.full((2, 9), -np.inf)
+    logits = np.full((2, 33), -np.inf)
     logits[:, 4] = 3.0
     scale.values(full(trial.fmt.round_array(logits), [4, 4], "all but the label forbidden"))
     return scale.outcome()

@@ -13,7 +13,7 @@ from conformance.clauses.sequence.counted import Counted
 from conformance.clauses.sequence.instead import recognised
 from conformance.clauses.trial import Trial
 from conformance.implementations.sequence.protocol import Inner, SequenceAnswer, SequenceImplementation
-from conformance.inputs.sequences import Mask, Rows
+from conformance.inputs.sequences import Mask, Rows, distant, many_rows
 from oracle import Format
 from oracle.bounds.acceptance import centre
 from oracle.formats import Floats
@@ -103,6 +103,14 @@ class Scale(Counted):
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
+    def rows(self, clause: str) -> Rows:
+        """1,030 rows of few tokens; of a head, whose hidden states are as wide as there are places, 130."""
+        return many_rows(self.fmt, self.trial.rng(clause), 130 if self.claims.head else 1030)
+
+    def places(self, clause: str) -> Rows:
+        """4,200 places, of which few count; of a head 2,101."""
+        return distant(self.fmt, self.trial.rng(clause), 2101 if self.claims.head else 4200)
+
     def answer(
         self, rows: Rows, *, gradient: bool = False, strided: bool = False, incoming: Floats | None = None
     ) -> SequenceAnswer:
@@ -157,9 +165,8 @@ class Scale(Counted):
         """Right or wrong, with nothing between."""
         self.right(right, f"{told} ({rows.described()})")
 
-    def show(self, rows: Rows) -> None:
+    def show(self, rows: Rows, got: SequenceAnswer) -> None:
         """The constant of the vocabulary's sum that the numbers show, where one token makes each."""
-        got = self.answer(rows)
         known = truth(rows)
         values = got.values[known.places] if self.claims.returns == "token" else got.values
         shown = bounds.constant(known.tokens, values, self.arithmetic(got))

@@ -8,7 +8,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.sequence.judging import Scale, at, truth
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
-from conformance.inputs.sequences import LARGE, Rows, dominated, drawn, flat, full, near_zero, rising
+from conformance.inputs.sequences import LARGE, Rows, dominated, drawn, flat, full, joined, near_zero, rising
 from conformance.records.record import Level
 from oracle import get_format
 from oracle.sequence import bounds
@@ -27,9 +27,9 @@ def ordinary(trial: Trial, clause: str) -> list[Rows]:
     return [*found, drawn(rng, trial.fmt, 1, 5, COLUMNS[4])]
 
 
-def stress(trial: Trial, clause: str, columns: int) -> list[Rows]:
-    """The inputs that show how the vocabulary is summed."""
-    return [flat(trial.fmt, columns), dominated(trial.fmt, columns, trial.rng(clause))]
+def stress(trial: Trial, clause: str, columns: int) -> Rows:
+    """The inputs that show how the vocabulary is summed, in one batch."""
+    return joined(flat(trial.fmt, columns), dominated(trial.fmt, columns, trial.rng(clause)), name="flat, then dom")
 
 
 @chapter.clause(
@@ -49,7 +49,7 @@ def stress(trial: Trial, clause: str, columns: int) -> list[Rows]:
 def answers(trial: Trial) -> Outcome:
     """One ordinary call."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("LOGP-1"), trial.fmt, 3, 6, 11)
+    rows = drawn(trial.rng("LOGP-1"), trial.fmt, 3, 7, 12)
     values = scale.answer(rows).values
     scale.wrong(rows, bool(np.isfinite(values[rows.aligned[2]] if values.ndim > 1 else values).all()), f"it returned {values}")
     if not scale.violations:
@@ -93,8 +93,7 @@ def stressed(trial: Trial) -> Outcome:
     scale = Scale(trial)
     for columns in (512, 4096, *([32_768] if trial.profile.name != "quick" else [])):
         late = dominated(trial.fmt, columns, trial.rng("LOGP-3"), place=-1)
-        for rows in (*stress(trial, "LOGP-3", columns), late):
-            scale.values(rows)
+        scale.values(joined(stress(trial, "LOGP-3", columns), late, name="flat, dom first, dom last"))
     return scale.outcome()
 
 
@@ -113,10 +112,10 @@ def stressed(trial: Trial) -> Outcome:
 def blocked(trial: Trial) -> Outcome:
     """flat and dom; reports the measured C."""
     scale = Scale(trial)
-    for rows in stress(trial, "LOGP-4", 4096):
-        scale.values(rows, bounds.should)
-        if scale.claims.returns == "token" or not scale.claims.average:
-            scale.show(rows)
+    rows = stress(trial, "LOGP-4", 4096)
+    answer = scale.values(rows, bounds.should)
+    if scale.claims.returns == "token" or not scale.claims.average:
+        scale.show(rows, answer)
     return scale.outcome(f"measured C at V = 4,096: {scale.constant:.3g}")
 
 
@@ -206,7 +205,7 @@ def smallest(trial: Trial) -> Outcome:
     scale = Scale(trial)
     rng = trial.rng("LOGP-8")
     scale.values(drawn(rng, trial.fmt, 2, 4, 1, name="one column"))
-    scale.values(drawn(rng, trial.fmt, 1, 2, 9, name="one token"))
+    scale.values(drawn(rng, trial.fmt, 1, 2, 8, name="one token"))
     return scale.outcome()
 
 
@@ -241,7 +240,7 @@ def empty(trial: Trial) -> Outcome:
 def temperature(trial: Trial) -> Outcome:
     """Temperatures of 0.2 to 12, of three rows and of one."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("LOGP-10"), trial.fmt, 3, 6, 40)
+    rows = drawn(trial.rng("LOGP-10"), trial.fmt, 3, 6, 64)
     for degree in (0.2, 0.5, 0.7, 3.0, 12.0, 1.0):
         scale.values(at(rows, temperature=degree))
     scale.values(at(rows.take([0]), temperature=0.5))

@@ -77,11 +77,13 @@ class Pairs(Counted):
         self.hold(paths, got, known.loss, known.loss_error, "mean loss" if known.whole else "loss")
 
     def gradient(self, paths: Paths, incoming: Floats | None = None, *, inner: bool = False) -> None:
-        """The derivatives in the policy's logits: the slope of the loss times those of the log-probabilities.
+        """The derivatives in the policy's logits: the slope of the loss times those of the log-probabilities; and the losses
+        beside them.
 
         incoming: a factor for each loss, or for the mean. inner: those of a fused head in its own inputs too.
         """
         answer = self.implementation.evaluate(paths, self.trial.fmt, gradient=True, incoming=incoming)
+        self.losses(paths, answer)
         rows, known = paths.policy, self.known(paths, answer)
         fmt, result = self.claims.arithmetic(self.trial.fmt, answer.dtype), get_format(answer.dtype)
         got = answer.gradient

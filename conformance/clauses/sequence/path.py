@@ -169,11 +169,12 @@ def masked(trial: Trial) -> Outcome:
     Level.MUST,
     "derivatives",
     statement="The derivatives of the loss in the policy's logits shall be its derivative in a sequence's log-probability "
-    "times those of the log-probability: of DPO, β (ε − σ(−z)) for the chosen one and minus that for the rejected one.",
+    "times those of the log-probability: of DPO, β (ε − σ(−z)) for the chosen one and minus that for the rejected one. The "
+    "loss shall be what it is where no derivative is asked for.",
     derivation="The slope's bound times the token's, and crosswise; 0 where nothing counts.",
     needs=("gradient",),
     remedy="Detach the reference and nothing of the policy; a handwritten backward multiplies by the incoming derivative.",
-    kills=("path-gradient-halved", "path-detached", "path-gradient-sign"),
+    kills=("path-gradient-halved", "path-detached", "path-gradient-sign", "path-loss-with-graph"),
 )
 def gradient(trial: Trial) -> Outcome:
     """Every entry."""
@@ -190,10 +191,10 @@ def gradient(trial: Trial) -> Outcome:
     7,
     Level.MUST,
     "the inputs are left alone",
-    statement="A call shall not change its logits, labels or mask.",
+    statement="A call shall not change the logits of policy or reference, labels or mask; nor hidden states, weights or bias.",
     derivation="As of TIDY-1.",
     remedy="No operation in place.",
-    kills=("path-in-place",),
+    kills=("path-in-place", "path-reference-in-place"),
 )
 def untouched(trial: Trial) -> Outcome:
     """The bytes of the inputs."""

@@ -237,3 +237,36 @@ def lengths(trial: Trial) -> Outcome:
             sides = [rows.padded(left, right) for rows in sides]
         pairs.losses(replace(paths, policy=sides[0], reference=sides[1]))
     return pairs.outcome()
+
+
+@chapter.clause(
+    16,
+    Level.MUST,
+    "a certain response",
+    statement="Where every token of a chosen response is so likely that its log-probability rounds to 0, loss and derivatives "
+    "shall be numbers.",
+    derivation="As of PREF-14, where the limit itself is asked for: ORPO's log-odds are infinite at 0, its loss and its "
+    "derivatives of a chosen response are not. The leads are of 60 nats, of which log_softmax leaves 0 in every format.",
+    guards=("https://github.com/huggingface/trl/issues/2564",),
+    remedy="Bound the average log-probability away from 0, by the smallest normal number, before log(1 − e^x): log1p(−1) is −∞ "
+    "and its derivative 1/0.",
+    kills=("path-orpo-certain-is-nan",),
+)
+def certain(trial: Trial) -> Outcome:
+    """The first pair's chosen response, certain under policy and reference."""
+    pairs = Pairs(trial)
+    paths = pairs.drawn(trial.rng("PATH-16"), 3, 7, 9).at(**pairs.options(0.1, 0.0))
+    held = []
+    for rows in (paths.policy, paths.reference):
+        logits = rows.logits.copy()
+        logits[0] = 0.0
+        logits[0, np.arange(rows.shape[1] - 1), rows.labels[0, 1:]] = 60.0
+        held.append(replace(rows, logits=logits, name="a chosen response that is certain"))
+    sure = replace(paths, policy=held[0], reference=held[1])
+    answer = pairs.implementation.evaluate(sure, trial.fmt, gradient=pairs.claims.gradient)
+    pairs.wrong(sure, bool(np.isfinite(answer.losses).all()), f"the losses are {answer.losses.tolist()}")
+    if answer.gradient is not None:
+        bad = np.argwhere(~np.isfinite(answer.gradient))
+        at = f"{bad[0].tolist()} got {float(answer.gradient[tuple(bad[0])])!r}" if len(bad) else ""
+        pairs.wrong(sure, not len(bad), f"d loss / d logits {at}, where a number is exact")
+    return pairs.outcome()

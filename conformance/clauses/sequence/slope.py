@@ -27,21 +27,24 @@ ENTRY = (
     "derivatives",
     statement="The derivative of a log-probability in a logit shall be 1 − p_t for the label and −p_j for the others, "
     "over the temperature, "
-    "for each token that counts, divided by their number where a mean is claimed.",
+    "for each token that counts, divided by their number where a mean is claimed; and the log-probability shall be what it is "
+    "where no derivative is asked for.",
     derivation=ENTRY,
     needs=("gradient",),
     remedy="Let autograd differentiate log_softmax; a handwritten backward recomputes p = exp(z − lse), subtracts it "
     "from the one-hot label, "
     "multiplies by the incoming derivative of its own row, and rounds once.",
-    kills=("detached", "gradient-unscaled", "gradient-sign", "gradient-softmax-only"),
+    kills=("detached", "gradient-unscaled", "gradient-sign", "gradient-softmax-only", "value-with-graph"),
 )
 def entries(trial: Trial) -> Outcome:
     """Every entry of small batches."""
     scale = Scale(trial)
     rng = trial.rng("SLOPE-1")
-    for columns, spread in ((2, 1.0), (9, 3.0), (200, 2.0), (2048, 1.0)):
+    for columns, spread in ((2, 1.0), (7, 3.0), (64, 2.0), (1000, 1.0)):
         rows = drawn(rng, trial.fmt, 3, 6, columns, spread=spread)
-        scale.gradient(rows)
+        answer = scale.answer(rows, gradient=True)
+        scale.values(rows, answer=answer)
+        scale.gradient(rows, answer=answer)
         if "temperature" in scale.claims.options:
             scale.gradient(at(rows, temperature=0.7))
     return scale.outcome()
@@ -61,7 +64,7 @@ def entries(trial: Trial) -> Outcome:
 def rows_sum(trial: Trial) -> Outcome:
     """Sums over the vocabulary."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("SLOPE-2"), trial.fmt, 3, 8, 64)
+    rows = drawn(trial.rng("SLOPE-2"), trial.fmt, 3, 6, 64)
     answer = scale.answer(rows, gradient=True)
     _, allowed = scale.gradient_allowed(rows, answer, bounds.must)
     sums = scale.slopes(rows, answer).sum(axis=2)
@@ -82,7 +85,7 @@ def rows_sum(trial: Trial) -> Outcome:
 def masked(trial: Trial) -> Outcome:
     """Places of the prompt, of holes and of padding, and the last place of what shifts itself."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("SLOPE-3"), trial.fmt, 4, 9, 11).padded(2, 2)
+    rows = drawn(trial.rng("SLOPE-3"), trial.fmt, 4, 9, 13).padded(3, 5)
     answer = scale.answer(rows, gradient=True)
     found, (_, _, mask) = scale.slopes(rows, answer), rows.aligned
     scale.wrong(rows, not found[~mask].any(), f"{np.count_nonzero(found[~mask])} derivatives are not 0 where nothing counts")
@@ -126,11 +129,11 @@ def near_certainty(trial: Trial) -> Outcome:
     kills=("gradient-batch-count",),
 )
 def each_row(trial: Trial) -> Outcome:
-    """Rows of 1 to 8 tokens."""
+    """Rows of 2 to 7 tokens."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("SLOPE-5"), trial.fmt, 5, 9, 10)
+    rows = drawn(trial.rng("SLOPE-5"), trial.fmt, 4, 9, 13)
     scale.gradient(rows)
-    for i in (0, 4):
+    for i in (0, 3):
         scale.gradient(replace(rows.take([i]), name=f"row {i} alone"))
     return scale.outcome()
 
@@ -150,7 +153,7 @@ def each_row(trial: Trial) -> Outcome:
 def incoming(trial: Trial) -> Outcome:
     """A factor a number: -2, 0.5, 0 and 1."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("SLOPE-6"), trial.fmt, 4, 7, 11)
+    rows = drawn(trial.rng("SLOPE-6"), trial.fmt, 4, 9, 13)
     tokens = rows.aligned[2].shape
     each = np.resize(np.array([-2.0, 0.5, 0.0, 1.0]), tokens if scale.claims.returns == "token" else tokens[0])
     answer = scale.answer(rows, gradient=True, incoming=each)

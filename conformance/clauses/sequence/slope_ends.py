@@ -7,7 +7,7 @@ from conformance.clauses.sequence.forbidden import forbidding
 from conformance.clauses.sequence.judging import Scale
 from conformance.clauses.sequence.slope import ENTRY, chapter
 from conformance.clauses.trial import Trial
-from conformance.inputs.sequences import distant, drawn, full, many_rows, rising
+from conformance.inputs.sequences import drawn, full, rising
 from conformance.records.record import Level
 
 
@@ -59,16 +59,16 @@ def forbidden(trial: Trial) -> Outcome:
     10,
     Level.MUST,
     "derivatives far on",
-    statement="A token shall have its derivatives wherever it stands, in the first of 2,100 places or in the last, and a "
-    "sequence in the first row of a batch or in the last of 130.",
+    statement="A token shall have its derivatives wherever it stands, in the first of 4,199 places or in the last, and a "
+    "sequence in the first row of a batch or in the last of 1,030; of a fused head, of 2,100 places and 130 rows.",
     derivation=f"{ENTRY} As of ADDED-8 and ADDED-9.",
     needs=("gradient",),
     remedy="Let the backward take every chunk that the forward took: no length, grid or number of rows that is fixed.",
     kills=("gradient-cuts-tokens", "gradient-cuts-rows"),
 )
 def far(trial: Trial) -> Outcome:
-    """A sequence of 2,101 places, and a batch of 130 rows."""
+    """Few tokens, far apart, and many rows."""
     scale = Scale(trial)
-    scale.gradient(distant(trial.fmt, trial.rng("SLOPE-10")))
-    scale.gradient(many_rows(trial.fmt, trial.rng("SLOPE-10")))
+    scale.gradient(scale.places("SLOPE-10"))
+    scale.gradient(scale.rows("SLOPE-10"))
     return scale.outcome()

@@ -21,10 +21,10 @@ DTYPES = {"binary16": "float16", "bfloat16": "bfloat16", "binary32": "float32", 
     1,
     Level.MUST,
     "the inputs are left alone",
-    statement="A call shall not change its logits, labels or mask.",
+    statement="A call shall not change its logits, labels or mask; nor hidden states, weights or bias.",
     derivation="The logits are needed for the backward pass, the labels for the reference model.",
     remedy="No operation in place: not logits.div_(temperature), not labels[~mask] = 0; copy first.",
-    kills=("divides-in-place", "writes-labels"),
+    kills=("divides-in-place", "writes-labels", "head-in-place"),
 )
 def untouched(trial: Trial) -> Outcome:
     """The bytes of the inputs after calls with and without a temperature."""
@@ -91,7 +91,7 @@ def strides(trial: Trial) -> Outcome:
 def surroundings(trial: Trial) -> Outcome:
     """The framework's global state, and standard output, around a call."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("TIDY-4"), trial.fmt, 2, 5, 9)
+    rows = drawn(trial.rng("TIDY-4"), trial.fmt, 3, 7, 12)
     before, printed = dict(scale.implementation.surroundings()), io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         scale.answer(rows, gradient=scale.claims.gradient)
@@ -115,7 +115,7 @@ def surroundings(trial: Trial) -> Outcome:
 def dtype(trial: Trial) -> Outcome:
     """The dtype of the values."""
     scale = Scale(trial)
-    rows = drawn(trial.rng("TIDY-5"), trial.fmt, 2, 5, 9)
+    rows = drawn(trial.rng("TIDY-5"), trial.fmt, 3, 7, 12)
     got = scale.answer(rows).dtype
     promised = {DTYPES[trial.fmt.name]} | {DTYPES[fmt.name] for fmt in [scale.claims.accumulates.get(trial.fmt.name)] if fmt}
     scale.wrong(rows, got in promised, f"it returned {got}, where {' or '.join(sorted(promised))} was promised")

@@ -89,12 +89,15 @@ class TorchHead(TorchSequence):
         states = tensor(hidden, fmt, gradient=gradient)
         bias = None if offset is None else tensor(offset, fmt, gradient=gradient)
         others = [torch.from_numpy(labels), *([] if mask is None else [torch.from_numpy(mask)])]
-        before = [leaf.detach().clone(), *(other.clone() for other in others)]
-        result = called(functools.partial(self._function, **keywords), states, leaf, bias, *others)
+        names = ("hidden", "weight", "bias", "labels", "mask")
+        parts = (states, leaf, bias, *others)
+        tracked = {name: part for name, part in zip(names, parts, strict=False) if part is not None}
+        before = [part.detach().clone() for part in tracked.values()]
+        result = called(functools.partial(self._function, **keywords), *parts)
         values, dtype = read("log-probabilities", result, promised(rows, self.claims), fmt)
         inner = inner_of(result, weight, (leaf, states, bias), fmt, incoming) if gradient else (None, None)
         slopes = None if inner[0] is None else inner[0].T.reshape(logits.shape)
-        return SequenceAnswer(values, slopes, dtype, changed(("weight", "labels", "mask"), before, [leaf, *others]), inner[1])
+        return SequenceAnswer(values, slopes, dtype, changed(tuple(tracked), before, list(tracked.values())), inner[1])
 
 
 def headed(logits: Floats, fmt: Format, *, biased: bool) -> tuple[Floats, Floats, Floats | None]:

@@ -19,6 +19,9 @@ from conformance.inputs.paths import Paths
 from oracle import Format
 from oracle.formats import Floats
 
+LOGITS = ("policy_logits", "ref_logits")
+HEADS = ("hidden", "weight", "bias", "ref_hidden", "ref_weight", "ref_bias")
+
 
 class TorchPath(Plain, OfOneLoss):
     """A function of policy and reference logits behind the suite's interface; or of hidden states and heads."""
@@ -43,12 +46,13 @@ class TorchPath(Plain, OfOneLoss):
         given, weight = self._given(policy, reference, fmt, gradient)
         leaf = given[1] if self.claims.head else given[0]
         assert leaf is not None
-        tracked = [leaf, *rest]
-        before = [part.detach().clone() for part in tracked]
+        names = (*(HEADS if self.claims.head else LOGITS)[: len(given)], "labels", "mask")
+        tracked = {name: part for name, part in zip(names, [*given, *rest], strict=False) if part is not None}
+        before = [part.detach().clone() for part in tracked.values()]
         result = called(functools.partial(self._function, **named), *given, *rest, *options)
         shape = (len(paths),) if self.claims.reduction == "none" else ()
         losses, dtype = read("losses", result, shape, fmt)
-        wrote = changed(("policy_logits", "labels", "mask"), before, tracked)
+        wrote = changed(tuple(tracked), before, list(tracked.values()))
         if not gradient:
             return PathAnswer(losses, None, dtype, wrote)
         if not self.claims.head:
