@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import losses_speed, numbers, wholes
+from benchmarks import losses_speed, numbers, token_logps, wholes
 from benchmarks.test_line import FIGURES, PARTS
 from benchmarks.timing import BEFORE, ROOT, Row, installed
 from conformance.records.environment import environment
@@ -32,6 +32,9 @@ TABLES: Mapping[str, Callable[[int], tuple[str, list[Row]]]] = {
     "Judging, an element": numbers.judged,
     "Enclosures of pairs": numbers.pairs,
     "Named losses": losses_speed.named,
+    "Token log-probabilities": token_logps.tokens,
+    "From token logits to the loss": token_logps.path,
+    "Memory of token log-probabilities": token_logps.memory,
     "Beside the commit before": wholes.prices,
     "Sweeping": wholes.wholes,
     "Workers": wholes.workers,
@@ -66,6 +69,7 @@ class Goal:
 ELEMENT, PAIRS, COMMANDS = "Judging, an element", "Enclosures of pairs", "Commands"
 COMPILED = "this project, compiled: "
 BESIDE = "Beside the commit before"
+TOKENS, PATH = "Token log-probabilities", "From token logits to the loss"
 GOALS = (
     Goal("a binary32 loss judged, over plain float64", 3, ELEMENT, f"{COMPILED}a binary32 loss", 3),
     Goal("a binary32 derivative judged, over plain float64 of the loss", 3, ELEMENT, f"{COMPILED}a binary32 derivative", 3),
@@ -110,6 +114,17 @@ GOALS = (
         )
         for _, place in wholes.SPANS
     ),
+    Goal(
+        "a token log-probability at V = 151,936, over NumPy's float64 logsumexp, each row for itself",
+        4,
+        TOKENS,
+        "NumPy, each row for itself",
+        2,
+    ),
+    Goal("the same, over mpmath", 1e-3, TOKENS, "mpmath", 2),
+    Goal("the same, over Arb", 1 / 50, TOKENS, "Arb", 2),
+    Goal("a pair of 1,024 tokens, logits to loss and derivatives, over torch in float64", 3, PATH, "certified", 2),
+    Goal("memory at T = 4,096, over that at T = 16", 1.1, "Memory of token log-probabilities", "T = 4,096", 2),
     Goal(
         "`run numpy torch`, over the commit before",
         0.5,

@@ -4,8 +4,8 @@
     python -m benchmarks.test_line --only shared     one of them: all, before, shared; repeatable
     python -m benchmarks.test_line --write           also write benchmarks/test_line.json, which benchmarks.speed shows
 
-`before`: all tests of the commit before, as its own README says. `shared`: those of today whose file and name that commit has
-too, with all of today's parameters. `all`: what the README says now. Each in a checkout and an environment of its own,
+`before`: all tests of the commit before, as its own README says. `shared`: those of today that it has too, by file, name and
+parameters. `all`: what the README says now. Each in a checkout and an environment of its own,
 installed first and not timed; the clock and the CPU time of all its processes, the latter also where the machine is busy.
 """
 
@@ -60,10 +60,10 @@ def timed(place: Path, found: dict[str, str], *arguments: str) -> dict[str, floa
 
 
 def tests(place: Path, found: dict[str, str]) -> list[str]:
-    """The ids of the tests, without parameters, each once."""
+    """The ids of the tests."""
     words = ["pytest", "--collect-only"]  # -q, which lists ids, is in the options of both commits
     lines = subprocess.run(words, cwd=place, env=found, capture_output=True, text=True, check=True).stdout.splitlines()
-    return list(dict.fromkeys(line.split("[")[0] for line in lines if "::" in line))
+    return [line for line in lines if "::" in line]
 
 
 @click.command()
