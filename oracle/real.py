@@ -104,7 +104,10 @@ class Real:
     # -- arithmetic ----------------------------------------------------------------------------------------------
 
     def __add__(self, other: Real | Number) -> Real:
-        return total((self, Real.of(other)))
+        other = Real.of(other)
+        if self.special is None and other.special is None and not (self.terms and other.terms):  # nothing to collect
+            return Real(self.constant + other.constant, self.terms or other.terms)
+        return total((self, other))
 
     __radd__ = __add__
 
