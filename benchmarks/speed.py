@@ -24,6 +24,7 @@ from rich.table import Table
 from benchmarks import losses_speed, numbers, token_logps, wholes
 from benchmarks.test_line import FIGURES, PARTS
 from benchmarks.timing import BEFORE, ROOT, Row, installed
+from conformance.clauses import CLAUSES
 from conformance.records.environment import environment
 from oracle import FORMATS
 
@@ -74,7 +75,15 @@ GOALS = (
     Goal("a binary32 loss judged, over plain float64", 3, ELEMENT, f"{COMPILED}a binary32 loss", 3),
     Goal("a binary32 derivative judged, over plain float64 of the loss", 3, ELEMENT, f"{COMPILED}a binary32 derivative", 3),
     *(
-        Goal(f"{what} judged in blocks, compiled, over the commit before", 1 / 3, BESIDE, what, 4)
+        Goal(
+            f"{what} judged in blocks, compiled, over the commit before",
+            1 / 3,
+            BESIDE,
+            what,
+            4,
+            unmet="a loss takes a logarithm after its exponential, where a derivative takes a division: its table is looked up "
+            "once more, and a finer one would leave the cache",
+        )
         for what in ("a binary32 loss", "a binary32 derivative")
     ),
     Goal("ns of a 2⁻⁷¹ enclosure of loss and derivative", 25, ELEMENT, f"{COMPILED}2⁻⁷¹", 1),
@@ -139,20 +148,29 @@ GOALS = (
 )
 
 
-def test_line() -> list[str]:
-    """The rows of the README's test line, which `benchmarks.test_line` has measured, where all parts are there."""
+def test_line() -> tuple[list[str], list[str]]:
+    """The rows of the README's test line, which `benchmarks.test_line` has measured, where all parts are there; and why not."""
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if not set(PARTS) <= set(figures):
-        return []
+        return [], []
     before, shared, whole = (figures[part] for part in PARTS)
     told = f"measured {figures['measured']} by `python -m benchmarks.test_line`"
-    rows = [
-        f"| the README's test line, {shared['tests']}, {how}, over the commit before; {told} "
-        f"| 0.5 | {shared[of] / before[of]:.3g} | {'yes' if shared[of] <= 0.5 * before[of] else 'no'} |"
-        for of, how in (("minutes", "by the clock"), ("cpu", "of CPU time"))
-    ]
+    rows, reasons = [], []
+    for of, how in (("minutes", "by the clock"), ("cpu", "of CPU time")):
+        what, ratio = f"the README's test line, {shared['tests']}, {how}, over the commit before", shared[of] / before[of]
+        rows.append(f"| {what}; {told} | 0.5 | {ratio:.3g} | {'yes' if ratio <= 0.5 else 'no'} |")
+        if ratio > 0.5:
+            reasons.append(f"{what}: {SAME}")
     minutes = whole["minutes"]
-    return [*rows, f"| minutes of all of it; {told} | 15 | {minutes:.3g} | {'yes' if minutes <= 15 else 'no'} |"]
+    rows.append(f"| minutes of all of it; {told} | 15 | {minutes:.3g} | {'yes' if minutes <= 15 else 'no'} |")
+    return rows, reasons
+
+
+SAME = (
+    f"a test of one name does more now: an honest implementation or a mutant is judged by {len(CLAUSES)} clauses, where it was "
+    "by 66, and the pages' commands run them all. About half of the time goes to whole runs of the honest ones and to "
+    "comparisons with Arb: to take fewer would halve it, and show less"
+)
 
 
 def goals(found: Mapping[str, list[Row]]) -> str:
@@ -165,7 +183,9 @@ def goals(found: Mapping[str, list[Row]]) -> str:
         lines.append(f"| {goal.what} | {goal.most:.3g} | {value:,.3g} | {'yes' if reached else 'no'} |")
         if not reached:
             reasons.append(f"{goal.what}: {goal.unmet or 'the machine was busy, or is another'}")
-    lines += test_line()
+    rows, why = test_line()
+    lines += rows
+    reasons += why
     told = [f"Not reached. {'; '.join(dict.fromkeys(reasons))}."] if reasons else []
     about = (
         "Plain float64 has no table, no error bound and no verdict, and NumPy evaluates its two functions with vector "

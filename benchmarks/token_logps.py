@@ -153,8 +153,9 @@ print((peak or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])[0] / 1024)
 """
 
 
-def memory(rounds: int) -> tuple[str, list[Row]]:  # noqa: ARG001 - once: memory does not vary
-    """The peak of a process that reads binary16 logits from a mapped file, 64 tokens at a time, whose pages count as its own."""
+def memory(rounds: int) -> tuple[str, list[Row]]:
+    """The peak of a process that reads binary16 logits from a mapped file, 64 tokens at a time, whose pages count as its own;
+    once, as memory does not vary."""
     peaks = {length: run_python(MEMORY, str(length), str(V))[0] for length in (16, 256, 4_096)}
     rows = [(f"T = {length:,}", f"{peak:,.0f}", f"{peak / peaks[16]:.2f}") for length, peak in peaks.items()]
     return "| tokens of V = 151,936 | peak MiB | over T = 16 |", rows
