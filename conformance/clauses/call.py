@@ -155,9 +155,10 @@ def empty_batch(trial: Trial) -> Outcome:
     kills=(
         "beta-of-first-call",
         "label-smoothing-of-first-call",
+        "memo-by-both-ends",
     ),
     statement="A call shall leave no state behind: the losses shall lie in their acceptance intervals whatever was "
-    "called before, with whatever options.",
+    "called before, with whatever options, and be it the same pairs in another order, or others between the same two.",
     derivation="A method that changes its own options (exo_pair sets label_smoothing) answers wrongly from then on. "
     "One that the first call of the process has fixed looks like one that is ignored from the start, which violates this "
     "too; the finding then names the option.",
@@ -165,13 +166,14 @@ def empty_batch(trial: Trial) -> Outcome:
     remedy="Keep nothing between calls: no cached batch, beta or label smoothing, no running mean.",
 )
 def no_state(trial: Trial) -> Outcome:
-    """Losses of alternating calls with different pairs, options and sizes."""
+    """Losses of alternating calls with different pairs, options and sizes, and of batches that are alike in part."""
     calls = [
         golden().at(beta=beta, label_smoothing=smoothing)
         for beta in trial.offered("beta", (0.1, 2.0))
         for smoothing in trial.offered("label_smoothing", (0.0, 0.3))
     ]
-    again = (*calls, *reversed(calls), calls[0].take([1]), *calls)
+    alike = (calls[0].take(places) for places in ([0, 0, 2], [1, 0, 2], [2, 1, 2], [0, 1, 2]))
+    again = (*calls, *reversed(calls), calls[0].take([1]), *calls, *alike)
     return judge_explained(trial, again, since=": from the start, or since an earlier call")
 
 
@@ -230,3 +232,40 @@ def answers_held(trial: Trial) -> Outcome:
 def arrays_refilled(trial: Trial) -> Outcome:
     """Answers for arrays that held another batch."""
     return judge_ways(trial, (Way.REFILLED, Way.REFILLED_LOSSES), weights=(1.0,), gradient=trial.implementation.claims.gradient)
+
+
+@chapter.clause(
+    10,
+    Level.MUST,
+    "derivatives after other losses",
+    kills=("gradient-of-last-losses",),
+    statement="The derivatives, where they are a function of their own, shall lie in their acceptance intervals where the "
+    "losses of another batch were asked for since those of this one.",
+    derivation="An evaluation stands between a forward pass and its backward pass. What reads the numbers that the last call "
+    "of the loss left behind, and not its own arguments, gives the derivatives of that call's batch. Judged of NumPy and of "
+    "array frameworks; AUTOGRAD-3 asks the same of a framework's own derivatives.",
+    guards=("https://github.com/NVIDIA/TransformerEngine/issues/2746",),
+    needs=("gradient",),
+    remedy="Compute the derivatives from the arguments, or from what this call's own forward pass handed on.",
+)
+def later(trial: Trial) -> Outcome:
+    """Derivatives asked for after other losses."""
+    return judge_ways(trial, (Way.LATER,), weights=(1.0,))
+
+
+@chapter.clause(
+    11,
+    Level.MUST,
+    "from another thread",
+    kills=("unsmoothed-in-another-thread", "gradient-of-another-thread"),
+    statement="The losses and derivatives shall lie in their acceptance intervals where the call is made from another thread "
+    "than those before it; an exception is no wrong answer.",
+    derivation="Evaluation, logging and a pipeline's stages have threads of their own. What is kept for each thread, as an "
+    "option or a mode is that was set when the module was imported, is not there: the answer is silently that of a default. "
+    "The calls are one after the other, never two at once. Judged of PyTorch, JAX, NumPy and array frameworks.",
+    remedy="Pass options as arguments; keep none in thread-local or context-local storage.",
+)
+def another_thread(trial: Trial) -> Outcome:
+    """Answers to calls from a thread of their own."""
+    gradient = trial.implementation.claims.gradient
+    return judge_ways(trial, (Way.ELSEWHERE,), weights=(1.0,), gradient=gradient, may_refuse=(Way.ELSEWHERE,))

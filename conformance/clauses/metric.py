@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
 import oracle
 from conformance.clauses.accepted import as_pairs
+from conformance.clauses.batch import FEW
 from conformance.clauses.ends import judged_pairs
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import METRICS as QUANTITIES
 from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import POWERS, Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import ACCURACIES, METRICS, REWARDS, Measuring
 from conformance.implementations.ways import LAYOUTS, Way
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import golden, near_reference, short_responses, tutorial
 from conformance.records.record import Level
-from oracle import bounds, enclosure
+from oracle import Format, bounds, enclosure
+from oracle.formats import Floats
 
 chapter = Chapter("METRIC")
 SIZES = (1, 2, 7, 33, 129, 1000)
+UNLIKE = 127
+"""Unlike pairs in a large batch, which repeats them in turn."""
+MANY = 1_025
+"""Beyond a block, whose path may drop what is not finite where the path of a few pairs keeps it."""
 REPEATED = 125
 """So often METRIC-5 repeats its pairs: beyond a block, and no multiple of a power of two."""
 _OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3), (-0.5, 0.0), (8.0, 0.45), (None, 0.75))
@@ -36,14 +43,19 @@ _MEANS, _REWARDS = METRICS[1:], REWARDS[1:]
 def _batches(trial: Trial) -> list[Batch]:
     """Worked examples with a tie, and drawn batches, under several betas and label smoothings; one set for the chapter."""
     rng = trial.rng("METRIC")
-    drawn = [draw(trial.fmt, size, rng) for size in SIZES for draw in (near_reference, short_responses)]
+    drawn = [(size, draw(trial.fmt, min(size, UNLIKE), rng)) for size in SIZES for draw in (near_reference, short_responses)]
     ties = Batch.of([-3, -4, -5, -6], [-3, -4, -6, -5], [-2, -2, -2, -2], [-2, -2, -2, -2])
     batches = []
-    for place, batch in enumerate((tutorial(), golden(), ties, *drawn)):
+    worked = [(len(batch), batch) for batch in (tutorial(), golden(), ties)]
+    for place, (size, batch) in enumerate((*worked, *drawn)):
         beta, eps = _OPTIONS[place % len(_OPTIONS)]
         beta = float(np.exp(rng.uniform(np.log(0.02), np.log(30)))) if beta is None else beta
-        batches.append(judged_pairs(trial, trial.optioned(batch, beta=beta, label_smoothing=eps)))
-    return [batch for batch in batches if len(batch)]
+        batches.append((size, judged_pairs(trial, trial.optioned(batch, beta=beta, label_smoothing=eps))))
+    return [_in_turn(pairs, size) for size, pairs in batches if len(pairs)]
+
+
+def _in_turn(pairs: Batch, size: int) -> Batch:
+    return pairs.take(np.arange(size) % len(pairs))
 
 
 @chapter.clause(
@@ -141,16 +153,21 @@ def _judge_means(trial: Trial, names: tuple[str, ...]) -> Outcome:
     return tally.outcome()
 
 
-def _known(trial: Trial, batch: Batch, names: tuple[str, ...], *, pairs: int | None = None) -> dict[str, tuple[float, float]]:
-    """Of each of these means, what it is and what correct arithmetic may err by, in a sum over so many pairs."""
-    fmt, u = trial.fmt, trial.fmt.unit_roundoff
+def _known(
+    trial: Trial, batch: Batch, names: tuple[str, ...], *, pairs: int | None = None, equal: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Of each of these means, what it is and what correct arithmetic may err by, in a sum over so many pairs.
+
+    equal: among so many pairs besides, whose log-ratios are 0.
+    """
+    fmt, u, n = trial.fmt, trial.fmt.unit_roundoff, pairs or len(batch)
     with_beta = names == _REWARDS
     beta = batch.beta if with_beta else 1.0
     a, b, c, d = batch.logps
     chosen, rejected = np.abs(a - c), np.abs(b - d)
-    growth, shift = bounds.summation(pairs or len(batch), fmt, trial.accumulation), bounds.option_error(beta, fmt)
+    growth, shift = bounds.summation(n + equal, fmt, trial.accumulation, counted=n), bounds.option_error(beta, fmt)
     most = abs(beta) + shift
-    margin = np.maximum(*bounds.logit_error(as_pairs(batch.at(beta=beta)), fmt))
+    margin = _margin_error(fmt, beta, *(values.tobytes() for values in batch.logps))
     rooms = (
         margin + most * (growth + 2 * u) * (chosen + rejected),
         (most * (growth + 4 * u) + shift) * chosen,
@@ -158,7 +175,10 @@ def _known(trial: Trial, batch: Batch, names: tuple[str, ...], *, pairs: int | N
     )
     least = 2 * fmt.smallest_normal * (1 + most if with_beta else 1)
     exact = _exact(batch.beta, *(values.tobytes() for values in batch.logps))
-    return {name: (exact[name], float(np.mean(room)) * (1 + growth) + least) for name, room in zip(names, rooms, strict=True)}
+    known = {name: (exact[name], float(np.mean(room)) * (1 + growth)) for name, room in zip(names, rooms, strict=True)}
+    if equal:
+        known = {name: (mean * n / (n + equal), room * n / (n + equal)) for name, (mean, room) in known.items()}
+    return {name: (mean, room + least) for name, (mean, room) in known.items()}
 
 
 def _judge(tally: Tally, batch: Batch, name: str, got: float, exact: float, allowed: float) -> None:
@@ -167,6 +187,13 @@ def _judge(tally: Tally, batch: Batch, name: str, got: float, exact: float, allo
     with np.errstate(over="ignore"):
         rho = 0.0 if error == 0 else np.float64(error) / (allowed * (1 + 2.0**-40) + np.spacing(abs(exact)))
     tally.whole(QUANTITIES[name], batch, got, float(rho) if np.isfinite(got) else np.inf)
+
+
+@lru_cache(maxsize=256)
+def _margin_error(fmt: Format, beta: float, *logps: bytes) -> Floats:
+    """The larger of the two errors of each logit, kept for the next size and the next implementation."""
+    pairs = bounds.Pairs(*(np.frombuffer(values) for values in logps), beta, 0.0)
+    return np.maximum(*bounds.logit_error(pairs, fmt))
 
 
 @lru_cache(maxsize=256)
@@ -183,11 +210,11 @@ def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
     4,
     Level.MUST,
     "a NaN is not hidden, nor an infinity",
-    kills=("metrics-without-nan", "accuracy-without-nan", "metrics-without-infinity"),
+    kills=("metrics-without-nan", "accuracy-without-nan", "metrics-without-infinity", "metrics-without-nan-in-a-block"),
     statement="Where a log-probability of the batch is NaN, the mean margin and reward margin, and the mean log-ratio and "
     "reward of its response, shall be NaN; those of the other response shall be right; and accuracy shall count the pair as "
     "not won, or be NaN; where it is -infinity those means shall be infinite, of their sign, or NaN, and accuracy shall count "
-    "the pair as won if its logit is +infinity.",
+    f"the pair as won if its logit is +infinity: among three pairs, and among {MANY:,}.",
     derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs; a comparison "
     "with NaN is false. As REDUCE-3 and REDUCE-6 of the loss.",
     guards=("https://github.com/huggingface/trl/issues/1199",),
@@ -197,12 +224,12 @@ def _exact(beta: float, *logps: bytes) -> Mapping[str, float]:
 @refusable
 def nan_shows(trial: Trial) -> Outcome:
     """Metrics of a batch with a NaN, and with an infinity, at each place."""
-    tally, whole = Tally(trial), trial.optioned(golden(), beta=0.1, label_smoothing=0.0)
-    for place, value in ((place, value) for place in range(4) for value in (np.nan, -np.inf)):
-        logps = [values.copy() for values in whole.logps]
-        logps[place][1] = value
+    tally, few = Tally(trial), trial.optioned(golden(), beta=0.1, label_smoothing=0.0)
+    for whole, place, value in product((few, _in_turn(few, MANY)), range(4), (np.nan, -np.inf)):
+        logps, n = [values.copy() for values in whole.logps], len(whole)
+        logps[place][n // 2] = value
         signs = np.array([[-1, -1, 0], [1, 0, -1], [1, 1, 0], [-1, 0, 1]][place])  # of the margin and of the two log-ratios
-        won = 1.0 if value == -np.inf and place in {1, 2} else 2 / 3  # the other two are won
+        won = 1.0 if value == -np.inf and place in {1, 2} else (n - 1) / n  # the others are won
         batch = Batch.of(*logps, beta=whole.beta)
         got = trial.implementation.metrics(batch, trial.fmt)
         for name in (name for name in ACCURACIES if name in got and not np.isnan(got[name])):
@@ -256,10 +283,55 @@ def in_views(trial: Trial) -> Outcome:
 
 
 def _judge_all(
-    tally: Tally, trial: Trial, clear: Batch, exact: float, got: Mapping[str, float], *, pairs: int | None = None
+    tally: Tally,
+    trial: Trial,
+    clear: Batch,
+    exact: float,
+    got: Mapping[str, float],
+    *,
+    pairs: int | None = None,
+    among: Batch | None = None,
 ) -> None:
-    """Every metric of the batch, or of so many pairs that repeat it, for which only the bound is another."""
-    _judge_accuracy(tally, trial, clear, exact, got)
+    """Every metric of the batch, or of so many pairs that repeat it, for which only the bound is another; or of a batch that
+    has these among others whose log-ratios are 0.
+    """
+    told = clear if among is None else among
+    _judge_accuracy(tally, trial, told, exact, got)
     for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
-        for name, known in _known(trial, clear, names, pairs=pairs).items():
-            _judge(tally, clear, name, got[name], *known)
+        for name, known in _known(trial, clear, names, pairs=pairs, equal=len(told) - len(clear)).items():
+            _judge(tally, told, name, got[name], *known)
+
+
+@chapter.clause(
+    6,
+    Level.MUST,
+    "metrics of any size",
+    kills=("metrics-doubled-at-40", "metrics-doubled-from-500", "ties-win-from-64"),
+    statement="The metrics of a batch in which all but four pairs have the reference's log-probabilities shall lie within "
+    f"the bounds of METRIC-1 to METRIC-3, wherever in the batch those four are, in batches {FEW}, of 256 to 4,096 pairs by "
+    "powers of two, of one pair less and more, and of 8,193.",
+    derivation="As REDUCE-7 and REDUCE-10 of the loss. To add 0 rounds nothing, so that the bound is that of four log-ratios "
+    "whatever n is (docs/bounds.md, the mean), and the others are ties, of which none is won. The bound of n log-ratios that "
+    "all count grows with n, and in bfloat16 is beyond their mean itself at n = 300.",
+    guards=("https://github.com/huggingface/trl/issues/2371",),
+    needs=("metrics",),
+    remedy="Take plain means over all pairs, at every n; count those whose chosen reward is strictly above the rejected one.",
+)
+def any_size(trial: Trial) -> Outcome:
+    """Metrics in batches of every size."""
+    tally, rng = Tally(trial), trial.rng("METRIC-6")
+    four = trial.optioned(Batch.of(*_FOUR), beta=0.5, label_smoothing=0.0)
+    for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, 8_193) if size > len(four)):
+        places = np.full(size, len(four))
+        places[rng.permutation(size)[: len(four)]] = np.arange(len(four))
+        batch = Batch(*(np.append(own, equal) for own, equal in zip(four.logps, _EQUAL, strict=True)), four.beta, 0.0).take(
+            places
+        )
+        _judge_all(tally, trial, four, 3 / size, trial.implementation.metrics(batch, trial.fmt), among=batch)
+    return tally.outcome()
+
+
+_FOUR = ([-2.0, -6.0, -1.0, -3.5], [-5.0, -3.0, -4.0, -2.0], [-3.0, -4.0, -4.0, -4.0], [-4.5, -4.5, -3.0, -2.25])
+"""Log-ratios 1, -2, 3, 1/2 and -1/2, 3/2, -1, 1/4: three pairs are won, and every sum is exact."""
+_EQUAL = (-7.0, -4.0, -7.0, -4.0)
+"""A pair in which the policy is the reference."""

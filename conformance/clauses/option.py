@@ -44,7 +44,7 @@ def telling() -> Batch:
         "beta-inverse",
         "beta-on-a-grid",
     ),
-    statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 2 and 4, and of "
+    statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 1.75, 2 and 4, and of "
     "six drawn from 0.02 to 2, the loss of that beta.",
     derivation=_APART + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them.",
     guards=(
@@ -61,7 +61,7 @@ def beta_alive(trial: Trial) -> Outcome:
 
 def _betas(trial: Trial, clause: str) -> tuple[float, ...]:
     """Listed and drawn, so that no list of values is enough."""
-    return (0.01, 0.05, 0.25, 0.5, 2.0, 4.0, *_drawn(trial, clause, 0.02, 2))
+    return (0.01, 0.05, 0.25, 0.5, 1.75, 2.0, 4.0, *_drawn(trial, clause, 0.02, 2))
 
 
 def _smoothings(trial: Trial, clause: str) -> tuple[float, ...]:
@@ -152,9 +152,10 @@ def _alike() -> Batch:
     5,
     Level.MUST,
     "options in the derivatives",
-    kills=("gradient-beta-on-a-grid", "gradient-label-smoothing-on-a-grid"),
-    statement="The derivatives shall be those of the beta and of the label smoothing that were passed, for beta = "
-    "0.01, 0.25 and 4 and eps = 0.05 and 0.25, and for four drawn of each as in OPTION-1 and OPTION-2, where they are claimed.",
+    kills=("gradient-beta-on-a-grid", "gradient-label-smoothing-on-a-grid", "gradient-remembered-by-logit"),
+    statement="The derivatives shall be those of the beta and of the label smoothing that were passed, for beta = 0.01, "
+    "0.05, 0.25, 1.75, 2 and 4 and eps = 0.05 and 0.25, and for four drawn of each as in OPTION-1 and OPTION-2, where they "
+    "are claimed; also for log-probabilities of which another beta has made the same logits before.",
     derivation="A backward pass of its own takes its options anew: the loss may be right under an option that the derivative "
     "ignores, rounds or keeps from an earlier call. " + _APART,
     guards=("https://github.com/huggingface/trl/pull/3906",),
@@ -164,10 +165,12 @@ def _alike() -> Batch:
 def options_in_derivatives(trial: Trial) -> Outcome:
     """Derivatives at several beta and several eps, listed and drawn."""
     tally, telling_ = Tally(trial), telling()
-    betas = trial.offered("beta", (0.01, 0.25, 4.0, *_drawn(trial, "OPTION-5 beta", 0.02, 2)[:4]))
+    betas = trial.offered("beta", (0.01, 0.05, 0.25, 1.75, 2.0, 4.0, *_drawn(trial, "OPTION-5 beta", 0.02, 2)[:4]))
     smoothings = trial.offered("label_smoothing", (0.05, 0.25, *_drawn(trial, "OPTION-5 eps", 0.01, 0.5)[:4]))
     batches = [telling_.at(beta=beta) for beta in betas]
     batches += [trial.optioned(telling_, beta=0.5, label_smoothing=eps) for eps in smoothings]
+    if "beta" in trial.implementation.claims.options:  # the same logits as the second's, and other derivatives
+        batches.append(Batch.of(*(x / 2 for x in telling_.logps), beta=0.5))
     gradients_ahead(trial, batches)
     for batch in batches:
         judge_gradients(tally, trial, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS
 from conformance.clauses.refusal import FINITE, refusable
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import POWERS, Trial
 from conformance.implementations.protocol import Answer, Weighing
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
@@ -23,6 +24,10 @@ from oracle.bounds import Acceptance
 
 chapter = Chapter("REDUCE")
 SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
+UNLIKE = 67
+"""Unlike pairs in a large batch, which repeats them in turn: a prime, as of the losses, and few enough to be told."""
+MANY = 1_025
+"""Beyond a block, whose path may drop what is not finite where the path of a few pairs keeps it."""
 
 
 @chapter.clause(
@@ -52,11 +57,14 @@ def mean_loss(trial: Trial) -> Outcome:
     return tally.outcome()
 
 
-def _judge_mean(tally: Tally, trial: Trial, batch: Batch, *, strided: tuple[bool, ...] = (False,)) -> None:
-    """The mean loss of a batch against its interval; of no pairs, nothing is asked."""
-    if not len(batch):
+def _judge_mean(
+    tally: Tally, trial: Trial, pairs: Batch, *, size: int | None = None, strided: tuple[bool, ...] = (False,)
+) -> None:
+    """The mean loss of the pairs, or of so many that repeat them in turn, against its interval; of none, nothing is asked."""
+    if not len(pairs):
         return
-    acceptance = bounds.mean(accepted_losses(trial, batch), trial.accumulation)
+    places = np.arange(size or len(pairs)) % len(pairs)
+    batch, acceptance = pairs.take(places), bounds.mean(accepted_losses(trial, pairs)[places], trial.accumulation)
     for views in strided:
         got = trial.implementation.evaluate(batch, trial.fmt, gradient=False, strided=views).losses
         tally.whole(MEAN_LOSS, batch, float(got), float(acceptance.rho(got.reshape(1))[0]))
@@ -93,16 +101,17 @@ def mean_gradient(trial: Trial) -> Outcome:
     return tally.outcome()
 
 
-def _judge_derivatives(tally: Tally, trial: Trial, batch: Batch, *, strided: tuple[bool, ...] = (False,)) -> None:
-    """The derivatives of a batch's mean; of no pairs, nothing is asked."""
-    for views in strided if len(batch) else ():
+def _judge_derivatives(
+    tally: Tally, trial: Trial, pairs: Batch, *, size: int | None = None, strided: tuple[bool, ...] = (False,)
+) -> None:
+    """The derivatives of the mean of the pairs, or of so many that repeat them in turn; of none, nothing is asked."""
+    if not len(pairs):
+        return
+    places = np.arange(size or len(pairs)) % len(pairs)
+    batch, slopes = pairs.take(places), accepted_gradients(trial, pairs)[places]
+    for views in strided:
         answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True, strided=views)
-        _tally_derivatives(tally, trial, batch, answer, 1.0)
-
-
-def _tally_derivatives(tally: Tally, trial: Trial, batch: Batch, answer: Answer, scale: float) -> None:
-    """Each derivative of a mean, divided by the scale, against the pair's share."""
-    _tally_shares(tally, batch, answer, _shared(trial, accepted_gradients(trial, batch), batch), scale)
+        _tally_shares(tally, batch, answer, _shared(trial, slopes, batch))
 
 
 def _shared(trial: Trial, each: Acceptance, batch: Batch) -> Acceptance:
@@ -118,8 +127,8 @@ def _tally_shares(tally: Tally, batch: Batch, answer: Answer, acceptance: Accept
     3,
     Level.MUST,
     "a NaN in the batch",
-    kills=("mean-without-nan",),
-    statement="The mean over a batch with a NaN log-probability shall be NaN.",
+    kills=("mean-without-nan", "mean-without-nan-in-a-block"),
+    statement=f"The mean over a batch with a NaN log-probability shall be NaN: among three pairs, and among {MANY:,}.",
     derivation="A mean over the other pairs hides a broken model, and is a mean over another number of pairs.",
     guards=("https://github.com/huggingface/trl/issues/1199",),
     needs=("mean",),
@@ -132,16 +141,28 @@ def mean_of_nan(trial: Trial) -> Outcome:
 
 
 def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool = True) -> Outcome:
-    """Means of the golden batch with that value at each of the places of its second pair: infinite for an infinity, or NaN."""
+    """Means of the golden batch, and of its first pair many times, with that value at each of the places of one pair: infinite
+    for an infinity, or NaN.
+    """
     tally = Tally(trial)
-    for place in places:
-        logps = [values.copy() for values in golden().logps]
-        logps[place][1] = value
-        batch = Batch.of(*logps)
+    for whole, place in product(_among(), places):
+        batch = _with_one(whole, place, value)
         got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
         right = (np.isinf(value) and got == np.inf) or (nan and np.isnan(got))
         tally.whole(MEAN_LOSS, batch, got, 0.0 if right else np.inf)
     return tally.outcome()
+
+
+def _among() -> tuple[Batch, Batch]:
+    """The golden pairs, and the first of them many times."""
+    return golden(), golden().take(np.zeros(MANY, dtype=np.intp))
+
+
+def _with_one(whole: Batch, place: int, value: float) -> Batch:
+    """The batch with that value in one argument of a pair in its middle."""
+    logps = [values.copy() for values in whole.logps]
+    logps[place][len(whole) // 2] = value
+    return Batch.of(*logps)
 
 
 @chapter.clause(
@@ -161,22 +182,24 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool 
 def options_in_mean(trial: Trial) -> Outcome:
     """Smoothed means at other betas, of larger batches."""
     tally = Tally(trial)
-    for batch in _optioned(trial, "REDUCE-4", (2, 9, 65, 1000, 4097)):
-        _judge_mean(tally, trial, batch, strided=(False, True))
+    for size, pairs in _optioned(trial, "REDUCE-4", (2, 9, 65, 1000, 4097)):
+        _judge_mean(tally, trial, pairs, size=size, strided=(False, True))
     for eps in trial.offered("label_smoothing", (0.03, 0.13, *trial.rng("REDUCE-4 eps").uniform(0.01, 0.2, 4))):
         won = Batch.of([0.0, 0.0], [-64.0, -96.0])
         _judge_mean(tally, trial, trial.optioned(won, beta=1.0, label_smoothing=float(eps)))
     return tally.outcome()
 
 
-def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[Batch]:
-    """Short responses at beta = 0.5 and label smoothing 0.1, and at drawn ones, where they are claimed."""
+def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[tuple[int, Batch]]:
+    """Sizes, each with the pairs that a batch of that size repeats: short responses at beta = 0.5 and label smoothing 0.1, and
+    at drawn ones, where they are claimed.
+    """
     rng = trial.rng(clause)
     for size in sizes:
         drawn = float(np.exp(rng.uniform(np.log(0.02), np.log(2)))), float(rng.uniform(0.01, 0.5))
         for beta, eps in dict.fromkeys([(0.5, 0.1), drawn]):
-            pairs = short_responses(trial.fmt, size, rng)
-            yield judged_pairs(trial, trial.optioned(pairs, beta=beta, label_smoothing=eps))
+            pairs = short_responses(trial.fmt, min(size, UNLIKE), rng)
+            yield size, judged_pairs(trial, trial.optioned(pairs, beta=beta, label_smoothing=eps))
 
 
 @chapter.clause(
@@ -194,8 +217,8 @@ def _optioned(trial: Trial, clause: str, sizes: tuple[int, ...]) -> Iterator[Bat
 def mean_gradient_options(trial: Trial) -> Outcome:
     """Derivatives of smoothed means at other betas."""
     tally = Tally(trial)
-    for batch in _optioned(trial, "REDUCE-5", (2, 9, 65, 1000, 4097)):
-        _judge_derivatives(tally, trial, batch, strided=(False, True))
+    for size, pairs in _optioned(trial, "REDUCE-5", (2, 9, 65, 1000, 4097)):
+        _judge_derivatives(tally, trial, pairs, size=size, strided=(False, True))
     return tally.outcome()
 
 
@@ -203,9 +226,9 @@ def mean_gradient_options(trial: Trial) -> Outcome:
     6,
     Level.MUST,
     "an infinite loss in the batch",
-    kills=("mean-without-infinity",),
+    kills=("mean-without-infinity", "mean-without-infinity-in-a-block"),
     statement="The mean over a batch with an impossible chosen response, or an impossible rejected reference response, shall "
-    "be +infinity or NaN, and no finite number, where label smoothing is 0.",
+    f"be +infinity or NaN, and no finite number, where label smoothing is 0: among three pairs, and among {MANY:,}.",
     derivation="The loss of such a pair is +infinity (SPECIAL-1). A mean over the other pairs hides it. " + FINITE,
     needs=("mean",),
     remedy="Take the plain mean: no mask of what is not finite.",
@@ -273,10 +296,11 @@ def weighed_mean(trial: Trial) -> Outcome:
     if not isinstance(judged, Weighing):
         return Outcome(0, 0, note="no framework takes its derivatives", not_claimed=True)
     tally = Tally(trial)
-    for place, batch in enumerate(_optioned(trial, "REDUCE-8", (2, 9, 65))):
+    for place, (_, batch) in enumerate(_optioned(trial, "REDUCE-8", (2, 9, 65))):
         weight = (4.0, -2.0, 0.5, 8.0)[place % 4]
         if len(batch):
-            _tally_derivatives(tally, trial, batch, judged.weighed(batch, trial.fmt, np.array([weight])), weight)
+            answer, slopes = judged.weighed(batch, trial.fmt, np.array([weight])), accepted_gradients(trial, batch)
+            _tally_shares(tally, batch, answer, _shared(trial, slopes, batch), weight)
     return tally.outcome()
 
 
@@ -293,9 +317,6 @@ def weighed_mean(trial: Trial) -> Outcome:
 def infinite_mean(trial: Trial) -> Outcome:
     """Means of batches with a pair whose logit is -infinity, where NaN is not enough."""
     return _judge_with(trial, -np.inf, (0, 3), nan=False)
-
-
-POWERS = tuple(n + d for n in (256, 512, 1024, 2048, 4096) for d in (-1, 0, 1))
 
 
 @chapter.clause(
@@ -338,3 +359,30 @@ def _judge_sizes(tally: Tally, trial: Trial, pool: Batch, batches: list[NDArray[
             tally.whole(MEAN_LOSS, batch, float(answer.losses), float(mean.rho(answer.losses.reshape(1))[0]))
         if slopes is not None:
             _tally_shares(tally, batch, answer, _shared(trial, slopes[places], batch))
+
+
+@chapter.clause(
+    11,
+    Level.MUST,
+    "derivatives of a mean beside what is not finite",
+    kills=("gradient-mean-dropped-beside-nan", "gradient-mean-nan-beside-nan"),
+    statement="The derivatives of a mean in the log-probabilities of a finite pair shall be its share, within their acceptance "
+    f"intervals, where another pair has a NaN or an infinity: among three pairs, and among {MANY:,}.",
+    derivation="As BATCH-7. The derivative of a sum in one of its terms does not depend on the others: each is 1/n of the "
+    "pair's own.",
+    needs=("mean", "gradient"),
+    remedy="Decide nothing over the batch: no test for any NaN, no norm, no clip of all derivatives together.",
+)
+@refusable
+def mean_gradient_of_neighbours(trial: Trial) -> Outcome:
+    """Derivatives of means in the pairs beside one that is not finite."""
+    tally = Tally(trial)
+    for whole, (place, value) in product(_among(), ((0, np.nan), (3, np.nan), (0, -np.inf), (1, -np.inf))):
+        batch = _with_one(whole, place, value)
+        answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
+        slopes = _shared(trial, accepted_gradients(trial, whole), whole)
+        for quantity, sign, got in derivatives(tally, answer, batch, MEAN_GRADIENTS):
+            rho = slopes.rho(sign * got)
+            rho[len(whole) // 2] = 0.0  # of the pair itself
+            tally.shares(quantity, batch, got, rho)
+    return tally.outcome()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.clauses.ends import derivatives
+from conformance.clauses.ends import derivatives, reference_detached
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
 from conformance.clauses.refusal import FINITE, refusable
@@ -42,13 +42,13 @@ def _losses(trial: Trial, *batches: Batch) -> Outcome:
     return tally.outcome()
 
 
-def _judge_sizes(tally: Tally, trial: Trial, batch: Batch, *, gradient: bool = False) -> None:
-    """Losses, and derivatives in the policy where the losses are NaN, of the batch and of it again and again."""
+def _judge_sizes(tally: Tally, trial: Trial, batch: Batch, *, gradient: Sequence[str] = ()) -> None:
+    """Losses, and those derivatives where the losses are NaN, of the batch and of it again and again."""
     for places in [np.arange(len(batch)), *([] if trial.single else [np.arange(MANY) % len(batch)])]:
-        answer = trial.answer(batch.take(places), gradient=gradient)
+        answer = trial.answer(batch.take(places), gradient=bool(gradient))
         unlike = _unlike(answer.losses, places)
         _judge(tally, LOSS, batch.take(places[unlike]), answer.losses[unlike])
-        for quantity, part in zip(GRADIENTS[:2], answer.gradient or (), strict=False):
+        for quantity, part in zip(gradient, answer.gradient or (), strict=False):
             got = np.zeros(len(places)) if part is None else part
             unlike = _unlike(got, places)
             tally.boolean(quantity, batch.take(places[unlike]), got[unlike], np.isnan(got[unlike]))
@@ -122,9 +122,10 @@ def impossible_rejected(trial: Trial) -> Outcome:
         "nan-logps-to-zero",
         "nan-to-zero-in-a-block",
         "nan-gradient-to-zero",
+        "nan-gradient-of-reference-to-zero",
     ),
     statement="A NaN among the log-probabilities shall give the loss NaN, and the derivatives in the policy's "
-    "log-probabilities NaN, never a number.",
+    "log-probabilities NaN, and in the reference's where it is not detached, never a number.",
     derivation="A loss of 0.0 over NaN log-probabilities hides a broken model from everyone who watches the loss, and a "
     "derivative of 0 from the optimiser: the step leaves the pair out." + _SIZES,
     guards=(
@@ -136,10 +137,12 @@ def impossible_rejected(trial: Trial) -> Outcome:
 @refusable
 def nan_in(trial: Trial) -> Outcome:
     """Losses and derivatives with a NaN in each place."""
-    tally = Tally(trial)
+    tally, gradient = Tally(trial), tuple[str, ...]()
+    if trial.implementation.claims.gradient:
+        gradient = GRADIENTS[:2] if reference_detached(trial.answer(_table(_ROWS), gradient=True)) else GRADIENTS
     rows = [new for row in _ROWS for place in range(4) for new in _with(row, (NAN,), place)]
     for smoothing in trial.offered("label_smoothing", (0.0, 0.1)):
-        _judge_sizes(tally, trial, _table(rows, label_smoothing=smoothing), gradient=trial.implementation.claims.gradient)
+        _judge_sizes(tally, trial, _table(rows, label_smoothing=smoothing), gradient=gradient)
     return tally.outcome()
 
 

@@ -45,12 +45,12 @@ class _Candidate:
     size: float = 0.0
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """The key's beginning, which decides but for ties."""
-        return self.rho > 1, self.rho if self.rho > 1 else self.size
+    def rank(self) -> tuple[bool, float, int]:
+        """The key's beginning, which decides but for ties; of equal numbers, fewer pairs say more."""
+        return self.rho > 1, self.rho if self.rho > 1 else self.size, -len(self.batch)
 
     @property
-    def key(self) -> tuple[bool, float, tuple[float, ...], str, tuple[float, ...]]:
+    def key(self) -> tuple[bool, float, int, tuple[float, ...], str, tuple[float, ...]]:
         """Larger is worse; ties are broken by inputs, then by results, so that the order of the points does not matter."""
         inputs = np.concatenate([*self.batch.logps, [self.batch.beta, self.batch.label_smoothing]])
         return *self.rank, tuple(_total(inputs).T.ravel()), self.quantity, tuple(_total(np.array([self.got])).T.ravel())

@@ -17,6 +17,8 @@ from oracle.formats import Floats
 
 AROUND_VECTORS = (1, 2, 3, 7, 8, 9, 16, 17, 33, 65, 128, 129)
 """Around every vector width and unrolling that CPUs and GPUs use."""
+POWERS = tuple(n + d for n in (256, 512, 1024, 2048, 4096) for d in (-1, 0, 1))
+"""The blocks that kernels take, with one pair less and one more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from jax.custom_derivatives import SymbolicZero
 from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.besides import others
 from conformance.implementations.decorating import decorator
+from conformance.implementations.elsewhere import elsewhere
 from conformance.implementations.jax_arrays import read, wide
 from conformance.implementations.jax_ways import TWICE, WAYS, Call
 from conformance.implementations.numpy_arrays import DTYPES
@@ -85,11 +86,13 @@ class JaxImplementation:
 
     @property
     def ways(self) -> frozenset[Way]:
-        """JAX's transformations."""
-        return frozenset(WAYS)
+        """JAX's transformations, and another thread."""
+        return frozenset({*WAYS, Way.ELSEWHERE})
 
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is transformed so, and the derivatives of their weighted sum."""
+        if way is Way.ELSEWHERE:
+            return elsewhere(lambda: self.evaluate(batch, fmt, gradient=gradient))
         with wide(fmt):
             besides = tuple(self._call(other, fmt) for other in others(way, batch, self.claims))
             losses, parts = called(WAYS[way], replace(self._call(batch, fmt, weights), others=besides))

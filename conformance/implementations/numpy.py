@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from conformance.errors import Misbehaviour
 from conformance.implementations.besides import another, others
 from conformance.implementations.decorating import decorator
+from conformance.implementations.elsewhere import elsewhere
 from conformance.implementations.numpy_arrays import DTYPES, read
 from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.preference import preference
@@ -92,6 +93,8 @@ class NumpyImplementation:
 
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is called so, and its gradient function's derivatives; these take no weights."""
+        if way is Way.ELSEWHERE:
+            return elsewhere(lambda: self.evaluate(batch, fmt, gradient=gradient))
         arrays, gradient = _arrays(batch, fmt), gradient and bool(asked(way))
         if way in {Way.REFILLED, Way.REFILLED_LOSSES}:
             own, arrays = arrays, _arrays(another(batch, self.claims), fmt)
@@ -101,6 +104,9 @@ class NumpyImplementation:
         elif way in LAYOUTS:
             arrays = laid_out(arrays, way)
         raw = self._called(arrays, batch, gradient=gradient)
+        if way is Way.LATER and gradient and self._gradient is not None:
+            self._asked(self._function, _arrays(another(batch, self.claims), fmt), another(batch, self.claims))
+            raw = raw[0], self._asked(self._gradient, arrays, batch)
         if way in {Way.HELD, Way.HELD_LOSSES}:
             for other in others(way, batch, self.claims):
                 self._called(_arrays(other, fmt), other, gradient=gradient)
@@ -108,11 +114,13 @@ class NumpyImplementation:
 
     def _called(self, arrays: Arrays, batch: Batch, *, gradient: bool) -> tuple[object, object]:
         """What the function returned, and what the gradient function did, if it was asked."""
+        losses = self._asked(self._function, arrays, batch)
+        return losses, self._asked(self._gradient, arrays, batch) if gradient and self._gradient is not None else None
+
+    @staticmethod
+    def _asked(function: Callable[..., object], arrays: Arrays, batch: Batch) -> object:
         with np.errstate(all="ignore"):
-            losses = called(self._function, *arrays, batch.beta, batch.label_smoothing)
-            if not gradient or self._gradient is None:
-                return losses, None
-            return losses, called(self._gradient, *arrays, batch.beta, batch.label_smoothing)
+            return called(function, *arrays, batch.beta, batch.label_smoothing)
 
     def _read(self, losses: object, derivatives: object, batch: Batch, fmt: Format) -> Answer:
         shape = (len(batch),) if self.claims.reduction == "none" else ()

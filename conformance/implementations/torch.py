@@ -16,6 +16,7 @@ from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.besides import others
 from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
+from conformance.implementations.elsewhere import elsewhere
 from conformance.implementations.preference import preference
 from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims
 from conformance.implementations.results import called, check_unchanged, read_metrics, versions
@@ -101,10 +102,12 @@ class TorchImplementation:
     @property
     def ways(self) -> frozenset[Way]:
         """Every way but those of JAX and NumPy alone."""
-        return frozenset(WAYS)
+        return frozenset({*WAYS, Way.ELSEWHERE})
 
     def by_way(self, way: Way, batch: Batch, fmt: Format, *, gradient: bool, weights: Floats | None = None) -> Answer:
         """The function's losses when it is called so, and autograd's derivatives of their weighted sum."""
+        if way is Way.ELSEWHERE:
+            return elsewhere(lambda: self.evaluate(batch, fmt, gradient=gradient))
         asked = self._call(batch, fmt, gradient, weights)
         if way in LAYOUTS:
             asked = replace(asked, logps=laid_out(asked.logps, way))

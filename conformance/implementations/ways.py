@@ -38,6 +38,10 @@ class Way(StrEnum):
     """The arrays held another batch, which was answered."""
     REFILLED_LOSSES = "the same arrays filled anew, losses alone"
     """The same without derivatives."""
+    LATER = "derivatives after other losses"
+    """Another batch's losses are asked for between the losses and the derivatives, which are a function of their own."""
+    ELSEWHERE = "from another thread"
+    """Losses and derivatives, in a thread that has made no other call."""
 
     GIVEN = "the incoming derivatives given"
     """The weights are the cotangent of a vector-Jacobian product."""
@@ -128,7 +132,15 @@ ONLY: Final = (
     Way.ONLY_REF_CHOSEN,
     Way.ONLY_REF_REJECTED,
 )
-UNWEIGHED: Final = (*LAYOUTS, Way.HELD, Way.HELD_LOSSES, Way.REFILLED, Way.REFILLED_LOSSES)
+UNWEIGHED: Final = (
+    *LAYOUTS,
+    Way.HELD,
+    Way.HELD_LOSSES,
+    Way.REFILLED,
+    Way.REFILLED_LOSSES,
+    Way.LATER,
+    Way.ELSEWHERE,
+)
 """The ways in which derivatives are not weighted: an implementation without a framework knows them too."""
 _ASKED: Final = {
     **{way: tuple(i for i in range(4) if i != place) for place, way in enumerate(WITHOUT)},

@@ -17,6 +17,7 @@ from conformance.errors import ConformanceError
 from conformance.files import write_whole
 from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.digests import digests, edited
+from conformance.records.folded import Folded, folded
 
 SCHEMA_VERSION = 2
 
@@ -45,10 +46,10 @@ class BadRecord(ConformanceError):
 class Worst:
     """The worst input that a check saw, with what was returned there and what is exact.
 
-    inputs: the four logps by name, one pair's or a whole batch's where a mean is judged; beta, label_smoothing, got:
-    all hexadecimal floats. exact: decimal, 20 digits; rounded: the correctly rounded value, hexadecimal. ulp: the error
-    in ulps, rounded up. rho: the error over what the bound allows, above 1 where it violates. parameters: of a loss that is
-    named, all its parameters, hexadecimal; inputs are then those that it takes.
+    inputs: the four logps by name, one pair's or a whole batch's where a mean is judged (in a file `folded`); beta,
+    label_smoothing, got: all hexadecimal floats. exact: decimal, 20 digits; rounded: the correctly rounded value,
+    hexadecimal. ulp: the error in ulps, rounded up. rho: the error over what the bound allows, above 1 where it violates.
+    parameters: of a loss that is named, all its parameters, hexadecimal; inputs are then those that it takes.
     """
 
     quantity: str
@@ -163,7 +164,9 @@ class Record:
     def to_json(self) -> str:
         """The record as JSON text with its digests, validated; an infinite number is the string "inf"."""
         data = self.plain()
-        data["digests"] = digests(data)
+        data["digests"] = digests(data)  # of every pair, however they are written
+        for finding in (finding for run in data["runs"] for finding in run["findings"] if finding["worst"]):
+            finding["worst"] |= folded(finding["worst"]["inputs"]).plain()
         validate(data, "the record to be written", schema())
         return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
@@ -248,6 +251,7 @@ def finding_from(data: Mapping[str, Any]) -> Finding:
     """The finding that JSON's own types describe."""
     worst = data["worst"]
     if worst is not None:
-        inputs = {name: tuple(values) for name, values in worst["inputs"].items()}
-        worst = Worst(**{**worst, "inputs": inputs, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
+        rest = {name: item for name, item in worst.items() if name not in {"pairs", "times"}}
+        inputs = Folded(worst["inputs"], worst.get("pairs", 0), tuple(worst.get("times", ()))).whole
+        worst = Worst(**{**rest, "inputs": inputs, "ulp": float(worst["ulp"]), "rho": float(worst["rho"])})
     return Finding(**{**data, "level": Level(data["level"]), "verdict": Verdict(data["verdict"]), "worst": worst})

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from conformance.errors import BadRequest
 from conformance.records.diagnosis import Kind
+from conformance.records.folded import Folded, folded
 from conformance.records.record import Finding, Record, Run, Verdict, Worst
 from conformance.reports.metric_code import exact_metric
 
@@ -136,7 +137,8 @@ def snippet(run: Run, worst: Worst, clause: str = "") -> list[str]:
     """Python that prints the judged quantity at a clause's worst input again, got and exact, when it is pasted."""
     if worst.parameters:
         return named_loss(run, worst)
-    logps = ", ".join(code_list(worst.inputs[key]) for key in LOGPS)
+    few = folded(worst.inputs)
+    logps = ", ".join(code_list(few.inputs[key]) for key in LOGPS)
     options = f"beta={code_number(worst.beta)}, label_smoothing={code_number(worst.label_smoothing)}"
     named = f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged"
     pairs = f"pairs, options = [{logps}], dict({options})"
@@ -146,11 +148,22 @@ def snippet(run: Run, worst: Worst, clause: str = "") -> list[str]:
         "from conformance import evaluate",
         named,
         pairs,
+        *_unfolded(few),
         *_copies(run, clause),
         *prefix,
         f'print("got  ", {got})',
         f'print("exact", {exact})',
     ]
+
+
+def _unfolded(few: Folded) -> list[str]:
+    """A line that makes the batch of what is given once."""
+    given = len(few.inputs[LOGPS[0]])
+    if few.times:
+        return [f"pairs = [[x for x, n in zip(row, {list(few.times)}) for _ in range(n)] for row in pairs]"]
+    if few.pairs and given == 1:
+        return [f"pairs = [[x] * {few.pairs} for x in pairs]"]
+    return [f"pairs = [(row * {-(-few.pairs // given)})[:{few.pairs}] for row in pairs]"] if few.pairs else []
 
 
 def named_loss(run: Run, worst: Worst) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,26 +13,40 @@ from torch import Tensor
 
 from conformance.implementations.numpy import numpy_implementation
 from conformance.implementations.protocol import Implementation
+from conformance.inputs.batch import Batch
 
 from . import arrays
 from .arrays import Array
 from .functions import by_slope, kept, logit, slope_of
-from .kinds import Mutant, stateful_mutant
-from .tensors import Loss, smoothed, stable
-from .witnesses import pairs
+from .kinds import Mutant, Witness, stateful_mutant
+from .tensors import Loss, each, scaled_gradient, smoothed, stable
+from .witnesses import both, pairs
 
-_stateful = functools.partial(stateful_mutant, family="answers", witness=pairs(0.5, 0.25))
+_PAIRS = pairs(0.5, 0.25)
+_stateful = functools.partial(stateful_mutant, family="answers", witness=_PAIRS)
 Buffer = Callable[[Array], Array]
 
 
-def _numpy(name: str, wrong: str, make: Callable[[], dict[str, Any]]) -> Mutant:
+def _numpy(name: str, wrong: str, make: Callable[[], dict[str, Any]], witness: Witness = _PAIRS) -> Mutant:
     """A mutant of arrays that carries state: `make` gives a fresh function, and its gradient."""
 
     def build() -> Implementation:
         made = make()
         return numpy_implementation(made["loss"], name=name, gradient=made.get("gradient", arrays.gradient))
 
-    return Mutant(name, "answers", wrong, build, pairs(0.5, 0.25))
+    return Mutant(name, "answers", wrong, build, witness)
+
+
+def _taken(*orders: list[int]) -> Witness:
+    """Some of the six pairs, once for each of these orders."""
+    return lambda fmt: tuple(batch.take(order) for order in orders for batch in pairs(0.5)(fmt))
+
+
+def _halved(batch: Batch) -> Batch:
+    return Batch.of(*(x / 2 for x in batch.logps), beta=batch.beta)
+
+
+_between, _reordered = _taken([0, 1, 2], [0, 3, 2]), _taken([0, 1, 2], [1, 0, 2])
 
 
 def _by_size() -> Buffer:
@@ -115,6 +130,48 @@ def _remembered(key: Callable[..., Any]) -> Callable[[], dict[str, Any]]:
     return built
 
 
+def _by_last_losses() -> dict[str, Any]:
+    """A forward and a backward method of one object: the second reads the logit that the first has left there."""
+    last: list[Array] = []
+
+    def loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Array:
+        last[:] = [arrays.margin(pc, pr, rc, rr)]
+        return arrays.stable(pc, pr, rc, rr, beta, eps)
+
+    def gradient(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> tuple[Array, Array, Array, Array]:
+        nothing = np.zeros_like(last[0])
+        return arrays.gradient(last[0], nothing, nothing, nothing, beta, eps)
+
+    return {"loss": loss, "gradient": gradient}
+
+
+def _by_logit() -> dict[str, Any]:
+    """Derivatives are remembered by the logits and label smoothing."""
+    memo: dict[Any, tuple[Array, Array, Array, Array]] = {}
+
+    def gradient(*given: Any) -> tuple[Array, Array, Array, Array]:
+        z = arrays.number(given[0], given[4]) * arrays.margin(*given[:4])
+        found = memo.setdefault((z.tobytes(), z.dtype, given[5]), arrays.gradient(*given))
+        return arrays.each(np.copy, *found)
+
+    return {"loss": arrays.stable, "gradient": gradient}
+
+
+def _per_thread(change: Callable[..., Tensor]) -> Callable[[], Loss]:
+    """change(whether this is the thread in which it was made, *arguments)."""
+
+    def make() -> Loss:
+        here = threading.local()
+        here.known = True
+        return lambda *arguments: change(getattr(here, "known", False), *arguments)
+
+    return make
+
+
+def _sloped_here(here: bool, pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    return stable(*each(lambda x: scaled_gradient(x, 1.0 if here else 0.0), pc, pr, rc, rr), beta, eps)
+
+
 def _address(x: Array) -> int:
     return int(x.__array_interface__["data"][0])
 
@@ -188,6 +245,37 @@ MUTANTS: tuple[Mutant, ...] = (
         "memo-by-address",
         "Losses are remembered by the addresses of the arrays.",
         _remembered(lambda pc, pr, rc, rr, beta, eps: (*(_address(x) for x in (pc, pr, rc, rr)), pc.shape, beta, eps)),
+    ),
+    _numpy(
+        "gradient-of-last-losses", "The derivatives are those of the batch whose losses were asked for last.", _by_last_losses
+    ),
+    _stateful(
+        "unsmoothed-in-another-thread",
+        wrong="Label smoothing is an option of the thread that set it.",
+        make=_per_thread(lambda here, *given: stable(*given[:5], given[5] if here else 0.0)),
+    ),
+    _stateful(
+        "gradient-of-another-thread",
+        wrong="No derivatives but in the thread that has switched them on.",
+        make=_per_thread(_sloped_here),
+    ),
+    _numpy(
+        "gradient-remembered-by-logit",
+        "Derivatives are remembered by the logits and label smoothing, of whatever beta.",
+        _by_logit,
+        witness=both(pairs(0.5), lambda fmt: tuple(_halved(batch) for batch in pairs(1.0)(fmt))),
+    ),
+    _numpy(
+        "memo-by-both-ends",
+        "Losses are remembered by the first and the last pair, the size and the options.",
+        _remembered(lambda *given: (len(given[0]), *(x[[0, -1]].tobytes() if len(x) else b"" for x in given[:4]), *given[4:])),
+        witness=_between,
+    ),
+    _numpy(
+        "memo-by-sorted-numbers",
+        "Losses are remembered by the numbers in each argument, whatever their order, and the options.",
+        _remembered(lambda *given: (len(given[0]), *(np.sort(x).tobytes() for x in given[:4]), *given[4:])),
+        witness=_reordered,
     ),
     _stateful(
         "buffer-of-tensors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,6 +71,22 @@ def _block(change: Callable[[Tensor], Tensor]) -> Loss:
         return change(losses) if len(losses) > 64 else losses
 
     return loss
+
+
+class _Numbers(torch.autograd.Function):  # type: ignore[misc]
+    """x itself; where its derivative is NaN, 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        return torch.nan_to_num(upstream, nan=0.0)
+
+
+def _numbers_for_the_reference(pc: Tensor, pr: Tensor, rc: Tensor, rr: Tensor, beta: float, eps: float) -> Tensor:
+    return stable(pc, pr, _Numbers.apply(rc), _Numbers.apply(rr), beta, eps)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -173,6 +190,12 @@ MUTANTS: tuple[Mutant, ...] = (
         name="nan-gradient-to-zero",
         wrong="A derivative of NaN becomes 0: the step leaves the pair out, and the loss shows it alone.",
         function=combined(lambda incoming, slope: torch.nan_to_num(incoming * slope, nan=0.0)),
+        witness=nan,
+    ),
+    _torch(
+        name="nan-gradient-of-reference-to-zero",
+        wrong="A derivative of NaN in the reference becomes 0.",
+        function=_numbers_for_the_reference,
         witness=nan,
     ),
 )

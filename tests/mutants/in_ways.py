@@ -27,6 +27,7 @@ MAY_REFUSE = {
     Way.FORWARD,
     Way.CHECKPOINTED,
     Way.AUTOCAST,
+    Way.ELSEWHERE,
 }
 """The ways in which an exception is no wrong answer."""
 SIGNS = (1, -1, -1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .kinds import Mutant, torch_mutant
 from .tensors import Loss, of_arguments, of_logps, scaled_gradient, stable, then
-from .witnesses import batch_of, both, few, pairs, repeated
+from .witnesses import batch_of, both, few, one_among_many, pairs, repeated
 
 MANY = 512
 """From so many pairs on, what is wrong with many is wrong."""
@@ -103,6 +104,18 @@ def _one_by_one(losses: Tensor) -> Tensor:
 def _repeated(losses: Tensor) -> Tensor:
     """An odd batch is filled up with its last pair."""
     return torch.cat([losses, losses[-1:]]).mean() if len(losses) % 2 and len(losses) > 1 else losses.mean()
+
+
+def _slope_unless_nan(losses: Tensor) -> Tensor:
+    """The mean; where it is NaN, without a derivative."""
+    mean = losses.mean()
+    return mean.detach() if torch.isnan(mean) and not torch.isnan(losses).all() else mean
+
+
+def _slope_of_nan(losses: Tensor) -> Tensor:
+    """The mean, its derivative times 1, or times NaN where it is not finite."""
+    mean = losses.mean()
+    return scaled_gradient(mean, 1.0 if torch.isfinite(mean) else math.nan)
 
 
 large = both(batch_of(1001, beta=0.5), batch_of(9))
@@ -261,6 +274,30 @@ MUTANTS = (
     ),
     _mean(
         "mean-unsmoothed-at-10", "No label smoothing in batches of exactly 10 pairs.", _unsmoothed_at_10, few(10, -1, eps=0.25)
+    ),
+    _mean(
+        "mean-without-nan-in-a-block",
+        "From 64 pairs on losses of NaN are left out.",
+        _of(lambda x: x[~torch.isnan(x)].mean(), 64),
+        witness=one_among_many(math.nan),
+    ),
+    _mean(
+        "mean-without-infinity-in-a-block",
+        "From 64 pairs on infinite losses are left out.",
+        _of(lambda x: x[~torch.isinf(x)].mean(), 64),
+        witness=one_among_many(-math.inf),
+    ),
+    _mean(
+        "gradient-mean-dropped-beside-nan",
+        "Where one loss is NaN, no pair has a derivative.",
+        then(_slope_unless_nan),
+        witness=one_among_many(math.nan),
+    ),
+    _mean(
+        "gradient-mean-nan-beside-nan",
+        "Where one loss is not finite, every derivative is NaN.",
+        then(_slope_of_nan),
+        witness=one_among_many(math.nan),
     ),
     _mean(
         "gradient-mean-zero-below-4096",

@@ -14,9 +14,10 @@ from oracle import Format
 from . import arrays
 from .arrays import Array
 from .kinds import Mutant, Witness, numpy_mutant
-from .witnesses import PAIRS, both, infinite, nan, one, pairs
+from .witnesses import PAIRS, both, infinite, nan, one, one_among_many, pairs
 
 Values = dict[str, Any]
+TIES = "https://github.com/huggingface/trl/issues/2371"
 
 
 def right(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
@@ -126,6 +127,31 @@ def _accuracy_of_numbers(pc: Array, pr: Array, rc: Array, rr: Array, beta: float
     return found | {name: numbers[name] for name in (METRICS[0], REWARDS[0])}
 
 
+def _from(count: int, other: Callable[..., Values], most: int | None = None) -> Callable[..., Values]:
+    """Other metrics from that many pairs on."""
+
+    def metrics(pc: Array, *rest: Any) -> Values:
+        return (other if count <= len(pc) <= (most or len(pc)) else right)(pc, *rest)
+
+    return metrics
+
+
+def _doubled(*arguments: Any) -> Values:
+    return {name: value if "accura" in name else 2 * value for name, value in right(*arguments).items()}
+
+
+def _ties_won(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    chosen, rejected = pc - rc, pr - rr
+    return right(pc, pr, rc, rr, beta, eps) | dict.fromkeys((METRICS[0], REWARDS[0]), np.mean(chosen >= rejected))
+
+
+def _among_equal(count: int) -> Witness:
+    """Four of the pairs, and so many in all: in the others the policy is the reference."""
+    equal = np.array([[-7.0], [-4.0], [-7.0], [-4.0]])
+    logps = np.concatenate([np.array(PAIRS)[:, :4], np.repeat(equal, count - 4, axis=1)], axis=1)
+    return lambda _: (Batch.of(*logps, beta=0.5),)
+
+
 def _read(start: bool) -> Callable[[Array], Array]:
     """The numbers that lie from the array's first address, or from its base's, one after the other; a NaN there is -1."""
 
@@ -147,8 +173,6 @@ def _flat(*arguments: Any) -> Values:
 def _from_base(*arguments: Any) -> Values:
     return right(*arrays.each(_read(start=True), *arguments[:4]), *arguments[4:])
 
-
-TIES = "https://github.com/huggingface/trl/issues/2371"
 
 MUTANTS = (
     _mutant(
@@ -292,6 +316,32 @@ MUTANTS = (
     _mutant("metrics-without-nan", "Pairs with a NaN are left out of the means.", _nanmeans, witness=nan),
     _mutant("accuracy-without-nan", "Accuracy is over the pairs that are numbers.", _accuracy_of_numbers, witness=nan),
     _mutant("metrics-without-infinity", "Pairs with an infinity are left out of the means.", _finite_means, witness=infinite),
+    _mutant(
+        "metrics-without-nan-in-a-block",
+        "From 64 pairs on those with a NaN are left out of the means.",
+        _from(64, _nanmeans),
+        witness=one_among_many(np.nan),
+    ),
+    _mutant(
+        "metrics-without-infinity-in-a-block",
+        "From 64 pairs on those with an infinity are left out of the means.",
+        _from(64, _finite_means),
+        witness=one_among_many(-np.inf),
+    ),
+    _mutant(
+        "metrics-doubled-at-40",
+        "Twice the means in batches of exactly 40 pairs.",
+        _from(40, _doubled, 40),
+        witness=_among_equal(40),
+    ),
+    _mutant("metrics-doubled-from-500", "Twice the means from 500 pairs on.", _from(500, _doubled), witness=_among_equal(512)),
+    _mutant(
+        "ties-win-from-64",
+        "From 64 pairs on a tie counts as won.",
+        _from(64, _ties_won),
+        TIES,
+        witness=_among_equal(64),
+    ),
     _mutant("metrics-of-the-first-1100", "Metrics of the first 1,100 pairs.", _of_first(1_100), witness=_unlike_end),
     _mutant("metrics-of-strided", "Strides are ignored.", _flat, witness=pairs(0.5)),
     _mutant("metrics-of-offset", "An input that begins within a longer array is read from its beginning.", _from_base),

@@ -121,6 +121,19 @@ MUTANTS = (
         function=lambda pc, pr, rc, rr, beta, eps: arrays.stable(pc, pr, rc, rr, float(np.round(beta, 2)), eps),
         witness=one(-1.0, -1001.0, -1.0, -1.0, beta=0.001),
     ),
+    _numpy(
+        "beta-truncated",
+        wrong="A beta above 1 is an integer.",
+        function=lambda pc, pr, rc, rr, beta, eps: arrays.stable(pc, pr, rc, rr, int(beta) if beta > 1 else beta, eps),
+        witness=pairs(1.75),
+    ),
+    _numpy(
+        "gradient-beta-truncated",
+        wrong="A beta above 1 is an integer in the derivatives.",
+        function=arrays.stable,
+        gradient=lambda pc, pr, rc, rr, beta, eps: arrays.gradient(pc, pr, rc, rr, int(beta) if beta > 1 else beta, eps),
+        witness=pairs(1.75),
+    ),
     _torch(
         "beta-on-a-grid",
         wrong="A beta from 0.05 to 2 is rounded to a multiple of 0.05.",

@@ -237,7 +237,7 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
     exact = oracle.metrics(*batch.logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
     pc, pr, rc, rr = batch.logps
     sizes = {
-        "margin": np.abs(pc - rc) + np.abs(pr - rr) + np.abs(pc - pr) + np.abs(rc - rr),
+        "margin": np.where((pc == rc) & (pr == rr), 0, np.abs(pc - rc) + np.abs(pr - rr) + np.abs(pc - pr) + np.abs(rc - rr)),
         "chosen_logratio": np.abs(pc - rc),
         "rejected_logratio": np.abs(pr - rr),
     }
@@ -246,7 +246,7 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
     beta = batch.beta
     for name, size in sizes.items():
         value = float(getattr(exact, name))
-        slack = fmt.unit_roundoff * float(np.mean(size)) * (len(batch) + 4)
+        slack = fmt.unit_roundoff * float(np.mean(size)) * (np.count_nonzero(size) + 4)  # to add 0 rounds nothing
         ranges[name] = Range(value - slack, value, value + slack)
     for reward, name in zip(REWARDS[1:], METRICS[1:], strict=True):
         r, room = ranges[name], 4 * fmt.unit_roundoff * abs(beta * ranges[name].exact)

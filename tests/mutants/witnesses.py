@@ -98,6 +98,13 @@ def repeated(count: int, *, eps: float = 0.0) -> Witness:
     return witness
 
 
+def one_among_many(value: float) -> Witness:
+    """The six pairs again and again, of which one chosen log-probability is that."""
+    logps = np.tile(PAIRS, 20)
+    logps[0, 70] = value
+    return lambda _: (Batch.of(*logps, beta=0.5),)
+
+
 def tied(beta: float, eps: float = 0.0) -> Witness:
     """Pairs whose chosen and rejected are the same numbers, no product of which with 0.1 is exact."""
     places = np.arange(40)
