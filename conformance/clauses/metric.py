@@ -54,6 +54,12 @@ def _batches(trial: Trial) -> list[Batch]:
     return [_in_turn(pairs, size) for size, pairs in batches if len(pairs)]
 
 
+def _narrow() -> Batch:
+    """Pairs that are won and lost by little, down to 2^-12 nats, with margins that are exact in every format."""
+    less, more = -np.ldexp(1.0, -np.arange(3, 13)), -np.ldexp(2.0, -np.arange(3, 13))
+    return Batch.of(np.append(less, more), np.append(more, less))
+
+
 def _in_turn(pairs: Batch, size: int) -> Batch:
     return pairs.take(np.arange(size) % len(pairs))
 
@@ -65,12 +71,14 @@ def _in_turn(pairs: Batch, size: int) -> Batch:
     kills=(
         "accuracy-counts-ties",
         "accuracy-of-chosen",
+        "accuracy-above-a-thousandth",
     ),
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
     derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
-    "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed two "
-    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, each at its own beta and label smoothing; at a "
-    "negative beta, where the won pair is another without beta, the rewards' accuracy alone.",
+    "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed four "
+    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, and one of margins down to 2^-12, each at its "
+    "own beta and label smoothing; at a negative beta, where the won pair is another without beta, the rewards' accuracy "
+    "alone.",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
     remedy="Count the pairs whose chosen reward is strictly above the rejected one.",
@@ -78,7 +86,7 @@ def _in_turn(pairs: Batch, size: int) -> Batch:
 def accuracy(trial: Trial) -> Outcome:
     """Accuracy on batches with clear signs and exact ties."""
     tally = Tally(trial)
-    for batch in _batches(trial):
+    for batch in (*_batches(trial), trial.optioned(_narrow(), beta=0.125, label_smoothing=0.0)):
         clear, exact = _won(trial, batch)
         if len(clear):
             _judge_accuracy(tally, trial, clear, exact, trial.implementation.metrics(clear, trial.fmt))
@@ -98,7 +106,7 @@ def _judge_accuracy(tally: Tally, trial: Trial, batch: Batch, exact: float, got:
     """Both accuracies, by whichever name they are returned."""
     for name in ACCURACIES if batch.beta >= 0 else ACCURACIES[1:]:
         if name in got:
-            _judge(tally, batch, name, got[name], exact, 2 * trial.fmt.unit_roundoff)
+            _judge(tally, batch, name, got[name], exact, 4 * trial.fmt.unit_roundoff * exact)
 
 
 @chapter.clause(
@@ -233,7 +241,7 @@ def nan_shows(trial: Trial) -> Outcome:
         batch = Batch.of(*logps, beta=whole.beta)
         got = trial.implementation.metrics(batch, trial.fmt)
         for name in (name for name in ACCURACIES if name in got and not np.isnan(got[name])):
-            _judge(tally, batch, name, got[name], won, 2 * trial.fmt.unit_roundoff)
+            _judge(tally, batch, name, got[name], won, 4 * trial.fmt.unit_roundoff * won)
         for names in (names for names in (_MEANS, _REWARDS) if names[0] in got):
             known = _known(trial, whole, names)
             for i, name in enumerate(names):
@@ -306,7 +314,7 @@ def _judge_all(
     6,
     Level.MUST,
     "metrics of any size",
-    kills=("metrics-doubled-at-40", "metrics-doubled-from-500", "ties-win-from-64"),
+    kills=("metrics-doubled-at-40", "metrics-doubled-from-500", "ties-win-from-64", "accuracy-of-full-blocks"),
     statement="The metrics of a batch in which all but four pairs have the reference's log-probabilities shall lie within "
     f"the bounds of METRIC-1 to METRIC-3, wherever in the batch those four are, in batches {FEW}, of 256 to 4,096 pairs by "
     "powers of two, of one pair less and more, and of 8,193.",

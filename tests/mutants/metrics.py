@@ -140,6 +140,12 @@ def _doubled(*arguments: Any) -> Values:
     return {name: value if "accura" in name else 2 * value for name, value in right(*arguments).items()}
 
 
+def _of_full_blocks(*given: Any) -> Values:
+    full = len(given[0]) // 256 * 256
+    blocks = right(*arrays.each(lambda x: x[-full:], *given[:4]), *given[4:])
+    return right(*given) | {name: blocks[name] for name in (METRICS[0], REWARDS[0])}
+
+
 def _ties_won(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
     chosen, rejected = pc - rc, pr - rr
     return right(pc, pr, rc, rr, beta, eps) | dict.fromkeys((METRICS[0], REWARDS[0]), np.mean(chosen >= rejected))
@@ -335,6 +341,18 @@ MUTANTS = (
         witness=_among_equal(40),
     ),
     _mutant("metrics-doubled-from-500", "Twice the means from 500 pairs on.", _from(500, _doubled), witness=_among_equal(512)),
+    _mutant(
+        "accuracy-above-a-thousandth",
+        "Only pairs whose logit is above 0.001 count as won.",
+        _but(accuracy=lambda pc, pr, rc, rr, beta: np.mean(beta * ((pc - rc) - (pr - rr)) > 1e-3)),
+        witness=one(-(2.0**-10), -(2.0**-9), 0.0, 0.0, beta=0.5),
+    ),
+    _mutant(
+        "accuracy-of-full-blocks",
+        "From 256 pairs on accuracy is that of full blocks of 256.",
+        _from(256, _of_full_blocks),
+        witness=_among_equal(300),
+    ),
     _mutant(
         "ties-win-from-64",
         "From 64 pairs on a tie counts as won.",

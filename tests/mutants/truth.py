@@ -242,12 +242,12 @@ def metric_excess(got: dict[str, float], batch: Batch, fmt: Format) -> float:
         "rejected_logratio": np.abs(pr - rr),
     }
     accuracy = float(exact.accuracy)
-    ranges = {"accuracy": Range(accuracy - 4 * fmt.unit_roundoff, accuracy, accuracy + 4 * fmt.unit_roundoff)}
+    ranges = {"accuracy": Range(*(accuracy * (1 + k * fmt.unit_roundoff) for k in (-5, 0, 5)))}
     beta = batch.beta
     for name, size in sizes.items():
         value = float(getattr(exact, name))
         slack = fmt.unit_roundoff * float(np.mean(size)) * (np.count_nonzero(size) + 4)  # to add 0 rounds nothing
-        ranges[name] = Range(value - slack, value, value + slack)
+        ranges[name] = Range(value - slack, value, value + slack) if math.isfinite(value) else Range(value, value, value)
     for reward, name in zip(REWARDS[1:], METRICS[1:], strict=True):
         r, room = ranges[name], 4 * fmt.unit_roundoff * abs(beta * ranges[name].exact)
         low, high = sorted((beta * r.low, beta * r.high))
