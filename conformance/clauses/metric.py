@@ -200,8 +200,8 @@ def _judge(tally: Tally, batch: Batch, name: str, got: float, exact: float, allo
 @lru_cache(maxsize=256)
 def _margin_error(fmt: Format, beta: float, *logps: bytes) -> Floats:
     """The larger of the two errors of each logit, kept for the next size and the next implementation."""
-    pairs = bounds.Pairs(*(np.frombuffer(values) for values in logps), beta, 0.0)
-    return np.maximum(*bounds.logit_error(pairs, fmt))
+    pc, pr, rc, rr = (np.frombuffer(values) for values in logps)
+    return np.maximum(*bounds.logit_error(bounds.Pairs(pc, pr, rc, rr, beta, 0.0), fmt))
 
 
 @lru_cache(maxsize=256)
@@ -329,12 +329,11 @@ def any_size(trial: Trial) -> Outcome:
     """Metrics in batches of every size."""
     tally, rng = Tally(trial), trial.rng("METRIC-6")
     four = trial.optioned(Batch.of(*_FOUR), beta=0.5, label_smoothing=0.0)
+    both = [np.append(own, equal) for own, equal in zip(four.logps, _EQUAL, strict=True)]
     for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, 8_193) if size > len(four)):
         places = np.full(size, len(four))
         places[rng.permutation(size)[: len(four)]] = np.arange(len(four))
-        batch = Batch(*(np.append(own, equal) for own, equal in zip(four.logps, _EQUAL, strict=True)), four.beta, 0.0).take(
-            places
-        )
+        batch = Batch.of(*both, beta=four.beta).take(places)
         _judge_all(tally, trial, four, 3 / size, trial.implementation.metrics(batch, trial.fmt), among=batch)
     return tally.outcome()
 

@@ -387,7 +387,7 @@ def _folded(text: str, width: int, indent: int = 2) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=space, subsequent_indent=space, break_long_words=False)
 
 
-def code_list(values: tuple[str, ...]) -> str:
+def code_list(values: Sequence[str]) -> str:
     """Hexadecimal numbers as Python: one alone, or a list."""
     return code_number(values[0]) if len(values) == 1 else f"[{', '.join(code_number(value) for value in values)}]"
 
