@@ -49,7 +49,15 @@ def read_metrics(result: object) -> dict[str, float]:
     missing = [name for name in names if name not in result]
     if missing:
         raise Misbehaviour("wrong type", f"metrics: no {', '.join(missing)}")
-    return {name: called(float, result[name]) for name in names}
+    return {name: _one_number(name, result[name]) for name in names}
+
+
+def _one_number(name: str, value: Any) -> float:
+    """A metric as a Python float. Raises Misbehaviour naming it where it is one number a pair, or none."""
+    if getattr(value, "shape", ()) not in ((), (1,)):
+        shape = tuple(value.shape)
+        raise Misbehaviour("wrong shape", f"metrics: {name} has shape {shape}, where one number a batch was promised: its mean")
+    return called(float, value)
 
 
 def check_unchanged(same: Sequence[bool]) -> None:

@@ -447,6 +447,7 @@ def test_metrics_are_floats_by_name(wrap):
         (lambda *_: METRICS | {"margin": "high"}, "raised", "high"),
         (raises, "raised", "RuntimeError"),
         (None, "wrong type", "no metrics"),
+        (lambda *_: METRICS | {"margin": np.zeros(3)}, "wrong shape", r"margin has shape \(3,\), where one number a batch"),
     ],
 )
 @wrappers
