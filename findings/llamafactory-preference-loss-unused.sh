@@ -13,6 +13,8 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet 'torch==2.13.0' 'numpy==2.2.6' 'transformers==4.57.6' 'trl==0.24.0' 'accelerate==1.11.0' \
   'datasets==4.0.0' 'peft==0.18.1' 'omegaconf==2.3.0' 'packaging==25.0'
 "$folder/venv/bin/pip" install --quiet --no-deps 'llamafactory==0.9.5'
+# imported for sound, which no text needs
+touch "$("$folder/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchaudio.py"
 cat > "$folder/show.py" <<'PYTHON'
 import math
 from types import SimpleNamespace
