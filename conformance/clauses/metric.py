@@ -173,7 +173,7 @@ def _known(
     beta = batch.beta if with_beta else 1.0
     a, b, c, d = batch.logps
     chosen, rejected = np.abs(a - c), np.abs(b - d)
-    growth, shift = bounds.summation(n + equal, fmt, trial.accumulation, counted=n), bounds.option_error(beta, fmt)
+    growth, shift = bounds.summation(n + equal, fmt, trial.accumulation, zeros=equal), bounds.option_error(beta, fmt)
     most = abs(beta) + shift
     margin = _margin_error(fmt, beta, *(values.tobytes() for values in batch.logps))
     rooms = (

@@ -83,13 +83,13 @@ def _mean(x: Floats) -> float:
         return float(np.sum(x / x.size))
 
 
-def summation(n: int, fmt: Format, accumulation: Format | None = None, *, counted: int | None = None) -> float:
+def summation(n: int, fmt: Format, accumulation: Format | None = None, *, zeros: int = 0) -> float:
     """What the mean of n numbers errs by, relative to the mean of their magnitudes: `_slack` with k = n, or `_running`.
 
-    counted: how many of them are not 0, all by default: to add 0 rounds nothing. Raises NotAnInteger and OutOfRange.
+    zeros: so many of them are 0, which to add rounds nothing. Raises NotAnInteger and OutOfRange.
     """
     n = integer("n", n, "a number of results, from 1 to 2**53", 1, 2**53)
-    k = n if counted is None else integer("counted", counted, "how many of the n results are not 0", 1, n)
+    k = n - integer("zeros", zeros, "a number of results that are 0, fewer than n", 0, n - 1)
     wide = wider(fmt, accumulation)
     steps, last = (k - 1) * wide.unit_roundoff, _growth(_last(n, fmt) + (wide != fmt), fmt)
     return max((steps + (1 + steps) * last) * OUT, _running_in(n, fmt, wide))

@@ -43,8 +43,8 @@ NUMBERS: dict[str, Any] = {
     "policy_chosen": 1.5, "policy_rejected": 0.25, "ref_chosen": 0.5, "ref_rejected": 0.125,
     "beta": 0.5, "label_smoothing": 0.25, "z": 1.5, "got": 0.5, "values": 0.5, "value": 0.5, "x": 0.5, "exact": 0.5,
     "numbers": 0.5, "other": 0.5, "factor": 0.5, "divisor": 0.5, "ulps": 2.0, "relative": 0.5, "absolute": 0.5, "a": 0.5,
-    "b": 0.5, "bits": 5, "ordinals": 5, "n": 3, "precision": 20, "power": 1, "mantissa": 3, "exponent": 1, "lean": 0, "counted": 1,
-    "temperature": 0.5, "logits": [0.5, 1.5], "label": 0, "labels": [0],
+    "b": 0.5, "bits": 5, "ordinals": 5, "n": 3, "precision": 20, "power": 1, "mantissa": 3, "exponent": 1, "lean": 0,
+    "zeros": 0, "temperature": 0.5, "logits": [0.5, 1.5], "label": 0, "labels": [0],
 }  # fmt: skip
 """Parameters that are numbers, and what is given for those that are not looked at."""
 UNASKED = {
