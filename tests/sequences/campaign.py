@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from conformance.clauses import CLAUSES
+from conformance.clauses import CLAUSES, for_kind
 from conformance.inputs.profiles import get_profile
 from conformance.records.record import Level, Run, Verdict
 from conformance.running.here import Here
@@ -36,8 +36,12 @@ def judged(entry: Mutant | Honest, fmt: str, seed: int = 0, profile: str = "quic
 
 
 def first_violation(entry: Mutant, fmt: str, profile: str = "quick") -> Run:
-    """Its run up to the first MUST that it violates, where one is asked for."""
-    here = Here(entry.build(), (get_format(fmt),), get_profile(profile), 0, CLAUSES, "", TIME_LIMIT)
+    """Its run up to the first MUST that it violates, the clauses that name it first; where a SHOULD will do, these alone."""
+    implementation = entry.build()
+    own = for_kind(implementation.claims.kind, CLAUSES)
+    naming = [clause for clause in own if entry.name in clause.kills]
+    others = [clause for clause in own if clause not in naming] if entry.level is Level.MUST else []
+    here = Here(implementation, (get_format(fmt),), get_profile(profile), 0, (*naming, *others), "", TIME_LIMIT)
     here.judge(fail_fast=entry.level is Level.MUST)
     return here.runs("after the first violated MUST")[0]
 
