@@ -93,6 +93,10 @@ class Framework(Protocol):
     def weighs(self) -> bool:
         """Whether derivatives are taken of weighted sums, by the framework itself."""
 
+    @property
+    def compiles_each_size(self) -> bool:
+        """Whether a batch of a new size costs a compilation, or may."""
+
     def evaluate(
         self,
         function: Callable[..., Any],

@@ -40,7 +40,7 @@ class JaxFramework:
         names = ("jax_enable_x64", "jax_default_matmul_precision", "jax_debug_nans", "jax_numpy_dtype_promotion")
         return {name: str(getattr(jax.config, name)) for name in names}
 
-    weighs = True
+    weighs, compiles_each_size = True, True
 
     def evaluate(
         self,

@@ -56,7 +56,7 @@ class TorchFramework:
             "random": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
         }
 
-    weighs = True
+    weighs, compiles_each_size = True, False
 
     def evaluate(
         self,

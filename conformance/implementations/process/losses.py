@@ -67,7 +67,7 @@ def _claims(hello: Hello, loss: str) -> LossClaims:
 class _Streams:
     """The program as what turns a batch into numbers."""
 
-    weighs = False
+    weighs, compiles_each_size = False, False
 
     def __init__(self, program: ProcessImplementation) -> None:
         self._program = program
