@@ -2,11 +2,11 @@
 # buffer 6.0.3 with ieee754 1.2.1, google-protobuf 4.0.3 (npm), Node 20: float32 numbers written by a web page.
 #
 # Guessed: writeFloatLE of the Buffer that bundlers put into pages writes what Node's does. Seen: NaN is 0x7f800001, a signalling NaN whose upper half
-# is infinity in bfloat16 (Node: 0x7fc00000): who makes bfloat16 by cutting, as ClickHouse's toBFloat16 does, reads inf where the loss was NaN. Numbers
-# halfway between two floats go away from zero: 1 + 2**-24 is 1.0000001192092896, where Math.fround has 1. writeDoubleLE is right but for NaN, which is
-# signalling too.
-# Guessed: protobuf's float takes what rounds to a float. Seen: 3.4028235e38, the digits with which NumPy prints the largest, and its negative, a mask's
-# usual value, are refused ("Assertion failed"), and Infinity is not; 3.4028234663852886e38, the same float, is taken.
+# is infinity in bfloat16 (Node: 0x7fc00000): who makes bfloat16 by cutting, as ClickHouse's toBFloat16 does, reads inf where the loss was NaN.
+# Numbers halfway between two floats go away from zero: 1 + 2**-24 is 1.0000001192092896, where Math.fround has 1. writeDoubleLE is right but for NaN,
+# which is signalling too.
+# Guessed: protobuf's float takes what rounds to a float. Seen: 3.4028235e38, the digits with which NumPy prints the largest, and its negative, a
+# mask's usual value, are refused ("Assertion failed"), and Infinity is not; 3.4028234663852886e38, the same float, is taken.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # evalica 0.4.2 on numpy 2.4.6 and pandas 3.1.1, rankings of models by preferences: who never lost is no better than who never won.
 #
-# Guessed: bradley_terry of a model that won all of its pairs is at a bound, infinite, or an error. Seen: each model has 1e-6: of a above b three times
-# both are equal, and of a, who never lost, with b above c twice of three times, all three are: what was known of b and c is gone as well.
+# Guessed: bradley_terry of a model that won all of its pairs is at a bound, infinite, or an error. Seen: each model has 1e-6: of a above b three
+# times both are equal, and of a, who never lost, with b above c twice of three times, all three are: what was known of b and c is gone as well.
 # Guessed: newman, the faster iteration for the same model, converges to the same. Seen: of 99 wins of 100 both models have 1.0, after 100 and after
 # 100,000 iterations; it swings between two values. bradley_terry has the odds, 99.
-# Guessed: eigen ranks first who wins. Seen: of a above b above c above d, nine times of ten each, c is first and a the last.
-# Nothing is raised or warned; that result.iterations is the limit is all there is to see.
+# Guessed: eigen ranks first who wins. Seen: of a above b above c above d, nine times of ten each, c is first and a the last. Nothing is raised or
+# warned; that result.iterations is the limit is all there is to see.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # gguf 0.19.0 on numpy 2.4.6: in MXFP4 a NaN makes 32 weights 0, and the finest format loses the small weights that the coarsest keeps.
 #
-# Guessed: a block with a NaN in it is NaN, in every format. Seen: in Q8_0, Q4_0 and Q5_1 all 32 are NaN; in MXFP4, the format of the gpt-oss models, all
-# 32 are 0, with no warning: 31 right weights are gone with it, and whoever looks for a NaN in the file finds none.
-# Guessed: more bits lose less. Seen: normal weights of size 1e-6, as a difference of adapters has, are all 0 in Q8_0, whose scale is a float16 and 127
-# times smaller than the largest weight; in Q4_0 they are there to 7 % of the largest. A weight of 1 is 0.99994 in Q8_0 and 1 in Q4_0.
-# Guessed: an infinity is an infinity. Seen: in Q4_0 it is, and the other 31 of its block are NaN; in Q8_0 all 32 are NaN.
-# A policy that diverged in one weight is a finite model, and a small update of one, quantized by itself, is none.
+# Guessed: a block with a NaN in it is NaN, in every format. Seen: in Q8_0, Q4_0 and Q5_1 all 32 are NaN; in MXFP4, the format of the gpt-oss models,
+# all 32 are 0, with no warning: 31 right weights are gone with it, and whoever looks for a NaN in the file finds none.
+# Guessed: more bits lose less. Seen: normal weights of size 1e-6, as a difference of adapters has, are all 0 in Q8_0, whose scale is a float16 and
+# 127 times smaller than the largest weight; in Q4_0 they are there to 7 % of the largest. A weight of 1 is 0.99994 in Q8_0 and 1 in Q4_0.
+# Guessed: an infinity is an infinity. Seen: in Q4_0 it is, and the other 31 of its block are NaN; in Q8_0 all 32 are NaN. A policy that diverged in
+# one weight is a finite model, and a small update of one, quantized by itself, is none.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,10 +3,10 @@
 #
 # Guessed: mean, var and median keep the dtype, as sum and max do. Seen: the mean of 0.1, 0.1, 0.1 is 0.1 + 5.6e-18, the double 0.1, in a quadruple
 # number; by axis, or as sum / 3, it is right to 34 digits. median, average and var of a vector are doubles likewise.
-# Guessed: formatting shows the number. Seen: f"{x}" of 2/3 is 0.6666666666666666 and f"{x:.40f}" of 0.1 has the digits of the double; 1e400 is inf and
-# 1e-400 is 0 there. str and repr have 34 digits.
-# Guessed: a cast to float32 or float16 is rounded once. Seen: it goes by the double, so that 1 + 2**-24 + 2**-80 is 1; and half of the least subnormal
-# of float64, and a bit more, is 0. Guessed: argmax is where max is. Seen: of [1, NaN, 2] max is NaN and argmax 2, where NumPy's is 1.
+# Guessed: formatting shows the number. Seen: f"{x}" of 2/3 is 0.6666666666666666 and f"{x:.40f}" of 0.1 has the digits of the double; 1e400 is inf
+# and 1e-400 is 0 there. str and repr have 34 digits.
+# Guessed: a cast to float32 or float16 is rounded once. Seen: it goes by the double, so that 1 + 2**-24 + 2**-80 is 1; and half of the least
+# subnormal of float64, and a bit more, is 0. Guessed: argmax is where max is. Seen: of [1, NaN, 2] max is NaN and argmax 2, where NumPy's is 1.
 # Whoever takes it for the truth of a loss has 53 bits as soon as a mean over the batch is taken, and a dtype that says 113.
 set -euo pipefail
 folder=$(mktemp -d)

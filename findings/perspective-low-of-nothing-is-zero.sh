@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # perspective-python 5.6.1 with pyarrow 26.0.1: the lowest of the losses 1, missing, 2 is 0, and max, min, high and low have a rule each.
 #
-# Guessed: a missing loss is left out of each aggregate, as mean and sum leave it out. Seen: "low" takes it for 0, and so does "high" of -1, missing, -2,
-# which is 0; "min" of either is missing and "max" 2 and -1; the median of the first is 1. The best log-probability of a run with a gap is 0.
+# Guessed: a missing loss is left out of each aggregate, as mean and sum leave it out. Seen: "low" takes it for 0, and so does "high" of -1, missing,
+# -2, which is 0; "min" of either is missing and "max" 2 and -1; the median of the first is 1. The best log-probability of a run with a gap is 0.
 # Guessed: one rule for NaN. Seen: max and high of 1, NaN, 2 are 2 and of NaN, 1, 2 NaN; the median of the three orders is NaN, 1 and 2.
-# Guessed: JSON distinguishes what CSV does. Seen: NaN, infinity and missing are None by to_columns and to_json, and nan, inf and nothing by to_csv;
-# a CSV file with nan is read as missing and one with inf as infinity.
+# Guessed: JSON distinguishes what CSV does. Seen: NaN, infinity and missing are None by to_columns and to_json, and nan, inf and nothing by to_csv; a
+# CSV file with nan is read as missing and one with inf as infinity.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

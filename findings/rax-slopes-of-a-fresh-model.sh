@@ -4,8 +4,9 @@
 # Guessed: the slopes at equal scores are those of the formulas, as the pairwise logistic loss's -1/2 and 1/2 are. Seen for the scores 0, 0 and the
 # labels 1, 0: pointwise_sigmoid_loss has -0.75 and -0.25, where -0.25 and 0.25 are right: both scores rise; at 0.001 it is right. listmle_loss has
 # -0.375 and 0.375 at equal scores of any size, where -0.5 and 0.5 are right, and of three alike another slope for each.
-# Guessed: what `where` masks has no part. Seen: a masked NaN score leaves the losses right; the slopes of pairwise_logistic_loss and pairwise_mse_loss
-# are NaN at all scores, those of pointwise_sigmoid_loss at the masked one, those of the hinge, of softmax_loss and of listmle_loss are right.
+# Guessed: what `where` masks has no part. Seen: a masked NaN score leaves the losses right; the slopes of pairwise_logistic_loss and
+# pairwise_mse_loss are NaN at all scores, those of pointwise_sigmoid_loss at the masked one, those of the hinge, of softmax_loss and of listmle_loss
+# are right.
 # Guessed: a NaN score that counts has the slope NaN. Seen: pairwise_hinge_loss and pairwise_qr_loss are NaN with the slope 0; ndcg is 1.
 set -euo pipefail
 folder=$(mktemp -d)

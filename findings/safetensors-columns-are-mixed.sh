@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # safetensors 0.8.0 on numpy 2.4.6: a column of an array is saved as other numbers of that array, and nothing is raised.
 #
-# Guessed: safetensors.numpy.save_file of a view writes the view, as numpy.save does, or refuses it, as safetensors.torch does. Seen: it writes as many
-# numbers as the view has, from its first on as they lie in memory. Of the log-probabilities logps, a row a pair, logps[:, 0] is saved as chosen,
-# rejected, chosen, ... and logps[:, 1] as rejected, chosen, ...: of the same shape and dtype, so that the loss is a plausible one. A transpose keeps its
-# shape and has the numbers in another order; logps[::2] is the first half. Of 0.7.0 and numpy.savez all of these come back.
-# The documentation asks for contiguous tensors; a transpose counts as contiguous, in Fortran's order, and is as wrong.
+# Guessed: safetensors.numpy.save_file of a view writes the view, as numpy.save does, or refuses it, as safetensors.torch does. Seen: it writes as
+# many numbers as the view has, from its first on as they lie in memory. Of the log-probabilities logps, a row a pair, logps[:, 0] is saved as chosen,
+# rejected, chosen, ... and logps[:, 1] as rejected, chosen, ...: of the same shape and dtype, so that the loss is a plausible one. A transpose keeps
+# its shape and has the numbers in another order; logps[::2] is the first half. Of 0.7.0 and numpy.savez all of these come back. The documentation
+# asks for contiguous tensors; a transpose counts as contiguous, in Fortran's order, and is as wrong.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

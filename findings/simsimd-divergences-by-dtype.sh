@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# simsimd 6.5.16 and its successor numkong 7.8.6 on numpy 2.4.6, x86-64: what the divergence of two policies is depends on the dtype, and two
-# certain and opposite policies are the same.
+# simsimd 6.5.16 and its successor numkong 7.8.6 on numpy 2.4.6, x86-64: what the divergence of two policies is depends on the dtype, and two certain
+# and opposite policies are the same.
 #
-# Guessed: KL in float64 is the most exact. Seen in simsimd: of (1, 0) and (1/2, 1/2) it is 0.8333 in float64 and 0.69314 in float32 with AVX-512, where
-# ln 2 is right; of two distributions over 64 tokens it is 31833 and 1.0157 (1.0157 is right). Without AVX-512 float32 is as float64.
+# Guessed: KL in float64 is the most exact. Seen in simsimd: of (1, 0) and (1/2, 1/2) it is 0.8333 in float64 and 0.69314 in float32 with AVX-512,
+# where ln 2 is right; of two distributions over 64 tokens it is 31833 and 1.0157 (1.0157 is right). Without AVX-512 float32 is as float64.
 # Guessed: KL is infinite where the second policy forbids what the first has. Seen: 2.1e19 in float64 and 7.37 in float32; numkong has 16.58 and 7.37.
-# Guessed: the Jensen-Shannon distance of (1, 0) and (0, 1) is the largest there is, 0.8326. Seen: 0 in numkong with AVX-512, in each dtype, as if they
-# were equal, and 0.8326 without it; 0 in simsimd in float32, 0.8326 in float16 and 0.9129 in float64.
+# Guessed: the Jensen-Shannon distance of (1, 0) and (0, 1) is the largest there is, 0.8326. Seen: 0 in numkong with AVX-512, in each dtype, as if
+# they were equal, and 0.8326 without it; 0 in simsimd in float32, 0.8326 in float16 and 0.9129 in float64.
 # Guessed: a vector with an infinity has the distance NaN. Seen with AVX-512: simsimd's cosine distance of (inf, 1) is 0 to (1, 1) and to (-1, -1).
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # sqlite-vec 0.1.9 with apsw 3.54.1.0: a vector with a NaN is among the nearest, a short one is normalized to infinity, and JSON has six decimals.
 #
-# Guessed: a distance of NaN is the farthest, or is left out. Seen: it stays where it was put in: of five vectors the two nearest to (1, 0) are (1, 0) and
-# (NaN, 0), with the distance NULL, where (0.9, 0) is nearer. Guessed: vec_normalize scales. Seen: of (1e-30, 1e-30) it is
-# (inf, inf), of (1e30, 1e30) it is (0, 0), as the square of the norm is a float32.
-# Guessed: vec_to_json has the digits of a float32, and vec_f32 reads what it writes. Seen: six decimals, so that 1e-10 is 0.000000; NaN is null, which
-# vec_f32 refuses, while it reads [NaN]. Guessed: vec_quantize_int8(x, 'unit') is symmetric. Seen: 1 is 126 and -1 is -128.
+# Guessed: a distance of NaN is the farthest, or is left out. Seen: it stays where it was put in: of five vectors the two nearest to (1, 0) are (1, 0)
+# and (NaN, 0), with the distance NULL, where (0.9, 0) is nearer. Guessed: vec_normalize scales. Seen: of (1e-30, 1e-30) it is (inf, inf), of (1e30,
+# 1e30) it is (0, 0), as the square of the norm is a float32.
+# Guessed: vec_to_json has the digits of a float32, and vec_f32 reads what it writes. Seen: six decimals, so that 1e-10 is 0.000000; NaN is null,
+# which vec_f32 refuses, while it reads [NaN]. Guessed: vec_quantize_int8(x, 'unit') is symmetric. Seen: 1 is 126 and -1 is -128.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # torch 2.13.0, gloo, two processes on a CPU: of a vector of NaN on one rank, all_reduce by MAX loses one half of the NaN.
 #
-# Guessed: NaN wins, as in torch.max, or loses, in each place alike. Seen: of NaN on rank 0 and 2 on rank 1 the maximum is NaN, and of 1 and NaN it is 1:
-# each chunk is compared as if NaN were not there, and keeps its own unless the other's is larger. A vector has two chunks, one begun by each rank:
-# of 1,000 places that are alike the first half is 2 and the second NaN, or the reverse. MIN does the same, in float16 and bfloat16 too.
-# Both ranks have the same here (of MPICH they have not). A largest loss, a gradient's largest norm or the flag "is a loss NaN", kept as a float, is
-# lost by the number of the process that diverged and by its place in the vector of metrics.
+# Guessed: NaN wins, as in torch.max, or loses, in each place alike. Seen: of NaN on rank 0 and 2 on rank 1 the maximum is NaN, and of 1 and NaN it is
+# 1: each chunk is compared as if NaN were not there, and keeps its own unless the other's is larger. A vector has two chunks, one begun by each rank:
+# of 1,000 places that are alike the first half is 2 and the second NaN, or the reverse. MIN does the same, in float16 and bfloat16 too. Both ranks
+# have the same here (of MPICH they have not). A largest loss, a gradient's largest norm or the flag "is a loss NaN", kept as a float, is lost by the
+# number of the process that diverged and by its place in the vector of metrics.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
