@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from conformance.auditing import audit
-    from conformance.running.evaluation import evaluate, evaluate_loss, evaluate_step
+    from conformance.running.evaluation import evaluate, evaluate_loss, evaluate_path, evaluate_sequence, evaluate_step
     from conformance.running.runner import judge
 
-__all__ = ["audit", "evaluate", "evaluate_loss", "evaluate_step", "judge"]
+__all__ = ["audit", "evaluate", "evaluate_loss", "evaluate_path", "evaluate_sequence", "evaluate_step", "judge"]
 
 
 def __dir__() -> list[str]:
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
         from conformance.running.runner import judge  # noqa: PLC0415
 
         return judge
-    if name in {"evaluate", "evaluate_loss", "evaluate_step"}:
+    if name.startswith("evaluate") and name in __all__:
         from conformance.running import evaluation  # noqa: PLC0415
 
         return getattr(evaluation, name)

@@ -104,7 +104,7 @@ def impossible_chosen(trial: Trial) -> Outcome:
     derivation="z = +infinity, and softplus(-z) vanishes. A mixture (1 - eps) loss(z) + eps loss(-z) that is computed "
     "even for eps = 0 gives 0 * infinity = NaN." + _SIZES,
     guards=("https://github.com/huggingface/trl/issues/1199",),
-    remedy="Leave the term of label smoothing out where it is 0: 0 * infinity is NaN.",
+    remedy="Leave the term of label smoothing out where it is 0: 0 * infinity is NaN; subtract no infinity from another.",
 )
 @refusable
 def impossible_rejected(trial: Trial) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
-from conformance.diagnosis import conduct, diagnosing, preferences, steps, tokens
+from conformance.diagnosis import conduct, diagnosing, fewest_tokens, preferences, steps, tokens
 from conformance.implementations.preference import KIND
 from conformance.records.diagnosis import Cause, Diagnosis, Kind, Shown
 from conformance.records.record import Finding, Level, Verdict
@@ -48,7 +48,7 @@ def _by_numbers(trial: Trial, violated: Sequence[Finding]) -> tuple[list[Cause],
         found, shown = steps.causes(trial)
         return found, [], shown
     found = tokens.causes(trial) if kind in {"sequence", "path"} else []
-    return found[:1], found[1:], None
+    return found[:1], found[1:], fewest_tokens.smallest(trial)
 
 
 def _of_clause(trial: Trial, violated: Sequence[Finding]) -> Cause:

@@ -17,6 +17,8 @@ from oracle.formats import Floats
 CURE = "Take the clamp away: a stable log-sigmoid is finite at every logit, and a clamp has derivative 0 beyond its bound."
 _DIGITS = (1, 2, 3, 4, 6)
 """Significant digits to which a bound that somebody wrote is likely to be round."""
+_FLOORS = (50.0, 100.0, 1e3, 1e4)
+"""Of log-probabilities, besides."""
 _USUAL = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
 """Bounds of what is not told by a loss alone."""
 Bounds = tuple[float, float]
@@ -42,6 +44,7 @@ def clamped(asked: Points) -> Iterator[Variant]:
             CURE,
             before=_ratios(bound),
         )
+    for bound in (*_USUAL, *_FLOORS):
         yield Variant(
             f"log-probabilities above -{bound:g}",
             f"the loss of log-probabilities that are held at -{bound:g} or above",

@@ -11,6 +11,11 @@ CURES = {
     "losses: shape () ": 'Return one loss a pair, without .mean() or .sum(); or claim a mean, by reduction="mean".',
     "losses: shape (1,) ": "Return one loss a pair, as an array of n numbers.",
     "losses: shape (": "Return one loss a pair, as an array of shape (n,): squeeze a column.",
+    "positional argument": "Take what it is called with, in this order: the four log-probabilities, beta and label_smoothing; "
+    "metrics= and gradient= too.",
+    "unexpected keyword argument": "Take what it is called with, by position: the four log-probabilities, beta and "
+    "label_smoothing.",
+    "it raised ": "Let the call go through: what it raised is said above.",
     "where () was promised": 'Return one number for the batch; or leave reduction="mean" out, for one loss a pair.',
 }
 """What mends it, by a part of what was said."""

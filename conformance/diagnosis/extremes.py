@@ -1,4 +1,4 @@
-"""Options far out: which beta, or which label smoothing, is used in place of the one that is asked, told by the losses."""
+"""Options far out: which is used in place of the one that is asked, told by the losses or, these right, the derivatives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.clauses.trial import Trial
 from conformance.diagnosis.hypotheses.cures import BETA, SMOOTHING
-from conformance.diagnosis.probe import ask, wrong_losses
+from conformance.diagnosis.probe import ask, wrong_derivatives, wrong_losses
 from conformance.inputs.batch import Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding
@@ -48,7 +48,21 @@ def _of_beta(trial: Trial) -> Cause | None:
         pc, *_ = batch.logps
         return float(np.median(-np.log(np.expm1(losses)) / pc))
 
-    return _asked(trial, "beta", BETAS, pair, used, BETA)
+    return _asked(trial, "beta", BETAS, pair, used, _beta_of_slopes, BETA)
+
+
+def _beta_of_slopes(slopes: Floats, batch: Batch) -> float:
+    """From b sigma(-b m), times m: x sigma(-x), which grows with x = b m where it is negative, and is so at one of the two."""
+    margin = batch.policy_chosen_logps
+    told = slopes * margin
+    lost = int(np.argmin(told))
+    if told[lost] >= 0:
+        return 0.0
+    low, high = -(2.0**10), 0.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle / (1 + np.exp(middle)) < told[lost] else (low, middle)
+    return float((low + high) / 2 / margin[lost])
 
 
 def _of_smoothing(trial: Trial) -> Cause | None:
@@ -58,7 +72,10 @@ def _of_smoothing(trial: Trial) -> Cause | None:
     def used(losses: Floats, batch: Batch) -> float:
         return (float(losses[0]) - float(np.log1p(np.exp(-_LOGIT)))) / _LOGIT
 
-    return _asked(trial, "label_smoothing", SMOOTHINGS, pair, used, SMOOTHING)
+    def by_slope(slopes: Floats, batch: Batch) -> float:
+        return float(-slopes[0] / batch.beta)
+
+    return _asked(trial, "label_smoothing", SMOOTHINGS, pair, used, by_slope, SMOOTHING)
 
 
 def _asked(
@@ -67,9 +84,10 @@ def _asked(
     values: Sequence[float],
     pair: Callable[[float], Batch | None],
     used: Callable[[Floats, Batch], float],
+    by_slope: Callable[[Floats, Batch], float],
     cure: str,
 ) -> Cause | None:
-    told, numbers = [], 0
+    told, sloped, numbers = [], [], 0
     for value in trial.offered(option, values):
         batch = pair(value)
         if batch is None:
@@ -78,12 +96,17 @@ def _asked(
         if call.answer is not None and wrong_losses(trial, call).any():
             with np.errstate(all="ignore"):
                 told.append((value, used(np.resize(call.losses, len(batch)), batch)))
+        elif call.answer is not None and not call.mean and wrong_derivatives(trial, call).any():
+            slopes = dict(call.derivatives()).get(0)
+            if slopes is not None:
+                sloped.append((value, by_slope(-slopes, batch)))
+    part, told = ("loss", told) if told else ("derivatives", sloped)
     if not told:
         return None
     shown = ", ".join(f"{_number(instead)} for {value:.4g}" for value, instead in told[:4])
-    says = f"the loss at another {option} than is asked: {shown}"
+    says = f"{'' if part == 'loss' else 'those of '}the loss at another {option} than is asked: {shown}"
     where = f"at a {option} far out"
-    return Cause(f"another {option}", Kind.FORMULA, "loss", says, where, cure, numbers, len(told))
+    return Cause(f"another {option}", Kind.FORMULA, part, says, where, cure, numbers, len(told))
 
 
 def _number(value: float) -> str:

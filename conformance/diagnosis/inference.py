@@ -8,8 +8,8 @@ import numpy as np
 
 from conformance.diagnosis.forms import SMOOTHED, Form
 from conformance.diagnosis.hypotheses.cures import BETA, FACTOR, FORMULA, SMOOTHING
-from conformance.diagnosis.points import Points
-from conformance.diagnosis.variants import Variant, predicted
+from conformance.diagnosis.points import Points, holds
+from conformance.diagnosis.variants import Variant
 from oracle.bounds import Mask
 from oracle.formats import Floats
 
@@ -36,6 +36,29 @@ def inferred(asked: Points) -> Iterator[Variant]:
     yield from _factor(asked)
 
 
+def inferred_slopes(asked: Points) -> Iterator[Variant]:
+    """The same of derivatives: those at another beta or label smoothing, or times a factor."""
+    yield from _options(
+        asked,
+        "beta",
+        asked.beta,
+        asked.eps == 0,
+        _beta_of_slopes,
+        lambda old, new: lambda b, e: (_looked(old, new, b), e),
+        BETA,
+    )
+    yield from _options(
+        asked,
+        "label_smoothing",
+        asked.eps,
+        asked.beta > 0,
+        _smoothing_of_slopes,
+        lambda old, new: lambda b, e: (b, _looked(old, new, e)),
+        SMOOTHING,
+    )
+    yield from _factor_of_slopes(asked)
+
+
 Estimate = Callable[[Points, Mask, Floats], float]
 Lookup = Callable[[list[float], list[float]], Callable[[float, float], tuple[float, float]]]
 
@@ -48,7 +71,7 @@ def _options(
     asked: Points, name: str, values: Floats, usable: Mask, estimate: Estimate, lookup: Lookup, cure: str
 ) -> Iterator[Variant]:
     """One option taken as another number, by what was asked."""
-    got = asked.got()
+    got = asked.got() if asked.part == "loss" else asked.slopes()
     table: dict[float, float] = {}
     for value in np.unique(values[asked.wrong & usable]):
         rows = usable & (values == value)
@@ -56,8 +79,10 @@ def _options(
     changed = {old: new for old, new in table.items() if np.isfinite(new) and new != old}
     if not changed:
         return
-    told = ", ".join(f"{new:.6g} for {old:.6g}" for old, new in changed.items())
+    told, taken = ", ".join(f"{new:.6g} for {old:.6g}" for old, new in changed.items()), set(changed.values())
     says = f"the loss at another {name} than was asked: {told}"
+    if len(taken) == 1 and len(changed) > 2:
+        says = f"the loss at {name} {taken.pop():.6g}, whatever is asked"
     yield Variant(f"another {name}", says, cure, options=lookup(list(changed), list(changed.values())))
 
 
@@ -81,6 +106,45 @@ def _smoothing(asked: Points, rows: Mask, got: Floats) -> float:
     return float(np.median(found[sound])) if sound.any() else float("nan")
 
 
+def _beta_of_slopes(asked: Points, rows: Mask, slopes: Floats) -> float:
+    """The beta b at which b sigma(-b m) is the derivative that was got, of lost pairs, by bisection: it grows with b there."""
+    lost = rows & (asked.margin < 0) & np.isfinite(slopes)
+    if not lost.any():
+        return float("nan")
+    wanted, margin = slopes[lost] * asked.beta[lost], asked.margin[lost]
+    low, high = np.zeros(len(wanted)), np.full(len(wanted), 2.0**20)
+    for _ in range(80):
+        middle = (low + high) / 2
+        with np.errstate(over="ignore"):
+            above = middle / (1 + np.exp(middle * margin)) > wanted
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return float(np.median((low + high) / 2))
+
+
+def _smoothing_of_slopes(asked: Points, rows: Mask, slopes: Floats) -> float:
+    """The label smoothing that the derivatives of won pairs tell: sigma(-z) less what was got."""
+    won = rows & (asked.z > 3) & np.isfinite(slopes)
+    with np.errstate(over="ignore"):
+        return float(np.median(1 / (1 + np.exp(asked.z[won])) - slopes[won])) if won.any() else float("nan")
+
+
+def _factor_of_slopes(asked: Points) -> Iterator[Variant]:
+    """A constant ratio of what was got and what is exact, or of the part of it that is no label smoothing."""
+    slopes, rows = asked.slopes(), asked.wrong & (asked.eps == 0) & (np.abs(asked.z) < _MODERATE[1])
+    rows &= np.isfinite(slopes)
+    if not rows.any():
+        return
+    ratio = float(np.median(slopes[rows] * (1 + np.exp(asked.z[rows]))))
+    for number in _numbers(ratio):
+        says = f"the loss, times {number:.6g}"
+        yield Variant("derivatives times a constant", says, FACTOR, scale=_constant(number))
+        yield Variant("derivatives times a constant", says, FACTOR, form=_sloped(number))
+
+
+def _sloped(factor: float) -> Form:
+    return Form(SMOOTHED.value, lambda at: at.eps - factor * at.s, SMOOTHED.size)
+
+
 def _round(estimate: float, asked: Points, rows: Mask, value: float, lookup: Lookup) -> float:
     """The roundest number near the estimate that fits the calls it comes from; the estimate itself where none does."""
     if not np.isfinite(estimate):
@@ -99,8 +163,7 @@ def _fits(variant: Variant, asked: Points, rows: Mask) -> bool:
         these = slice(start, start + len(call.batch))
         start += len(call.batch)
         if rows[these].any():
-            found = predicted(variant, call.batch, asked.probe.trial.fmt).losses.holds(call.losses)
-            return bool(found[rows[these]].all())
+            return bool(holds(variant, call, asked.probe, asked.part)[rows[these]].all())
     return False
 
 

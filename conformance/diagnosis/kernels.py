@@ -203,13 +203,17 @@ SLOPES = (
 """Unstable ways to sigma(x), x = -z: the derivative without label smoothing and its sign."""
 
 
+_CONTRARY = 3
+
+
 def score(
     unstable: Unstable, z: Floats, eps: Floats, got: Floats, wrong: Mask, fmt: Format, *, slopes: bool = False
 ) -> int | None:
     """How many numbers are left unexplained of losses (or slopes) that an unstable way gives; None where it does not.
 
     It has to give every wrong number, and nearly all others, within a few of its roundings, and to be closer to what was
-    got than the exact value is at most of the wrong ones.
+    got than the exact value is at most of the wrong ones. Numbers that it would get wrong by far, and that are right, speak
+    against it, but for a few at its thresholds.
     """
     a = Arithmetic(fmt)
     with np.errstate(all="ignore"):
@@ -233,6 +237,11 @@ def score(
             | (np.isnan(got) & np.isnan(mixed))
             | (distance <= error / 2 + 16 * fmt.unit_roundoff * np.abs(mixed))
         )
+        u = fmt.unit_roundoff
+        near = error <= 8 * u * np.abs(exact)
+        contrary = near & (np.abs(mixed - exact) > 64 * u * np.abs(exact) + 16 * fmt.smallest_normal)
         if not same[wrong].all() or same.mean() < 0.99 or close[wrong].mean() < 0.5:
+            return None
+        if near[wrong].all() or np.count_nonzero(contrary) > _CONTRARY:
             return None
     return int(np.count_nonzero(~close) + np.count_nonzero(~same))

@@ -17,7 +17,7 @@ from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.inputs.paths import Parts
 from conformance.records.diagnosis import Cause, Kind
-from oracle import Format
+from oracle import Format, binary32
 from oracle.formats import Floats
 
 BETA = "Multiply each log-ratio by the beta that the loss takes, once, for the rewards; by none for margins and log-ratios."
@@ -202,7 +202,7 @@ def causes(calls: Sequence[Logged], fmt: Format) -> list[Cause]:
     for name in names:
         if all(call.right(name, fmt) for call in calls):
             continue
-        told = next(_explained(name, calls, fmt), None)
+        told = next((found for room in finest(fmt) for found in _explained(name, calls, room)), None)
         if told is not None:
             found.setdefault(told, []).append(name)
     merged = sorted(_exchanged(found).items(), key=lambda each: -len(each[1]))
@@ -210,6 +210,11 @@ def causes(calls: Sequence[Logged], fmt: Format) -> list[Cause]:
         Cause(key, Kind.METRIC, _listed(these), says, where, cure, len(these) * len(calls), len(these) * len(calls))
         for (key, says, cure, where), these in merged
     ]
+
+
+def finest(fmt: Format) -> tuple[Format, ...]:
+    """By whose roundings a reading is tried: most metrics are added up in a wide format, whose bound tells readings apart."""
+    return (fmt,) if fmt.precision >= binary32.precision else (binary32, fmt)
 
 
 def _known(calls: Sequence[Logged]) -> set[str]:
@@ -230,8 +235,9 @@ def _explained(name: str, calls: Sequence[Logged], fmt: Format) -> Iterator[tupl
     for reading in READINGS:
         if fits(lambda call, reading=reading: reading.each(name, call.parts)):  # type: ignore[misc]
             yield reading.key, reading.says, reading.cure, ""
-    for other in ALL:
-        if other != name and fits(lambda call, other=other: each_of(other, call.parts.batch)):  # type: ignore[misc]
+    counts = name.endswith(("accuracies", "accuracy"))
+    for other in (each for each in ALL if each != name and counts == each.endswith("accuracies")):
+        if fits(lambda call, other=other: each_of(other, call.parts.batch)):  # type: ignore[misc]
             yield f"that of {other}", f"that of {other}", NAMED, ""
     yield from _constant(name, calls, fmt)
     empty = [not all(call.parts.sizes) for call in calls]

@@ -71,6 +71,11 @@ WAYS = (
         "that of the last part alone",
         lambda sizes, i: (i == _full(sizes)[-1]) / sizes[i],
     ),
+    Way(
+        "last part's share alone",
+        "that of the last part alone, by the pairs of the whole step: what the other parts added up is gone",
+        lambda sizes, i: (i == _full(sizes)[-1]) / sum(sizes),
+    ),
     Way("first part alone", "that of the first part alone", lambda sizes, i: (i == _full(sizes)[0]) / sizes[i]),
     Way(
         "largest part",

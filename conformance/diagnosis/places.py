@@ -12,7 +12,7 @@ from oracle.bounds import Mask
 from oracle.formats import Floats
 
 Place = tuple[str, Mask]
-WIDTHS = (4, 8, 16, 32, 64)
+WIDTHS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 65_536)
 
 
 def where(points: Points, right: Mask) -> str | None:
@@ -78,24 +78,30 @@ def _sizes(points: Points, wrong: Mask, right: Mask) -> Iterator[Place]:
     yield "in batches of one pair", n == 1
     yield "in batches of two pairs or more", n > 1
     least, most = int(n[wrong].min()), int(n[wrong].max())
-    yield f"in batches of {least:,} pairs or more", n >= least
+    yield from_size(least), n >= least
     yield f"in batches of up to {most:,} pairs", n <= most
+    if least == most:
+        yield f"in batches of exactly {least:,} pairs", n == least
     first = int(index[wrong].min())
     yield f"from pair {first + 1:,} of a batch on", index >= first
     for width in WIDTHS:
-        full = n // width * width
-        yield f"in pairs left over after full vectors of {width}", index >= full
-        yield f"in full vectors of {width} pairs", index < full
-        yield (
-            f"in pairs left over after full vectors of {width}, in batches of {least:,} to {most:,}",
-            (index >= full) & (n >= least) & (n <= most),
-        )
+        full, over = n // width * width, f"in pairs left over after full {'vectors' if width <= 64 else 'blocks'} of {width:,}"
+        yield over, index >= full
+        yield f"in full {'vectors' if width <= 64 else 'blocks'} of {width:,} pairs", index < full
+        yield f"in batches that are whole blocks of {width:,} pairs", n == full
+        yield f"{over}, {from_size(least)}", (index >= full) & (n >= least)
+        yield f"{over}, in batches of {least:,} to {most:,}", (index >= full) & (n >= least) & (n <= most)
     yield "in the first pair of a batch of two or more", (n > 1) & (index == 0)
     yield "in the last pair of a batch of two or more", (n > 1) & (index == n - 1)
     yield "in the second half of a batch", index >= n // 2
     yield "in the first half of a batch", index < (n + 1) // 2
     yield "in every other pair, the second, fourth and so on", index % 2 == 1
     yield "in every other pair, the first, third and so on", index % 2 == 0
+
+
+def from_size(least: int) -> str:
+    """In batches of so many pairs and of more, in words."""
+    return f"in batches of {'two' if least == 2 else f'{least:,}'} pairs or more"
 
 
 def _logits(points: Points, wrong: Mask, right: Mask) -> Iterator[Place]:
@@ -120,3 +126,4 @@ def _values(points: Points) -> Iterator[Place]:
         yield f"where {name} is 0", values == 0
     yield "where a log-probability is 0", (points.logps == 0).any(axis=0)
     yield "where the margin is 0", points.margin == 0
+    yield "where a log-probability is -0", ((points.logps == 0) & np.signbit(points.logps)).any(axis=0)

@@ -16,6 +16,7 @@ from conformance.diagnosis.identification import answered
 from conformance.diagnosis.rewritten import Rewritten, known, others, slipped, variants
 from conformance.diagnosis.slopes import of_derivatives
 from conformance.diagnosis.trials import Answers, asked
+from conformance.diagnosis.unstable import unstable
 from conformance.errors import Misbehaviour
 from conformance.inputs.losses import LossBatch
 from conformance.records.diagnosis import Cause, Kind, Shown
@@ -67,7 +68,7 @@ def _of_losses(answers: Answers) -> list[Cause]:
         if fits:
             fits.sort(key=lambda one: not one[1])
             return [_cause(answers, made, both=both) for made, both in fits]
-    placed = _permuted(answers) or _scaled(answers) or _narrow(answers)
+    placed = unstable(answers) or _permuted(answers) or _scaled(answers) or _narrow(answers)
     if placed is not None:
         return [placed]
     return _somewhere(answers, [*known(loss), *own]) or [_shape(answers)]

@@ -137,7 +137,7 @@ def wrong_losses(trial: Trial, call: Call) -> Mask:
         return np.ones(1 if call.mean else len(call.batch), dtype=bool)
     accepted = accepted_losses(trial, call.batch)
     if call.mean:
-        return np.asarray(~(bounds.mean(accepted).rho(call.losses) <= 1))
+        return np.asarray(~(bounds.mean(accepted, trial.accumulation).rho(call.losses) <= 1))
     return np.asarray(~(accepted.rho(call.losses) <= 1) & bounds.representable(_pairs(call.batch), trial.fmt))
 
 
@@ -147,7 +147,7 @@ def wrong_derivatives(trial: Trial, call: Call) -> Mask:
     found = np.zeros(n, dtype=bool)
     accepted = accepted_gradients(trial, call.batch)
     if call.mean:
-        accepted = bounds.shared(accepted, n, call.batch.beta)
+        accepted = bounds.shared(accepted, n, call.batch.beta, trial.accumulation)
     for place, got in call.derivatives():
         found |= ~(accepted.rho(SIGNS[place] * got) <= 1)
     return np.asarray(found & bounds.representable(_pairs(call.batch), trial.fmt))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from conformance.clauses.batch import BLOCKS, FULL
 from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, exact_value
 from conformance.clauses.trial import Trial
 from conformance.diagnosis.points import Points
@@ -16,6 +17,8 @@ from conformance.records.diagnosis import Asked, Shown
 from conformance.records.record import Finding, Verdict
 
 COPIES = (2, 3, 4, 7, 8, 9, 16, 17, 32, 33, 64, 65)
+OTHERS = tuple(sorted({*range(2, 131), *BLOCKS, *FULL} - {*COPIES}))
+"""The other sizes at which BATCH asks: what is wrong at one of them alone is shown by so many copies."""
 TRIED = 6
 """Wrong pairs of the probe that are asked alone."""
 
@@ -126,8 +129,11 @@ def _of_means(probe: Probe) -> Shown | None:
     return _wrong(wrong[0][0], trial, part, alone=False)
 
 
-def copies(trial: Trial, findings: list[Finding]) -> dict[str, int]:
-    """By clause, how many copies of its worst pair show a violation that the pair alone does not; 0: none that was tried."""
+def copies(trial: Trial, findings: list[Finding], *, any_size: bool) -> dict[str, int]:
+    """By clause, how many copies of its worst pair show a violation that the pair alone does not; 0: none that was tried.
+
+    any_size: a batch is wrong for its size, so that every size is tried that BATCH asks.
+    """
     found = {}
     for finding in findings:
         worst = finding.worst
@@ -139,7 +145,8 @@ def copies(trial: Trial, findings: list[Finding]) -> dict[str, int]:
             continue
         try:
             if not _again(trial, batch, worst.quantity, worst.got):
-                tried = (n for n in COPIES if _again(trial, batch.take([0] * n), worst.quantity, worst.got))
+                sizes = (*COPIES, *OTHERS) if any_size and finding.clause.startswith("BATCH-") else COPIES
+                tried = (n for n in sizes if _again(trial, batch.take([0] * n), worst.quantity, worst.got))
                 found[finding.clause] = next(tried, 0)
         except Misbehaviour:
             continue

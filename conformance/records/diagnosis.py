@@ -33,6 +33,7 @@ class Asked:
 
     pairs: how many there are; those given are repeated in turn. how: "", "strided", "weighed", "policy alone" or "losses
     alone". parts: of a step, the sizes of its micro-batches or ranks. parameters: of a loss that is named, all of its own.
+    shape: of token logits, how many sequences, places and columns; the inputs are then those arrays, row by row.
     """
 
     inputs: Mapping[str, tuple[str, ...]]
@@ -42,11 +43,12 @@ class Asked:
     how: str = ""
     parts: tuple[int, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
 
     @property
     def named(self) -> bool:
         """Whether it asks an implementation of a named loss, by keyword."""
-        return self.beta == "nan"
+        return self.beta == "nan" and not self.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,8 @@ def diagnosis_from(data: Mapping[str, Any]) -> Diagnosis:
     shown = data["shown"]
     if shown is not None:
         inputs = {name: tuple(values) for name, values in shown["call"]["inputs"].items()}
-        parts = tuple(shown["call"].get("parts", ()))
-        shown = Shown(**{**shown, "call": Asked(**{**shown["call"], "inputs": inputs, "parts": parts})})
+        listed = {name: tuple(shown["call"].get(name, ())) for name in ("parts", "shape")}
+        shown = Shown(**{**shown, "call": Asked(**{**shown["call"], "inputs": inputs, **listed})})
     causes, besides = (
         tuple(Cause(**{**one, "kind": Kind(one["kind"])}) for one in data[name]) for name in ("causes", "besides")
     )

@@ -81,8 +81,11 @@ class Told:
         shown = self.run.diagnosis.shown if self.run.diagnosis is not None else None
         if shown is None:
             return f"what was seen by {self.seen.clause}, in {self.run.format}:" if self.seen is not None else ""
-        size = "" if shown.call.pairs == 1 else f", {shown.call.pairs:,} pairs"
-        length = "; alone the pair is right, the length matters" if not shown.alone and shown.quantity == "loss" else ""
+        what = "sequences" if "logits" in shown.call.inputs else "pairs"
+        size = "" if shown.call.pairs == 1 else f", {shown.call.pairs:,} {what}"
+        alike = all(len(set(values)) == 1 for values in shown.call.inputs.values())
+        matters = f"; alone the pair is right, {'the length' if alike else 'what stands beside it'} matters"
+        length = matters if not shown.alone and shown.quantity == "loss" else ""
         return f"the smallest input found that shows it, in {self.run.format}{size}{length}:"
 
 
@@ -122,14 +125,15 @@ def _of_finding(run: Run, seen: Finding | None) -> tuple[list[str], list[str]]:
 
 
 def _merged(name: str, runs: Sequence[Run]) -> Iterator[Told]:
-    """The cause that is found in most formats, and after it those of the formats that are left."""
+    """The cause that is found in most formats, one that has a name before one that has none, and then those of the rest."""
     left = list(runs)
     while left:
         ranks: dict[str, list[int]] = {}
         for run in left:
             for rank, cause in enumerate(_causes(run)):
                 ranks.setdefault(cause.key, []).append(rank)
-        key = min(ranks, key=lambda each: (-len(ranks[each]), sum(ranks[each])))
+        unnamed = {cause.key for run in left for cause in _causes(run) if cause.kind is Kind.CLAUSE}
+        key = min(ranks, key=lambda each: (each in unnamed, -len(ranks[each]), sum(ranks[each])))
         these = [run for run in left if any(cause.key == key for cause in _causes(run))]
         left = [run for run in left if run not in these]
         causes = [cause for run in these for cause in _causes(run) if cause.key == key]
@@ -149,6 +153,7 @@ def _causes(run: Run) -> tuple[Cause, ...]:
 _WHAT = {
     "loss": "its losses are",
     "derivatives": "its derivatives are",
+    "second derivatives": "its second derivatives are",
     "log-probabilities": "its log-probabilities are",
 }
 

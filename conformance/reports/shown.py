@@ -13,6 +13,8 @@ SHOWN_PAIRS = 4
 def input_lines(shown: Shown) -> list[str]:
     """What was put in, what came out, and what is exact."""
     call = shown.call
+    if call.shape:
+        return _of_logits(shown)
     lines = []
     for name, given in call.inputs.items():
         values = [decimal(value) for value in given]
@@ -31,9 +33,89 @@ def input_lines(shown: Shown) -> list[str]:
 
 def snippet(run: Run, shown: Shown) -> list[str]:
     """Python that asks the same again, and prints what is exact beside it."""
+    if shown.call.shape:
+        return _of_tokens(run, shown)
     if shown.call.named:
         return of_named(run, shown.call.inputs, shown.call.parameters, shown.quantity)
     return _of_step(run, shown) if shown.call.parts else _of_pairs(run, shown)
+
+
+def _of_logits(shown: Shown) -> list[str]:
+    """Token logits, labels and mask, a line for each sequence."""
+    call, lines = shown.call, []
+    sequences, places, columns = call.shape
+    for name, given in call.inputs.items():
+        row = places * columns if "logits" in name else places
+        for i in range(min(sequences, SHOWN_PAIRS)):
+            values = [decimal(value).removesuffix(".0") for value in given[i * row : (i + 1) * row]]
+            step = columns if "logits" in name else row
+            told = "  ".join(", ".join(values[k : k + step]) for k in range(0, row, step))
+            lines.append(f"{name if i == 0 else '':<22}{told}")
+        if sequences > SHOWN_PAIRS:
+            lines.append(f"{'':<22}... {sequences} sequences in all")
+    lines += [", ".join(f"{name} {decimal(value)}" for name, value in call.parameters.items())] if call.parameters else []
+    at = f" of place {shown.place}" if "[" not in shown.quantity and not shown.quantity.startswith("mean") else ""
+    return [*map(visible, lines), f"{shown.quantity}{at}: got {decimal(shown.got)}, exact {shown.exact}"]
+
+
+def _of_tokens(run: Run, shown: Shown) -> list[str]:
+    """Python that asks the same logits again."""
+    call = shown.call
+    lines = ["import numpy as np", "import oracle.sequence"]
+    path = "policy_logits" in call.inputs
+    lines.append(f"from conformance import {'evaluate_path' if path else 'evaluate_sequence'}")
+    lines.append(f"implementation = {run.source!r}" if run.source else "# implementation = the object that was judged")
+    shape = ", ".join(map(str, call.shape))
+    for name, given in call.inputs.items():
+        values = ", ".join(code_number(x).removesuffix(".0") for x in given)
+        lines.append(f"{name} = np.array([{values}]).reshape({shape if 'logits' in name else shape.rpartition(', ')[0]})")
+    told = "".join(f", {name}={code_number(value)}" for name, value in call.parameters.items())
+    asked = f'"{run.format}", {", ".join(call.inputs)}{told}'
+    average = ", average=True" if run.claims.get("average") else ""
+    if path:
+        return [*lines, f"answer = evaluate_path(implementation, {asked})", *_exact_path(run, shown)]
+    heat = f", temperature={code_number(call.parameters['temperature'])}" if "temperature" in call.parameters else ""
+    lines.append(f"answer = evaluate_sequence(implementation, {asked})")
+    _, bracket, place = shown.quantity.partition("[")
+    if bracket:
+        i, t, column = (int(x) for x in place.rstrip("]").split(", "))
+        share = f" / int(mask[{i}, 1:].sum())" if average else ""
+        exact = f"float(oracle.sequence.token_gradient(logits[{i}, {t}].tolist(), int(labels[{i}, {t + 1}]){heat})[{column}])"
+        return [
+            *lines,
+            f'print("got  ", answer.gradient[{i}, {t}, {column}])',
+            f'print("exact", {exact}{share} * int(mask[{i}, {t + 1}]))',
+        ]
+    i = shown.place
+    rows = f"logits[{i}, :-1].tolist(), labels[{i}, 1:].tolist(), mask[{i}, 1:].tolist()"
+    exact = f"oracle.sequence.sequence_logp({rows}{heat}{average})"
+    return [*lines, f'print("got  ", answer.values[{i}])', f'print("exact", {exact}.digits(20))']
+
+
+def _exact_path(run: Run, shown: Shown) -> list[str]:
+    """The loss from the exact log-probabilities of the sequences."""
+    call, name = shown.call, str(run.claims.get("loss") or "cdpo")
+    average = ", average=True" if run.claims.get("average") else ""
+    got = "answer.losses" if shown.quantity == "mean loss" else f"answer.losses[{shown.place}]"
+    options = ", ".join(f"{key}={code_number(value)}" for key, value in call.parameters.items())
+    inputs = (
+        "logps = {}",
+        'for side, logits in (("policy", policy_logits), ("ref", ref_logits)):',
+        '    for i, group in enumerate(("chosen", "rejected", "kl")[: len(labels) // ' + f"{call.pairs}]):",
+        f"        rows = range(i * {call.pairs}, (i + 1) * {call.pairs})",
+        "        sums = [oracle.sequence.sequence_logp(logits[k, :-1].tolist(), labels[k, 1:].tolist(), "
+        f"mask[k, 1:].tolist(){average}) for k in rows]",
+        '        logps[f"{side}_{group}_logps"] = [float(x) for x in sums]',
+        f"counts = mask[:, 1:].sum(1).reshape(-1, {call.pairs})",
+        'logps |= {"chosen_lengths": counts[0], "rejected_lengths": counts[1]}',
+        f"loss = oracle.losses.get_loss({name!r})",
+        "given = {key: logps[key] for key in loss.inputs}",
+    )
+    exact = (
+        f"oracle.losses.{'mean' if shown.quantity == 'mean loss' else 'value'}(loss, **given{', ' * bool(options)}{options})"
+    )
+    place = "" if shown.quantity == "mean loss" else f"[{shown.place}]"
+    return ["import oracle.losses", *inputs, f'print("got  ", {got})', f'print("exact", {exact}{place})']
 
 
 def _of_step(run: Run, shown: Shown) -> list[str]:

@@ -14,11 +14,14 @@ from conformance.implementations import Answer, Implementation
 from conformance.implementations.loading import loaded
 from conformance.implementations.preference import LossAnswer, PreferenceLoss
 from conformance.implementations.protocol import Curved, Versatile, Weighing
+from conformance.implementations.sequence.path import PathAnswer, PathClaims, PathImplementation
+from conformance.implementations.sequence.protocol import SequenceAnswer, SequenceImplementation
 from conformance.implementations.sequence.steps import StepsAnswer, StepsClaims, StepsImplementation
 from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.losses import LossBatch
-from conformance.inputs.paths import Parts
+from conformance.inputs.paths import Parts, Paths
+from conformance.inputs.sequences import Rows
 from oracle import Format, get_format
 from oracle.losses import get_loss
 
@@ -117,6 +120,60 @@ def evaluate_step(
         if not isinstance(judged.claims, StepsClaims):
             raise BadRequest(f"{judged.name} is no step: it takes no list of micro-batches")
         return cast("StepsImplementation", judged).evaluate(Parts(batch, tuple(parts)), get_format(dtype))
+
+
+def evaluate_sequence(
+    implementation: SequenceImplementation | str,
+    dtype: str | Format,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    temperature: float = 1.0,
+) -> SequenceAnswer:
+    """The log-probabilities, and the derivatives of their sum where it gives them, of sequences as a model has them.
+
+    logits (B, L, V), labels and mask (B, L): the logits at a place are of the token after it, so that the last predict
+    nothing; without a mask every token after the first counts. Raises what `load` raises, UnknownFormat, BadRequest for
+    shapes that do not agree and for what takes no token logits, and Misbehaviour.
+    """
+    rows = _rows(logits, labels, mask, temperature)
+    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        if judged.claims.kind != "sequence":
+            raise BadRequest(f"{judged.name} takes no token logits of sequences")
+        return cast("SequenceImplementation", judged).evaluate(rows, get_format(dtype), gradient=judged.claims.gradient)
+
+
+def evaluate_path(
+    implementation: PathImplementation | str,
+    dtype: str | Format,
+    policy_logits: ArrayLike,
+    ref_logits: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
+    **parameters: float,
+) -> PathAnswer:
+    """The losses, and the derivatives in the policy's logits where it gives them, from the token logits of pairs.
+
+    The chosen sequences come first, all of them, then the rejected ones; shapes as of `evaluate_sequence`. parameters: of
+    the loss, by name. Raises as `evaluate_sequence` does.
+    """
+    policy, reference = (_rows(logits, labels, mask, 1.0) for logits in (policy_logits, ref_logits))
+    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+        if not isinstance(judged.claims, PathClaims):
+            raise BadRequest(f"{judged.name} is no path from token logits to losses")
+        paths = Paths(policy, reference, {**judged.claims.defaults, **parameters}, judged.claims.groups)
+        return cast("PathImplementation", judged).evaluate(paths, get_format(dtype), gradient=judged.claims.gradient)
+
+
+def _rows(logits: ArrayLike, labels: ArrayLike, mask: ArrayLike | None, temperature: float) -> Rows:
+    numbers, tokens = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
+    kept = np.ones(tokens.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if numbers.ndim != 3 or numbers.shape[:2] != tokens.shape or tokens.shape != kept.shape:
+        raise BadRequest(
+            f"logits of shape {numbers.shape}, labels of {tokens.shape}, a mask of {kept.shape}: (B, L, V) and (B, L)"
+        )
+    return Rows("given", numbers, tokens, kept, temperature)
 
 
 def _by_way(judged: Implementation, way: str, batch: Batch, fmt: Format, weights: ArrayLike | None) -> Answer:

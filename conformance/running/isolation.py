@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from conformance.running.job import Job
@@ -44,10 +44,14 @@ def judged(state: State, time_limit: float, progress: Progress | None, *, fail_f
             state.stopped(str(reason))
         if fail_fast and state.violated:
             return
+    for asked in state.unexplained:
+        with contextlib.suppress(Died, Stopped):
+            for message in _messages(state.job, 0, time_limit, asked):
+                state.take(message, progress)
 
 
-def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any]]:
-    """The messages of one process that begins at that step. Raises Died and Stopped."""
+def _messages(job: Job, start: int, time_limit: float, explain: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """The messages of one process that begins at that step, or that is asked why alone. Raises Died and Stopped."""
     with tempfile.TemporaryFile() as noise, tempfile.TemporaryFile() as shared:
         shared.truncate(mmap.PAGESIZE)
         page = Page(shared.fileno())
@@ -61,7 +65,7 @@ def _messages(job: Job, start: int, time_limit: float) -> Iterator[dict[str, Any
             pass_fds=[shared.fileno()],
         )
         try:
-            told = json.dumps({**job.plain(start), "time_limit": time_limit, "page": shared.fileno()})
+            told = json.dumps({**job.plain(start), "time_limit": time_limit, "page": shared.fileno(), "explain": explain})
             yield from _conversation(process, told, time_limit, page, noise)
         finally:
             _end(process)

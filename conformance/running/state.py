@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from conformance.clauses import Clause, find
 from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.records.diagnosis import Diagnosis, diagnosis_from
-from conformance.records.record import Finding, Level, Run, Verdict, finding_from, run_from
+from conformance.records.record import Finding, Level, Run, Verdict, finding_from, plain, run_from
 from conformance.running.job import Job
 from conformance.running.trying import FIRSTS, concluded, failed, skipped, told_on_stderr
 from conformance.running.watch import MOST_FAILURES
@@ -116,6 +116,17 @@ class State:
         return bool(was)
 
     @property
+    def unexplained(self) -> list[dict[str, Any]]:
+        """The formats that violate and whose process ended before it was asked why, each with what was found; none where it
+        gave no answer to what is asked first.
+        """
+        return [
+            {"format": name, "findings": [plain(finding) for finding in found]}
+            for name, found in self._findings.items()
+            if self._failures and name not in self._diagnoses and _explicable(found)
+        ]
+
+    @property
     def violated(self) -> bool:
         """True where a MUST is violated already."""
         return any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for found in self._findings.values() for f in found)
@@ -180,3 +191,9 @@ class State:
 
     def _next_format(self) -> None:
         self.step = (self.step // len(self.job.clauses) + 1) * len(self.job.clauses)
+
+
+def _explicable(found: Sequence[Finding]) -> bool:
+    """Whether a MUST is violated, and none of those that are asked first."""
+    violated = [f for f in found if f.verdict is Verdict.VIOLATES and f.level is Level.MUST]
+    return bool(violated) and not any(finding.clause in FIRSTS for finding in violated)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, TextIO
 
@@ -21,7 +22,7 @@ from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
 from conformance.implementations.loading import loaded
 from conformance.inputs.profiles import get_profile
-from conformance.records.record import Finding, Verdict, plain
+from conformance.records.record import Finding, Verdict, finding_from, plain
 from conformance.running.trying import check, explained, opened, skipped, unanswered
 from conformance.running.watch import Page, Watch, watched
 from oracle import get_format
@@ -60,6 +61,10 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
         _say(out, alive=done)
 
     profile = get_profile(job["profile"])
+    if job["explain"] is not None:
+        trial = Trial(implementation, get_format(job["explain"]["format"]), profile, job["seed"], alive)
+        _explain(trial, [finding_from(found) for found in job["explain"]["findings"]], out)
+        return
     asked = [find(identity) for identity in job["clauses"]]
     clauses = for_kind(implementation.claims.kind, asked)
     if list(clauses) != asked:
@@ -82,9 +87,14 @@ def _judge(given: Implementation, job: dict[str, Any], watch: Watch, out: TextIO
                 findings.append(finding)
                 _say(out, finding=plain(finding))
             watch.restart()
-            _say(out, diagnosing=name)
-            _say(out, diagnosis=plain(explained(trial, findings, lambda text: _say(out, defect=text))))
+            _explain(trial, findings, out)
         within = 0
+
+
+def _explain(trial: Trial, findings: Sequence[Finding], out: TextIO) -> None:
+    """Why it violates, as far as these findings say that it does."""
+    _say(out, diagnosing=trial.fmt.name)
+    _say(out, diagnosis=plain(explained(trial, findings, lambda text: _say(out, defect=text))))
 
 
 def _checked(clause: Clause, trial: Trial, given: Implementation) -> Finding:

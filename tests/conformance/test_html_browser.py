@@ -278,6 +278,9 @@ def test_no_width_makes_the_page_scroll_sideways(opened, width):
     page = opened(mixed(), record(run("a" * 300)), width=width)
     click(page, "#open")
     assert page.run("document.documentElement.scrollWidth") <= width
+    sideways = "[...document.querySelectorAll('pre')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert page.run("document.querySelectorAll('pre').length") > 0
+    assert page.run(sideways) == 0 or width > 640, "what was got and what is exact is read without scrolling"
     assert page.told == []
 
 

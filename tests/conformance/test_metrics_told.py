@@ -55,9 +55,9 @@ WRONG = {
     ),
     "NaN": (lambda pc, pr, rc, rr, b, e: logged(pc, pr, rc, rr, b, margin=np.nan), "margin is, at all 5 numbers asked in"),
     "missing": (lambda pc, pr, rc, rr, b, e: {"accuracy": 1.0}, "wrong type in binary32: metrics: no margin"),
-    "unknown": (
+    "a threshold": (
         lambda pc, pr, rc, rr, b, e: logged(pc, pr, rc, rr, b, accuracy=np.mean(((pc - rc) - (pr - rr)) > 0.5)),
-        "it violates METRIC-1 in binary32: accuracy",
+        "whose margin is above 0.5, not above 0",
     ),
 }  # fmt: skip
 

@@ -1,6 +1,9 @@
-"""The true cause of every mutant that is a formula, as the diagnosis names it; and how many of them it tells.
+"""The true cause of every mutant, as the first sentence of its report has to tell it; and of how many it is told.
 
 python -m tests.mutants.causes [NAME ...]     each mutant's stated cause, in the formats of FORMATS merged
+
+Of a formula it is the key that is given here, in TRUE; of the others the words of told.json. One is told by name where what
+is returned, or where that is, is said; by its clause where the clause that is violated is the fault, and no more is known.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,19 +19,22 @@ from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import diagnosed
 from conformance.inputs.profiles import get_profile
-from conformance.records.record import Record, Run, Verdict
+from conformance.records.record import Level, Record, Run, Verdict
 from conformance.reports.causes import told
 from conformance.running.trying import check
 from oracle import get_format
 
 from .power import COST
-from .registry import FAMILIES, mutant
+from .registry import FAMILIES, MUTANTS, mutant
 
 FORMATS = ("bfloat16", "binary64")
 """The coarsest and the finest: what is told of both is told of all."""
 CLAUSES_ASKED = 3
-"""Of those that reject a mutant, the cheapest: the diagnosis asks for itself."""
+"""Of the MUSTs that reject a mutant, the cheapest: the diagnosis asks for itself."""
 STATED = Path(__file__).with_name("causes.json")
+"""What was stated when all were last asked: by mutant, the key and the first sentence."""
+TOLD: dict[str, list[str]] = json.loads(Path(__file__).with_name("told.json").read_text(encoding="utf-8"))
+"""By mutant that is no formula, the words that its first sentence has to hold."""
 KILLS: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("kills.json").read_text(encoding="utf-8"))
 
 TRUE = {
@@ -125,6 +132,7 @@ TRUE = {
     "label-smoothing-of-lost-pairs": "label_smoothing of lost pairs",
 }
 """By mutant, what the key of the first cause has to be."""
+VERDICTS = ("by name", "by its clause", "falsely")
 
 
 def formulas() -> list[str]:
@@ -133,54 +141,81 @@ def formulas() -> list[str]:
     return [each.name for name in families for each in FAMILIES[name] if each.name in TRUE]
 
 
-def stated(name: str, formats: Sequence[str] = FORMATS) -> str:
-    """The key of the first cause that reports state of a mutant, judged by clauses that are known to reject it."""
-    return told(Record({"version": ""}, {}, 0, tuple(_runs(name, formats))))[0].cause.key
+def stated(name: str, formats: Sequence[str] = FORMATS) -> tuple[str, str]:
+    """(key, sentence) of the first cause that reports state of a mutant, judged by clauses that are known to reject it.
+
+    In the first format in which it is wrong where it is wrong in none of these.
+    """
+    asked = [each for each in formats if each in KILLS[name]] or list(KILLS[name])[:1]
+    first = told(Record({"version": ""}, {}, 0, tuple(_runs(name, asked))))[0]
+    return first.cause.key, first.headline.removeprefix(f"{name}: ")
 
 
 def _runs(name: str, formats: Sequence[str]) -> Iterator[Run]:
     for each in formats:
-        if each in KILLS[name]:
-            fmt = get_format(each)
-            trial = Trial(mutant(name).build(), fmt, get_profile("quick"), 0)
-            cheapest = sorted(KILLS[name][each], key=lambda identity: COST.get(find(identity).chapter, 8))[:CLAUSES_ASKED]
-            findings = tuple(check(find(identity), trial) for identity in cheapest)
-            yield Run(name, "", each, "quick", Verdict.VIOLATES, findings=findings, diagnosis=diagnosed(trial, findings))
+        fmt = get_format(each)
+        trial = Trial(mutant(name).build(), fmt, get_profile("quick"), 0)
+        musts = [clause for clause in map(find, KILLS[name][each]) if clause.level is Level.MUST]
+        cheapest = sorted(musts, key=lambda clause: COST.get(clause.chapter, 8))[:CLAUSES_ASKED]
+        findings = tuple(check(clause, trial) for clause in cheapest)
+        yield Run(name, "", each, "quick", Verdict.VIOLATES, findings=findings, diagnosis=diagnosed(trial, findings))
 
 
-def right(name: str, key: str) -> bool:
-    """Whether the stated cause is the true one."""
-    return re.fullmatch(TRUE[name], key) is not None
+def verdict(name: str, key: str, sentence: str) -> str:
+    """How its cause is told, one of VERDICTS."""
+    if name in TRUE:
+        true = re.fullmatch(TRUE[name], key) is not None
+    else:
+        true = name in TOLD and all(words in sentence for words in TOLD[name])
+    return VERDICTS[2] if not true else VERDICTS[1] if sentence.startswith("it violates") else VERDICTS[0]
 
 
 def main(names: Sequence[str]) -> None:
-    """Print each mutant's stated cause, and the share of the true ones."""
-    found = {}
-    for name in names or formulas():
+    """Print each mutant's stated cause, and the shares of the true ones."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in names or (each.name for each in MUTANTS):
         found[name] = stated(name)
-        print(f"{'' if right(name, found[name]) else 'WRONG '}{name}: {found[name]}", flush=True)
-    print(share(found))
+        print(f"{verdict(name, *found[name])}: {name}: {found[name][0]}: {found[name][1]}", flush=True)
+    print("\n".join(shares(found)))
     if not names:
         STATED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def section(found: Mapping[str, str]) -> list[str]:
+def section(found: Mapping[str, Sequence[str]]) -> list[str]:
     """The lines of the page on what kills what; none where nothing was measured."""
     if not found:
         return []
     lines = ["", "## The cause that is told", ""]
-    lines.append(
-        f"The first cause that reports state is the true one of {share(found)}, of what `python -m tests.mutants.causes` asks."
-    )
-    lines += ["", "| mutant | stated cause | true |", "|---|---|---|"]
-    told_as = {name: key.replace("|", "&#124;") for name, key in found.items()}
-    return [*lines, *(f"| {name} | {told_as[name]} | {'yes' if right(name, key) else 'no'} |" for name, key in found.items())]
+    lines += [
+        "What the first sentence of a report says of each mutant, as `python -m tests.mutants.causes` asks: of two formats, "
+        "and of three clauses that reject it. The cause is told by name where the sentence says what is returned or where, "
+        "so that its author knows what to change; by its clause where the clause that is violated is the fault and "
+        "no more is known of it; else falsely. What a true sentence has to say is written beside the mutants, in "
+        "`tests/mutants/causes.py` and `told.json`.",
+        "",
+        *(f"- {line}" for line in shares(found)),
+        "",
+        "| family | mutants | by name | by its clause | falsely |",
+        "|---|---|---|---|---|",
+    ]
+    for family, members in FAMILIES.items():
+        counts = Counter(verdict(each.name, *found[each.name]) for each in members if each.name in found)
+        lines.append(f"| {family} | {counts.total()} | {' | '.join(str(counts[each]) for each in VERDICTS)} |")
+    lines += ["", "| mutant | stated cause | told |", "|---|---|---|"]
+    told_as = {name: sentence.replace("|", "&#124;") for name, (_, sentence) in found.items()}
+    return [*lines, *(f"| {name} | {told_as[name]} | {verdict(name, *found[name])} |" for name in found)]
 
 
-def share(found: Mapping[str, str]) -> str:
-    """How many of the formulas are told by their true cause, in words."""
-    told_truly = sum(right(name, key) for name, key in found.items() if name in TRUE)
-    return f"{told_truly} of {len(found)} formula mutants, {100 * told_truly / max(len(found), 1):.1f} %"
+def shares(found: Mapping[str, Sequence[str]]) -> list[str]:
+    """How many are told how, of the formulas and of all, in words."""
+    own = [name for name in found if name in TRUE]
+    lines = []
+    for what, names in (("formula mutants", own), ("mutants", list(found))):
+        counts = Counter(verdict(name, *found[name]) for name in names)
+        told_as = ", ".join(f"{counts[each]} {each}" for each in VERDICTS)
+        share = 100 * (counts.total() - counts[VERDICTS[2]]) / max(counts.total(), 1)
+        lines.append(f"{counts.total()} {what}: {told_as}; the stated cause is the true one of {share:.1f} %.")
+    return lines
 
 
 if __name__ == "__main__":

@@ -72,6 +72,36 @@ def test_a_steps_smallest_input_shows_it_again() -> None:
     assert abs(got - exact) > 0.01
 
 
+@pytest.mark.parametrize(
+    ("name", "clause", "shown"),
+    [
+        ("mask-not-shifted", "ADDED-2", "logits                4, -5  0.75, -1.25"),
+        ("path-exchanged", "PATH-2", "loss of place 0"),
+        ("gradient-unscaled", "SLOPE-1", "d log-probability / d logits[0, 0, 0]"),
+    ],
+)
+def test_the_smallest_logits_show_it_again(name: str, clause: str, shown: str) -> None:
+    wrong = BY_NAME[name].build()
+    (told,) = causes.told(judge(wrong, dtypes=["float32"], clauses=[find(clause)]))
+    lines, code = told.example
+    assert any(shown in line for line in lines)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec("\n".join(code), {"implementation": wrong})
+    got, exact = (float(line.split()[1]) for line in out.getvalue().splitlines())
+    assert abs(got - exact) > 0.3 * abs(exact)
+    assert abs(exact - float(lines[-1].rpartition("exact ")[2])) < 1e-9
+
+
+def test_logits_that_do_not_agree_are_refused() -> None:
+    with pytest.raises(BadRequest, match=r"logits of shape \(2, 2\)"):
+        conformance.evaluate_sequence("numpy", "float32", [[0, 1], [1, 0]], [[0, 1]])
+    for ask in (conformance.evaluate_sequence, conformance.evaluate_path):
+        logits = [[[0.0, 1.0], [1.0, 0.0]]]
+        with pytest.raises(BadRequest, match="no"):
+            ask("numpy", "float32", *([logits] if ask is conformance.evaluate_sequence else [logits, logits]), [[0, 1]])
+
+
 def test_what_no_formula_gives_is_shown_by_what_its_clause_saw() -> None:
     record = judge(BY_NAME["path-in-place"].build(), dtypes=["float32"], clauses=[find("PATH-7")])
     (told,) = causes.told(record)

@@ -68,6 +68,12 @@ BATCHES = (
         before=lambda x: (x[0][::-1], x[1][::-1], x[2], x[3]),
     ),
     Variant(
+        "pairs of even places",
+        "the loss of every other pair of the batch, in the place of each: as of strided inputs read without their stride",
+        "Honour the strides of the inputs, or make them contiguous first.",
+        before=lambda x: (*(np.resize(v[::2], v.shape) for v in x),),  # type: ignore[arg-type,return-value]
+    ),
+    Variant(
         "log-ratios sorted",
         "the loss with both log-ratios sorted over the batch",
         PAIRS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from conformance.diagnosis.forms import At, Form
@@ -39,7 +40,7 @@ GRADIENTS = (
     _scaled("derivatives doubled", "twice the right ones", lambda n, b, e: 2.0),
     _scaled("derivatives divided by n", "the right ones divided by the number of pairs", lambda n, b, e: 1 / n),
     _scaled("derivatives times n", "the right ones times the number of pairs", lambda n, b, e: float(n)),
-    _scaled("derivatives without beta", "the right ones without the factor beta", lambda n, b, e: 1 / b if b else 1.0),
+    _scaled("derivatives without beta", "the right ones without the factor beta", lambda n, b, e: 1 / b if b else math.inf),
     _scaled("derivatives times beta", "the right ones times beta once more", lambda n, b, e: b),
     _factors("sign of the rejected", "right but for the sign of policy_rejected_logps", 1, -1, 1, 1),
     _factors("sign of the chosen", "right but for the sign of policy_chosen_logps", -1, 1, 1, 1),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.diagnosis.forms import SMOOTHED, At, Form, mixed_size
-from conformance.diagnosis.hypotheses.cures import BETA, SMOOTHING, WIDER
+from conformance.diagnosis.hypotheses.cures import WIDER
 from conformance.diagnosis.hypotheses.margins import margin_of, net
 from conformance.diagnosis.variants import Logps, Variant
 from oracle import Format, bfloat16, binary16, binary32
+
+OPTION = "Keep the option a Python float, or in the dtype of the log-probabilities: no tensor of a narrower one."
 
 
 def _through(fmt: Format, which: slice) -> Variant:
@@ -56,13 +58,13 @@ def _rounded(fmt: Format) -> tuple[Variant, ...]:
         Variant(
             f"beta in {name}",
             f"the loss with beta rounded to {name}",
-            BETA,
+            OPTION,
             options=lambda b, e: (float(fmt.round_array(b)), e),
         ),
         Variant(
             f"label_smoothing in {name}",
             f"the loss with label_smoothing rounded to {name}",
-            SMOOTHING,
+            OPTION,
             options=lambda b, e: (b, float(fmt.round_array(e))),
         ),
         Variant(f"inside in {name}", f"the loss computed in {name}, whatever is asked for", WIDER, inside=fmt),
