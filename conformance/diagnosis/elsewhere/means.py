@@ -13,8 +13,7 @@ import numpy as np
 from conformance.clauses import find
 from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.quantities import SIGNS
-from conformance.clauses.reduction import POWERS
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import POWERS, Trial
 from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES, REDUCTIONS
 from conformance.diagnosis.hypotheses.cures import FACTOR
 from conformance.diagnosis.places import from_size
