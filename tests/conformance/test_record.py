@@ -86,7 +86,7 @@ OPTIONAL = {
     "": {"stamp", "incomplete"},
     "/$defs/run": {"diagnosis"},
     "/$defs/worst": {"parameters", *FOLDED},
-    "/$defs/shown/properties/call": {"parts", "parameters"},
+    "/$defs/shown/properties/call": {"parts", "parameters", "shape"},
 }
 
 

@@ -63,7 +63,7 @@ def causes(trial: Trial, violated: Sequence[Finding]) -> list[Cause]:
     """What explains the metrics, one cause for each that is wrong; nothing where no metric is judged wrong."""
     named = {finding.clause for finding in violated}
     found: list[Cause] = []
-    if named & {"METRIC-1", "METRIC-2", "METRIC-3"}:
+    if named & {"METRIC-1", "METRIC-2", "METRIC-3", "METRIC-6"}:
         found = list(_of_calls(trial))
     if not found and "METRIC-4" in named:
         found = list(_beside(trial))
