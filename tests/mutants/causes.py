@@ -132,7 +132,7 @@ TRUE = {
     "label-smoothing-of-lost-pairs": "label_smoothing of lost pairs",
 }
 """By mutant, what the key of the first cause has to be."""
-VERDICTS = ("by name", "by its clause", "falsely")
+VERDICTS = ("by name", "by its clause", "falsely", "not judged")
 
 
 def formulas() -> list[str]:
@@ -162,11 +162,10 @@ def _runs(name: str, formats: Sequence[str]) -> Iterator[Run]:
 
 
 def verdict(name: str, key: str, sentence: str) -> str:
-    """How its cause is told, one of VERDICTS."""
-    if name in TRUE:
-        true = re.fullmatch(TRUE[name], key) is not None
-    else:
-        true = name in TOLD and all(words in sentence for words in TOLD[name])
+    """How its cause is told, one of VERDICTS; not judged where nothing says what a true sentence has to hold."""
+    if name not in TRUE and name not in TOLD:
+        return VERDICTS[3]
+    true = re.fullmatch(TRUE[name], key) is not None if name in TRUE else all(words in sentence for words in TOLD[name])
     return VERDICTS[2] if not true else VERDICTS[1] if sentence.startswith("it violates") else VERDICTS[0]
 
 
@@ -195,8 +194,8 @@ def section(found: Mapping[str, Sequence[str]]) -> list[str]:
         "",
         *(f"- {line}" for line in shares(found)),
         "",
-        "| family | mutants | by name | by its clause | falsely |",
-        "|---|---|---|---|---|",
+        "| family | mutants | by name | by its clause | falsely | not judged |",
+        "|---|---|---|---|---|---|",
     ]
     for family, members in FAMILIES.items():
         counts = Counter(verdict(each.name, *found[each.name]) for each in members if each.name in found)
@@ -213,7 +212,7 @@ def shares(found: Mapping[str, Sequence[str]]) -> list[str]:
     for what, names in (("formula mutants", own), ("mutants", list(found))):
         counts = Counter(verdict(name, *found[name]) for name in names)
         told_as = ", ".join(f"{counts[each]} {each}" for each in VERDICTS)
-        share = 100 * (counts.total() - counts[VERDICTS[2]]) / max(counts.total(), 1)
+        share = 100 * (counts[VERDICTS[0]] + counts[VERDICTS[1]]) / max(counts.total(), 1)
         lines.append(f"{counts.total()} {what}: {told_as}; the stated cause is the true one of {share:.1f} %.")
     return lines
 

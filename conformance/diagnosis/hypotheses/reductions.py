@@ -74,6 +74,7 @@ REDUCTIONS = (
     _reduced("last left out", "the sum of all pairs but the last, divided by n", lambda v: _share(v[:-1], v)),
     _reduced("first left out", "the sum of all pairs but the first, divided by n", lambda v: _share(v[1:], v)),
     _reduced("the median", "the median", np.median),
+    _reduced("the lower median", "the median, the lower of the two in the middle", lambda v: np.sort(v)[(len(v) - 1) // 2]),
     _reduced("the maximum", "the largest loss", np.max),
     _reduced("the first", "the first pair's loss", lambda v: v[0]),
     _reduced("the last", "the last pair's loss", lambda v: v[-1]),
