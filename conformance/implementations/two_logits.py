@@ -12,8 +12,8 @@ def two_logits(token_logps: Tensor) -> Tensor:
     One of 0 has the other logit -10^4, whose exponential is 0, and no derivative comes back to it.
     """
     wide = token_logps.double()
-    below = torch.where(wide < 0, wide, -1)
-    other = torch.where(wide < 0, torch.log(-torch.expm1(below)) - below, -1e4)
+    below = torch.where(wide == 0, -1, wide)
+    other = torch.where(wide == 0, -1e4, torch.log(-torch.expm1(below)) - below)
     return torch.stack([other, torch.zeros_like(other)], -1)
 
 

@@ -80,7 +80,11 @@ def _facts(surveys: Sequence[Survey]) -> Iterator[str]:
     every = [one for survey in surveys for one in survey["losses"] if one["setting"] == MAIN]
     other = [one for one in every if one["loss"] not in one["computes"]]
     libraries = ", ".join(survey["library"] for survey in surveys)
+    last = max((one.get("until", "") for one in every), key=lambda clause: int(clause.rpartition("-")[2] or 0), default="")
+    older = sorted({survey["library"] for survey in surveys for one in survey["losses"] if one.get("until", "") != last})
     yield f"{len(every)} losses of {len(surveys)} libraries: {libraries}. {len(other)} compute something else than they claim."
+    if older:
+        yield f"\nJudged before the chapter's last clauses, up to {last}, at some of their losses: {', '.join(older)}."
 
 
 def _six(surveys: Sequence[Survey]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import cast
@@ -48,7 +48,7 @@ class Surveyed:
     loss: what it is claimed to be; called: the library's own name for it; setting: what the wrapper calls the collection that
     has it, `LOSSES` or one of other settings; violated, recommended: the clauses of PREF that it violates, MUST and SHOULD;
     computes: the losses, or else the known wrong variants, that fit every number that it returned; nearest: where none does,
-    the one that fits most of them.
+    the one that fits most of them; until: the last clause of the chapter that it was judged by.
     """
 
     loss: str
@@ -60,16 +60,19 @@ class Surveyed:
     recommended: list[str]
     computes: list[str]
     nearest: str = ""
+    until: str = ""
 
 
-def survey(name: str, told: Told = lambda _: None) -> dict[str, object]:
-    """Every loss that a library's wrapper has, in binary32, or else in the widest format that it claims. Raises what `named`
-    raises.
+def survey(name: str, told: Told = lambda _: None, asked: Collection[str] = ()) -> dict[str, object]:
+    """Every loss that a library's wrapper has, or those that are asked for by name or by their setting's, in binary32, or else
+    in the widest format that it claims. Raises what `named` raises.
     """
     environment: dict[str, str] = {}
     analyses: dict[str, Analyses] = {}
     found = []
     for setting, losses, loss, called in ((x, y, *item) for x, y in named(name) for item in y.losses.items()):
+        if asked and not {setting, loss} & set(asked):
+            continue
         told(f"{name}: {loss}, there {called}")
         implementation = losses.as_loss(loss)
         environment = dict(implementation.environment)
@@ -98,6 +101,7 @@ def _one(implementation: PreferenceLoss, loss: str, called: str, setting: str, f
         [f.clause for f in violated if f.level is not Level.MUST],
         fitting(matches),
         matches[0].candidate.loss.name if matches and matches[0].agreed else "",
+        run.findings[-1].clause,
     )
 
 
@@ -124,9 +128,11 @@ def _values(implementation: PreferenceLoss, name: str, fmt: Format) -> Iterator[
 
 
 def main() -> None:
-    """`python -m conformance.running.survey NAME`: the survey as JSON on standard output, what it is at on standard error."""
+    """`python -m conformance.running.survey NAME [LOSS or SETTING]...`: the survey as JSON on standard output, what it is at on
+    standard error.
+    """
     try:
-        found = survey(sys.argv[1], lambda line: print(line, file=sys.stderr, flush=True))
+        found = survey(sys.argv[1], lambda line: print(line, file=sys.stderr, flush=True), sys.argv[2:])
     except ConformanceError as error:
         sys.exit(str(error))
     json.dump(found, sys.stdout, indent=1)

@@ -43,6 +43,7 @@ def surveyed(tmp_path_factory):
         patch.setitem(loading.SHIPPED, "stranger", ("stranger_losses:DPO", "for a test"))
         said = []
         assert load("stranger@hinge").name == "stranger@hinge"
+        assert [one["loss"] for one in survey("stranger", asked=["hinge"])["losses"]] == ["hinge"]
         return survey("stranger", said.append), said
 
 
