@@ -40,14 +40,14 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
 def _by_numbers(trial: Trial, violated: Sequence[Finding]) -> tuple[list[Cause], list[Cause], Shown | None]:
     """(causes, what fits as well as the first, the smallest input that shows it), from calls of their own."""
     kind = trial.implementation.claims.kind
-    if any(f.clause in _GENERAL[:2] for f in violated):
+    if kind == "pairing" or any(f.clause in _GENERAL[:2] for f in violated):
         return [], [], None
     if kind == KIND:
         return preferences.causes(trial)
     if kind == "steps":
         found, shown = steps.causes(trial)
         return found, [], shown
-    found = tokens.causes(trial) if kind in {"sequence", "path"} else []
+    found = tokens.causes(trial)
     return found[:1], found[1:], fewest_tokens.smallest(trial)
 
 
