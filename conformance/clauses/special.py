@@ -212,10 +212,12 @@ def _judge_at_infinity(tally: Tally, trial: Trial, batch: Batch) -> None:
     "beta = 0",
     kills=("beta-zero-is-default",),
     statement="At beta = 0 the loss shall be ln 2 within the kernel's bound, and every derivative in a log-probability 0.",
-    derivation="z = 0 for every finite margin, and the derivatives carry the factor beta.",
+    derivation="z = 0 for every finite margin, and the derivatives carry the factor beta. To refuse a beta of 0, by an "
+    "exception, is no wrong answer, as in OPTION-6.",
     needs=("beta",),
     remedy="Take beta = 0 for 0: no `beta or default`, no division by beta.",
 )
+@refusable
 def beta_zero(trial: Trial) -> Outcome:
     """Losses and derivatives at beta = 0."""
     tally = Tally(trial)
