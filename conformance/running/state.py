@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.clauses import Clause, find
 from conformance.errors import CannotLoad, UnknownImplementation
-from conformance.records.diagnosis import Diagnosis, diagnosis_from
+from conformance.records.diagnosis import Cause, Diagnosis, Kind, diagnosis_from
 from conformance.records.record import Finding, Level, Run, Verdict, finding_from, plain, run_from
 from conformance.running.job import Job
 from conformance.running.trying import FIRSTS, concluded, failed, skipped, told_on_stderr
@@ -142,7 +142,9 @@ class State:
         if blank.verdict is not Verdict.CONFORMS:
             return blank
         rest = [skipped(clause, reason) for clause in self.job.clauses[len(found) :]]
-        return replace(concluded(blank, [*found, *rest], self._seconds[name]), diagnosis=self._diagnoses.get(name))
+        return replace(
+            concluded(blank, [*found, *rest], self._seconds[name]), diagnosis=self._diagnoses.get(name) or _by_death(found)
+        )
 
     @property
     def _fmt(self) -> str:
@@ -197,3 +199,21 @@ def _explicable(found: Sequence[Finding]) -> bool:
     """Whether a MUST is violated, and none of those that are asked first."""
     violated = [f for f in found if f.verdict is Verdict.VIOLATES and f.level is Level.MUST]
     return bool(violated) and not any(finding.clause in FIRSTS for finding in violated)
+
+
+_ENDS = ("hung", "ended the process", "stopped answering")
+_CURE = (
+    "Ask that call by hand, or by dpo-conformance run --smoke: a hang, a crash and an exit are the code's own; a large batch "
+    "may need more memory than there is."
+)
+
+
+def _by_death(found: Sequence[Finding]) -> Diagnosis | None:
+    """How the process ended, where that is all that is known of why it violates."""
+    violated = [f for f in found if f.verdict is Verdict.VIOLATES and f.level is Level.MUST]
+    died = [f for f in violated if f.worst is None and f.note.startswith(_ENDS)]
+    if not died or len(died) < len(violated):
+        return None
+    key, _, said = died[0].note.partition(": ")
+    says = ", ".join(part for part in (said, f"at {len(died)} of the clauses that were asked") if part)
+    return Diagnosis((Cause(key, Kind.CONDUCT, "", says, "", _CURE, len(violated), len(died)),))
