@@ -105,11 +105,13 @@ ROBUST = Form(
 NOT_TAKEN_OFF = Form(lambda at: at.f + at.eps * at.g, lambda at: at.eps * at.t - at.s, mixed_size)
 SECOND_TERM_MISSING = Form(lambda at: (1 - at.eps) * at.f, lambda at: (at.eps - 1) * at.s, mixed_size)
 SHIFT_NEGATED = Form(lambda at: at.f - at.eps * at.z, lambda at: -at.eps - at.s, mixed_size)
-TOWARDS_LN2 = Form(lambda at: (1 - at.eps) * at.f + at.eps * LN2, lambda at: (at.eps - 1) * at.s, lambda at: at.f + LN2)
+TOWARDS_LN2 = Form(
+    lambda at: (1 - at.eps) * at.f + at.eps * LN2, lambda at: (at.eps - 1) * at.s, lambda at: at.f + at.eps * LN2
+)
 OF_PROBABILITY = Form(
     lambda at: -np.log((1 - at.eps) * at.t + at.eps / 2) if at.eps else at.f,
     lambda at: -(1 - at.eps) * at.t * at.s / ((1 - at.eps) * at.t + at.eps / 2) if at.eps else -at.s,
-    lambda at: at.f + 1,
+    lambda at: at.f + (at.eps > 0),
 )
 LOST_ALONE = Form(
     lambda at: np.where(at.z < 0, at.f + at.eps * at.z, at.f), lambda at: np.where(at.z < 0, at.eps, 0) - at.s, mixed_size
