@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from conformance.records.document import read_json
 from conformance.records.environment import suite
-from conformance.records.record import BadRecord, plain, validate
+from conformance.records.record import plain, validate
 
 SCHEMA_VERSION = 1
 SHOWN = 1000
@@ -136,10 +137,7 @@ class Report:
 
 def read(path: Path) -> Report:
     """The report in a file that `to_json` wrote. Raises BadRecord, naming the place, and OSError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadRecord(f"{path}: not JSON: {error}") from None
+    data = read_json(path, "report of an audit", "files", "dpo-conformance audit --json")
     validate(data, str(path), schema())
     return Report(tuple(_file_from(one) for one in data["files"]))
 

@@ -118,7 +118,8 @@ def _finish(decision: Decision, path: Path, update: bool) -> None:
     if update and decision.passes:
         write(path, decision.record.to_json())
         held = sum(len(run.violated) for run in decision.record.runs)
-        click.echo(f"{path} is now this record; it holds {held} violated MUSTs, which pass from now on.")
+        violated = f"the MUSTs that it violates, {held:,}, pass from now on" if held else "it violates no MUST"
+        click.echo(f"{path} is now this record; {violated}.")
     elif update:
         click.echo(f"{path} is left as it was. To accept what is worse, replace it by hand, where a review sees it.")
     elif decision.passes and decision.improves:

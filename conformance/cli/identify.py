@@ -66,7 +66,8 @@ def show(console: Console, name: str, found: list[Match]) -> int:
         console.print(Text(f"{name} computes {match.candidate.text} ({match.numbers} numbers, {by})"))
     for match in fits if right else []:
         if match.candidate.wrong and match.candidate.base.name not in {other.candidate.loss.name for other in right}:
-            console.print(Text(f"  which is also {match.candidate.text}"))
+            mistaken = match.candidate
+            console.print(Text(f"  a mistake in {mistaken.base.name} comes to the same: {mistaken.loss.title}"))
     for match in right:
         for rival in rivals(match.candidate.loss):
             console.print(Text(f"  and not {rival.name}: {rival.title}, which goes by the same name elsewhere"))
@@ -80,6 +81,7 @@ def show(console: Console, name: str, found: list[Match]) -> int:
         for match in [match for match in found if match.agreed][:SHOWN]:
             share = f"{match.agreed} of {match.numbers} numbers agree"
             console.print(Text(f"  nearest: {match.candidate.text} ({share})"))
+        console.print(Text(f"  meant for one of them? What is wrong is told by dpo-conformance run {name}"), soft_wrap=True)
     return 1
 
 

@@ -150,7 +150,7 @@ def answered(implementation: Implementation | PreferenceLoss, batch: LossBatch, 
         return Seen(batch, np.atleast_1d(answer.losses), answer.gradient or {})
     judged = cast("Implementation", implementation)
     if judged.claims.kind != "loss":
-        raise BadRequest(f"{judged.name} is a {judged.claims.kind}, not a loss")
+        raise BadRequest(f"{judged.name} is a {judged.claims.kind}, not a loss: dpo-conformance run judges it")
     pairs = Batch.of(*(batch.rows[name] for name in NAMES), **batch.parameters)
     found = judged.evaluate(pairs, fmt, gradient=judged.claims.gradient)
     gradient = dict(zip(NAMES, found.gradient, strict=True)) if found.gradient is not None else {}

@@ -70,6 +70,8 @@ def _entry(entry: Mapping[str, Any], where: str) -> Iterator[Acceptance]:
         given = entry.get(key)
         values = given if isinstance(given, list) and key in {"format", "clause"} and given else [given]
         for value in values:
+            if value is None:
+                raise BadAcceptance(f"{where}: {key} is missing: a text")
             if not isinstance(value, str) or not value.strip():
                 raise BadAcceptance(f"{where}: {key} = {value!r}: a text that is not empty")
     expires = entry.get("expires")

@@ -47,8 +47,9 @@ def finding_changes(run: Run, before: Finding | None, now: Finding | None, growt
         rule = Rule.CLAIM_DROPPED if now.verdict is Verdict.NOT_CLAIMED else Rule.NOT_RUN
         yield rule, Effect.FAILS, f"{state(before.verdict)} before; {now.verdict} now: {now.note}"
     elif now is not None and told:
-        yield from _violation(before, now)
-        if before is not None and was:
+        verdict = list(_violation(before, now))
+        yield from verdict
+        if before is not None and was and not any(effect is Effect.FAILS for _, effect, _ in verdict):  # which says the rest
             factor = growth.factor(run, before, now)
             yield from _violations(before, now, factor)
             yield from _grade(before, now)

@@ -6,10 +6,12 @@ One that ships, one that a distribution adds, `package.module:attribute`, `path/
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -88,7 +90,8 @@ def load(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: None
     found: object = module
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise CannotLoad(f"{name}: {module_name} has no attribute {attribute!r}")
+            held = f"; {_held(module_name)}" if found is module and module_name.endswith(".py") else ""
+            raise CannotLoad(f"{name}: {module_name} has no attribute {attribute!r}{held}")
         found = getattr(found, part)
     if loss or hasattr(found, "losses"):
         found = _of_loss(name, attribute, found, loss)
@@ -164,10 +167,12 @@ def _place(name: str) -> tuple[str, str]:
     if whole in SHIPPED and loss:
         attribute = LOSSES
     if not module_name or not attribute:
-        shipped = ", ".join([*SHIPPED, *plugged()])
+        shipped = [*SHIPPED, *plugged()]
+        near = difflib.get_close_matches(whole, shipped)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise UnknownImplementation(
-            f"no implementation {name!r}: one of {shipped}, or package.module:attribute, or path/to/file.py:attribute, "
-            "or 'process:command line of a program'"
+            f"no implementation {name!r}: {meant}one of {', '.join(shipped)}, or package.module:attribute, "
+            "or path/to/file.py:attribute, or 'process:command line of a program'"
         )
     return module_name, attribute
 
@@ -213,7 +218,7 @@ def _import_module(name: str, module_name: str) -> ModuleType:
     except PackageNotFoundError as error:
         raise CannotLoad(f"{name}: no distribution {error.name!r}; {_hint(name, error.name)}") from error
     except (Exception, SystemExit) as error:
-        raise CannotLoad(f"{name}: importing {module_name} raised {type(error).__name__}: {error}") from error
+        raise CannotLoad(f"{name}: importing {module_name} raised {type(error).__name__}: {error}{raised_at(error)}") from error
 
 
 def _hint(name: str, missing: str) -> str:
@@ -242,6 +247,21 @@ def requirements(name: str) -> Requirements | None:
     return read_requirements(path)
 
 
+def raised_at(error: BaseException) -> str:
+    """Where an import raised, to be added to what it raised: the file and the line, and those of what called it, if others.
+
+    Of the machinery of importing nothing is told; nothing at all where the error names a place itself, as of syntax.
+    """
+    if isinstance(error, SyntaxError):
+        return ""
+    own = {__file__, importlib.__file__, contextlib.__file__}
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in own and not f.filename.startswith("<")]
+    places = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames]
+    if not places:
+        return ""
+    return f" ({places[-1]})" if len(places) == 1 else f" ({places[-1]}, reached from {places[0]})"
+
+
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise CannotLoad(f"{path}: no such file")
@@ -258,5 +278,5 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
-        raise CannotLoad(f"{path}: importing it raised {type(error).__name__}: {error}") from error
+        raise CannotLoad(f"{path}: importing it raised {type(error).__name__}: {error}{raised_at(error)}") from error
     return module

@@ -13,10 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from conformance.errors import ConformanceError
 from conformance.files import write_whole
 from conformance.records.diagnosis import Diagnosis, diagnosis_from
 from conformance.records.digests import digests, edited
+from conformance.records.document import BadRecord, read_json
 from conformance.records.folded import Folded, folded
 
 SCHEMA_VERSION = 2
@@ -36,10 +36,6 @@ class Verdict(StrEnum):
     VIOLATES = "violates"
     NOT_CLAIMED = "not claimed"
     NOT_RUN = "not run"
-
-
-class BadRecord(ConformanceError):
-    """A record is not valid JSON, or not valid under its schema, or of another schema, or was edited; says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +173,7 @@ class Record:
 
 def read(path: Path) -> Record:
     """The record in a file. Raises BadRecord, naming the place, and OSError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadRecord(f"{path}: not JSON: {error}") from None
+    data = read_json(path, "record", "runs", "dpo-conformance run --json")
     _check_version(data, path)
     validate(data, str(path), schema())
     runs = tuple(run_from(run) for run in data["runs"])

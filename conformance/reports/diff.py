@@ -13,6 +13,7 @@ from conformance.gate import Decision, Pair
 from conformance.gate.rules import size
 from conformance.records.record import Finding, Record, Run, Verdict
 from conformance.reports import gate_words, words
+from conformance.reports.terminal import diagnosis
 
 WIDE = 100
 """Columns of a console from which on the facts of a run stand side by side."""
@@ -24,6 +25,8 @@ def render(decision: Decision, names: tuple[str, str], console: Console) -> None
     """What made the two, a table of their runs, a table of the clauses that differ, and what a gate would say."""
     for label, name, record in zip(("before", "now"), names, (decision.baseline, decision.record), strict=True):
         console.print(Text(f"{label + ':':<8}{words.visible(name)}: {_made(record)}"), soft_wrap=True)
+    for told in gate_words.causes_of(decision):
+        diagnosis(told, console)
     console.print(_runs(decision) if console.width >= WIDE else _runs_below_each_other(decision))
     for pair in decision.pairs:
         _clauses(pair, console)

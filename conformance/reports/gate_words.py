@@ -104,6 +104,8 @@ def regressions(decision: Decision) -> list[Section]:
 def verdict(decision: Decision) -> str:
     """Whether the gate passes, in a sentence."""
     fails = decision.of(Effect.FAILS)
+    if decision.passes and decision.baseline is decision.record:
+        return "The gate passes: there was no baseline to compare with."
     if decision.passes:
         return "The gate passes: nothing is worse than in the baseline."
     runs = {(change.implementation, change.format) for change in fails}

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from conformance.files import write_whole
+from conformance.records.document import read_json
 from conformance.records.grades import grade
-from conformance.records.record import BadRecord, Verdict, plain, validate
+from conformance.records.record import Verdict, plain, validate
 from conformance.sweep.found import EDGES, Found, Point
 from conformance.sweep.identity import Subject
 from conformance.sweep.plan import BINS, Plan, logit
@@ -211,10 +212,7 @@ def _peaks(found: Found, planned: Plan) -> Iterator[Peak]:
 
 def read(path: Path) -> Report:
     """The report in a file. Raises BadRecord, naming the place, and OSError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadRecord(f"{path}: not JSON: {error}") from None
+    data = read_json(path, "report of a sweep", "judgements", "dpo-conformance sweep --json")
     validate(data, str(path), schema())
     judgements = tuple(_judgement_from(one) for one in data["judgements"])
     failures = tuple(Failure(**one) for one in data["failures"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -59,5 +60,6 @@ def get_loss(loss: str | Loss) -> Loss:
             if str(loss) in name:
                 called.setdefault(known.name, []).append(library)
     meant = ", ".join(f"{known} ({', '.join(libraries)})" for known, libraries in called.items())
-    hint = f"; {loss!r} is what some libraries call {meant}" if called else ""
-    raise UnknownLoss("loss", loss, f"one of {', '.join(LOSSES)}{hint}")
+    near = difflib.get_close_matches(str(loss), LOSSES)
+    hint = f"what some libraries call {meant}; " if called else f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownLoss("loss", loss, f"{hint}one of {', '.join(LOSSES)}")

@@ -13,7 +13,7 @@ from conformance.auditing.report import Report, read
 from conformance.auditing.settings import shape_of
 from conformance.cli import main
 from conformance.errors import BadRequest
-from conformance.records.record import BadRecord
+from conformance.records.document import BadRecord
 from conformance.reports import audit_html, html
 
 LOGS = Path(__file__).with_name("logs")

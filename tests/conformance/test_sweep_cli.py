@@ -17,7 +17,7 @@ from rich.console import Console
 from conformance.cli import main
 from conformance.errors import BadRequest
 from conformance.implementations import load, numpy_implementation
-from conformance.records.record import BadRecord
+from conformance.records.document import BadRecord
 from conformance.reports import sweep as text
 from conformance.reports import sweep_plot
 from conformance.reports.plots import MissingMatplotlib
