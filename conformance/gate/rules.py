@@ -49,11 +49,12 @@ def finding_changes(run: Run, before: Finding | None, now: Finding | None, growt
     elif now is not None and told:
         verdict = list(_violation(before, now))
         yield from verdict
-        if before is not None and was and not any(effect is Effect.FAILS for _, effect, _ in verdict):  # which says the rest
+        if before is not None and was:
             factor = growth.factor(run, before, now)
             yield from _violations(before, now, factor)
             yield from _grade(before, now)
-            yield from _error(before, now, factor)
+            if not any(effect is Effect.FAILS for _, effect, _ in verdict):  # which says that the error grew
+                yield from _error(before, now, factor)
 
 
 def _violation(before: Finding | None, now: Finding) -> Iterator[Told]:

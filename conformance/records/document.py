@@ -37,6 +37,7 @@ def read_json(path: Path, what: str, key: str, command: str) -> dict[str, Any]:
 def _wrong(error: json.JSONDecodeError, text: str) -> str:
     if not text:
         return "it is empty"
-    if len(text) - error.pos <= WORD or error.msg.startswith("Unterminated string"):
+    near = len(text) - error.pos <= WORD and error.msg != "Extra data"
+    if near or error.msg.startswith("Unterminated string"):
         return f"it ends in the middle, at line {text.count(chr(10)) + 1:,}: what wrote or copied it was cut off"
     return f"not JSON: {error}"

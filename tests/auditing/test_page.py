@@ -29,7 +29,7 @@ def test_a_report_is_read_as_it_was_written(wrong, tmp_path):
     path = tmp_path / "audit.json"
     path.write_text(wrong.to_json())
     assert read(path) == wrong
-    for text, told in (("{", "not JSON"), ("{}", "required")):
+    for text, told in (("{", "cut off"), ("{}", "no report of an audit"), ('{"files": []}', "required")):
         path.write_text(text)
         with pytest.raises(BadRecord, match=told):
             read(path)

@@ -341,9 +341,9 @@ def test_what_the_command_refuses(tmp_path):
     bad.write_text("{", encoding="utf-8")
     for arguments, why in (
         ((path, path), "is given twice"),
-        ((path, bad), "not JSON"),
-        ((path, "--sweep", path), "at the top"),
-        ((path, "--sweep", bad), "not JSON"),
+        ((path, bad), "it ends in the middle"),
+        ((path, "--sweep", path), "no report of a sweep, which dpo-conformance sweep --json writes"),
+        ((path, "--sweep", bad), "it ends in the middle"),
         ((path, "--sweep", tmp_path / "none"), "does not exist"),
     ):
         result = invoke(*arguments)

@@ -11,6 +11,7 @@ from conformance.errors import CannotLoad, UnknownImplementation
 from conformance.implementations import SHIPPED, load
 from conformance.inputs.pairs import golden
 from oracle import binary32
+from oracle.losses import UnknownLoss, get_loss
 
 TEXT = """
 from types import SimpleNamespace
@@ -196,6 +197,34 @@ def test_a_file_without_an_attribute_lists_what_it_holds(tmp_path):
         load(str(tmp_path / "empty.py"))
     with pytest.raises(CannotLoad, match=r"none.py: no such file"):
         load(str(tmp_path / "none.py"))
+
+
+def test_what_is_near_to_a_name_is_offered(tmp_path):
+    (tmp_path / "mine.py").write_text(TEXT)
+    for name, told in (
+        ("torhc", r"'torhc': did you mean torch\?"),
+        (f"{tmp_path / 'mine.py'}:G", r"has no attribute 'G'; .*mine.py holds F: name one"),
+    ):
+        with pytest.raises((UnknownImplementation, CannotLoad), match=told):
+            load(name)
+    with pytest.raises(UnknownLoss, match=r"'sigmod': did you mean sigmoid"):
+        get_loss("sigmod")
+    with pytest.raises(UnknownLoss, match=r"'ipo': what some libraries call .*ipo_sum .*; one of "):
+        get_loss("ipo")
+
+
+def test_where_an_import_raised_is_told(tmp_path):
+    (tmp_path / "helper_here.py").write_text("def read(config):\n    return config['beta']\n")
+    (tmp_path / "mine.py").write_text("import helper_here\n\nBETA = helper_here.read({})\n")
+    (tmp_path / "odd.py").write_text("x = 1\nraise SystemExit('no licence')\n")
+    (tmp_path / "cut.py").write_text("def f(:\n")
+    for name, told in (
+        ("mine.py", r"raised KeyError: 'beta' \(helper_here.py, line 2, reached from mine.py, line 3\)$"),
+        ("odd.py", r"raised SystemExit: no licence \(odd.py, line 2\)$"),
+        ("cut.py", r"raised SyntaxError: .*\(cut.py, line 1\)$"),
+    ):
+        with pytest.raises(CannotLoad, match=told):
+            load(f"{tmp_path / name}:loss")
 
 
 def test_the_package_shows_its_doors():

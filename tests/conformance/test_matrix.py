@@ -243,4 +243,4 @@ def test_wrong_usage(tmp_path):
     (tmp_path / "matrix" / "x.json").write_text("{", encoding="utf-8")
     result = invoke("--page-only", "--docs", tmp_path)
     assert result.exit_code == 2
-    assert "x.json: not JSON" in result.stderr
+    assert "x.json: it ends in the middle" in result.stderr

@@ -183,7 +183,7 @@ def test_a_file_that_is_no_report_is_refused_with_the_place(right, tmp_path, cha
     with pytest.raises(BadRecord, match=said):
         read(tmp_path / "out.json")
     (tmp_path / "out.json").write_text("{")
-    with pytest.raises(BadRecord, match="not JSON"):
+    with pytest.raises(BadRecord, match="it ends in the middle"):
         read(tmp_path / "out.json")
 
 
