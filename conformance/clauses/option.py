@@ -89,7 +89,7 @@ def _drawn(trial: Trial, clause: str, least: float, most: float) -> list[float]:
     "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative.",
     guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
     needs=("label_smoothing",),
-    remedy="Use the label smoothing that was passed: (1 - eps) * softplus(-z) + eps * softplus(z).",
+    remedy="Use the label smoothing that was passed: where it is not 0, (1 - eps) * losses - eps * logsigmoid(-z).",
 )
 def label_smoothing_alive(trial: Trial) -> Outcome:
     """Losses at several eps, listed and drawn."""

@@ -15,6 +15,7 @@ from conformance.clauses.sequence.judging import sequence_gradient
 from conformance.clauses.sequence.mistaken import mistakes as mistakes_of_paths
 from conformance.clauses.sequence.pairs import Pairs
 from conformance.clauses.trial import Trial
+from conformance.diagnosis.hypotheses.cures import SMOOTHING
 from conformance.errors import Misbehaviour
 from conformance.implementations.sequence.protocol import SequenceImplementation
 from conformance.inputs.sequences import Rows, drawn
@@ -59,7 +60,7 @@ CURES = {
     "the policy's own": "Compute the reference's log-probabilities from the reference's own logits or hidden states.",
     "means over tokens, not sums": "Sum the log-probabilities of a response's tokens; or claim the mean, average=True.",
     "sums over tokens, not means": "Divide each response's sum by its number of tokens; or leave average=True out.",
-    "label_smoothing 0": "Return (1 - eps) * softplus(-z) + eps * softplus(z), with the label_smoothing that is passed.",
+    "label_smoothing 0": SMOOTHING,
     "β": "Multiply the margin by the beta that is passed, once.",
     "half of the loss": "Return the loss itself, times nothing.",
     "twice the loss": "Return the loss itself, times nothing.",
