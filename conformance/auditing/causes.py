@@ -172,7 +172,7 @@ def _hypotheses(settings: Settings) -> Iterator[Hypothesis]:
         yield Hypothesis("no reference is in the loss (reference_free), and one is in the rewards", _unreferenced)
     if settings.beta not in {None, Fraction(1)} and settings.beta is not None:
         yield Hypothesis("the rewards are logged without beta", _margin_times(float(settings.beta)))
-    yield Hypothesis("chosen and rejected are exchanged in the rewards", _margin_times(-1.0))
+    yield Hypothesis("chosen and rejected are exchanged in the rewards, or in the loss", _margin_times(-1.0))
     yield Hypothesis("the margin is logged with the wrong sign", lambda lines, s: (_scaled(lines, (names.MARGIN,), -1.0), s))
     for loss in BOUNDED:
         if loss not in {settings.loss, "cdpo", "robust" if eps else ""} and not (loss == "sigmoid" and settings.loss == "cdpo"):

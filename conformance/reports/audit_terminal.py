@@ -29,6 +29,8 @@ def render(report: Report, console: Console) -> None:
 def _lines(file: FileReport) -> Iterator[tuple[int, str]]:
     mark = "[bold red]impossible[/]" if file.impossible else "[green]nothing impossible[/]"
     mark = "[yellow]too little to check[/]" if file.too_little and not file.impossible else mark
+    if not file.impossible and not file.too_little and (flags := words.untold(file)):
+        mark += f" as far as was told; {', '.join(flags)} would decide more"
     yield 0, f"[bold]{escape(visible(file.file))}[/] ({file.form}): {mark}"
     yield 2, escape(words.verdict(file))
     yield 2, escape("Configured: " + words.configured(file))

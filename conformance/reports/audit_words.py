@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from conformance.auditing.report import Checked, FileReport, Impossible
@@ -69,6 +70,12 @@ def unasked(file: FileReport) -> list[Checked]:
     """The checks that were not asked, or not everywhere, for want of something that could be told or logged."""
     wanted = [check for check in file.checks if check.id != "odds" or file.settings.get("loss") == "orpo"]
     return [check for check in wanted if check.needs and (check.undecided or not check.asked)]
+
+
+def untold(file: FileReport) -> list[str]:
+    """The options that would decide more, where they were told."""
+    found = (flag for check in unasked(file) for flag in re.findall(r"--[a-z-]+", check.needs) if not flag.startswith("--no-"))
+    return list(dict.fromkeys(found))
 
 
 def examples(file: FileReport, check: Checked, most: int) -> Iterator[str]:
