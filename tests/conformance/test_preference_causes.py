@@ -12,6 +12,7 @@ from conformance.diagnosis import preferences
 from conformance.diagnosis.rewritten import known, others, slipped, variants
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.inputs.profiles import get_profile
+from conformance.records.diagnosis import Kind
 from conformance.records.record import read
 from conformance.reports import causes as reported
 from conformance.running.job import Job
@@ -50,6 +51,26 @@ def test_a_right_one_has_no_cause():
 
 def simpo(policy_chosen_logps, policy_rejected_logps, chosen_lengths, rejected_lengths, beta, gamma):
     return -logsigmoid(beta * (policy_chosen_logps / chosen_lengths - policy_rejected_logps / rejected_lengths) - gamma)
+
+
+def _naive(**given):
+    z = given["beta"] * (given["policy_chosen_logps"] / given["chosen_lengths"])
+    z -= given["beta"] * (given["policy_rejected_logps"] / given["rejected_lengths"])
+    return -torch.log(torch.sigmoid(z - given["gamma"]))
+
+
+def _classes(policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta):
+    chosen, rejected = policy_chosen_logps - ref_chosen_logps, policy_rejected_logps - ref_rejected_logps
+    return torch.log(1 + torch.exp(-beta * chosen)) + torch.log(1 + torch.exp(beta * rejected))
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "says"),
+    [("simpo", _naive, "-log(sigmoid(z))"), ("bce_pair", _classes, "log(sigmoid")],
+)
+def test_an_unstable_kernel_of_a_named_loss_is_told_as_that(name, function, says):
+    causes, _, _ = found(torch_implementation(function, loss=name))
+    assert says in causes[0].says and causes[0].kind is Kind.KERNEL, causes
 
 
 def _shifted(**given):
