@@ -88,7 +88,12 @@ def test_items_are_selected_by_name_and_by_marker(project, options, wanted):
 
 def test_a_violation_fails_with_the_text_of_the_command_line(project):
     result = project(
-        "--dpo-dtype", "bfloat16", "-k", "(KERNEL and not KERNEL-6 and not KERNEL-7) or CALL-1 or own", "-rxs", "-v"
+        "--dpo-dtype",
+        "bfloat16",
+        "-k",
+        "(KERNEL and not KERNEL-6 and not KERNEL-7) or (CALL-1 and not CALL-10 and not CALL-11) or own",
+        "-rxs",
+        "-v",
     )
     result.assert_outcomes(passed=2, failed=1, skipped=2, xfailed=2)
     (run,) = judge("mine.py:loss", dtypes=["bfloat16"], clauses=[c for c in CLAUSES if c.id == "KERNEL-1"]).runs
@@ -163,7 +168,14 @@ def test_the_test_of_the_page_fails_where_the_loss_is_wrong(pytester):
 
 
 def test_who_gives_no_answer_is_asked_once(project):
-    result = project("--dpo-dtype", "bfloat16", "-k", "CALL-1 or DEF-2", "-rs", implementation="mine.py:nothing")
+    result = project(
+        "--dpo-dtype",
+        "bfloat16",
+        "-k",
+        "(CALL-1 and not CALL-10 and not CALL-11) or DEF-2",
+        "-rs",
+        implementation="mine.py:nothing",
+    )
     result.assert_outcomes(failed=1, skipped=1)
     assert "not run: it violates CALL-1: wrong type" in result.stdout.str()
 

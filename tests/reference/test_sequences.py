@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from conformance.clauses import find
+from conformance.clauses.trial import Trial
 from conformance.implementations import load
 from conformance.inputs.profiles import get_profile
 from conformance.records.record import Verdict
 from conformance.running.runner import run
-from oracle import FORMATS, sequence
+from conformance.running.trying import check
+from oracle import FORMATS, get_format, sequence
 from oracle.reference import sequence_numpy, sequence_torch
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -106,3 +109,12 @@ def test_jax_twice_mapped_and_scanned():
 def test_what_is_refused(module, given, message):
     with pytest.raises(ValueError, match=message):
         module.sequence_logps(**{"logits": logits(), "labels": LABELS, "mask": MASK} | given)
+
+
+@pytest.mark.parametrize(
+    ("name", "clause"), [("SEQUENCE", "LOGP-1"), ("AVERAGE", "LOGP-1"), ("TOKEN", "LOGP-1"), ("PATH", "PATH-1")]
+)
+def test_jax_conforms_to_the_first_clause(name, clause):
+    judged = load(f"conformance.implementations.reference.sequence_jax:{name}")
+    found = check(find(clause), Trial(judged, get_format("binary32"), get_profile("quick"), 0))
+    assert found.verdict is Verdict.CONFORMS

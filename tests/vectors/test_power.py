@@ -41,6 +41,12 @@ REASONS = {
         "label-smoothing-below-1e-3-ignored",
         "label-smoothing-below-1e-7-ignored",
     ),
+    "no beta of the files above 1 has a fraction": ("beta-truncated", "gradient-beta-truncated"),
+    "the files' means are of finite losses": (
+        "mean-without-nan-in-a-block",
+        "mean-without-infinity-in-a-block",
+        "gradient-mean-dropped-beside-nan",
+    ),
     "it is wrong at one size alone, which no batch of the files has": (
         "mean-of-many-doubled",
         "mean-summed-at-48",
