@@ -98,7 +98,7 @@ def tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained], 
         )
         if place == "":
             everywhere.append((variant, cause))
-        elif place is not None:
+        elif place is not None and (variant.key in _BATCH_KEYS or asked.nearer(variant)):
             somewhere.append((variant, cause))
     if len(np.unique(asked.beta[asked.wrong])) == 1:  # a factor is told from one that depends on beta by another beta alone
         somewhere.sort(key=lambda each: each[0] is None or each[0].key not in _CONSTANT)

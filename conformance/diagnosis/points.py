@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.diagnosis.probe import Call, Probe
-from conformance.diagnosis.variants import Predicted, Variant, predicted
+from conformance.diagnosis.variants import RIGHT, Predicted, Range, Variant, predicted
 from oracle import Format, enclosure
 from oracle.bounds import Mask, centre
 from oracle.formats import Floats
@@ -58,6 +59,24 @@ class Points:
         ]
         return np.concatenate(rest) if rest else np.zeros(0, dtype=bool)
 
+    def nearer(self, variant: Variant) -> bool:
+        """Whether most wrong numbers lie no farther from what it gives than from the right ones.
+
+        Far out a formula of other size than the loss is allowed more than the loss, and the hinge loss is 0 as what underflows
+        is: what it explains there need not be its own.
+        """
+        if not (self.got() if self.part == "loss" else self.slopes())[self.wrong].any():
+            return variant.key == "zero"
+        found = []
+        for call, mask in zip(self.calls, self._by_call(self.wrong), strict=True):
+            if mask.any() and len(mask) <= variant.most:
+                with np.errstate(all="ignore"):
+                    (ours, theirs) = (_given(each, call, self.probe) for each in (variant, RIGHT))
+                    for got, of, right in _beside(self.part, call, ours, theirs):
+                        near = np.abs(got - of.middle) <= np.abs(got - right.middle)
+                        found.append((near | ~np.isfinite(got) | ~np.isfinite(of.middle))[mask])
+        return not found or float(np.concatenate(found).mean()) > 0.5
+
     def _by_call(self, values: Mask) -> list[Mask]:
         return np.split(values, np.cumsum([len(call.batch) for call in self.calls])[:-1])
 
@@ -80,6 +99,15 @@ class Points:
         exact = np.frexp(self.beta)[0] == 0.5 if self.part == "derivatives" else np.ones(len(got), dtype=bool)
         finite = got[exact & np.isfinite(got)]
         return bool(finite.size and (fmt.round_array(finite) == finite).all())
+
+
+def _beside(part: Part, call: Call, ours: Predicted, theirs: Predicted) -> Iterator[tuple[Floats, Range, Range]]:
+    """What was got, beside what two variants give."""
+    if part == "loss":
+        yield call.losses, ours.losses, theirs.losses
+    elif ours.derivatives is not None and theirs.derivatives is not None:
+        for place, got in call.derivatives():
+            yield got, ours.derivatives[place], theirs.derivatives[place]
 
 
 def holds(variant: Variant, call: Call, probe: Probe, part: Part) -> Mask:

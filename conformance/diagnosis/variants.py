@@ -96,6 +96,11 @@ class Range:
         """Of n numbers that repeat these."""
         return Range(np.resize(self.low, n), np.resize(self.high, n), self.fmt, self.strict)
 
+    @property
+    def middle(self) -> Floats:
+        """The middle of each."""
+        return self.low / 2 + self.high / 2
+
     def holds(self, got: Floats) -> Mask:
         """Where a number is one that may be returned."""
         with np.errstate(invalid="ignore"):
