@@ -66,7 +66,7 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
     judged = trial.implementation
     if not any(finding.clause.startswith("SECOND-") for finding in violated) or not isinstance(judged, Curved):
         return None
-    seen = [one for mode in judged.twice_by for batch in _batches(trial) for one in _asked(trial, judged, mode, batch)]
+    seen = [one for mode in _modes(judged) for batch in _batches(trial) for one in _asked(trial, judged, mode, batch)]
     room = 24 * trial.fmt.unit_roundoff
     wrong = [one for one in seen if not one.holds(lambda *_: 1.0, room)]
     if not wrong:
@@ -103,13 +103,22 @@ def _asked(trial: Trial, judged: Curved, mode: Twice, batch: Batch) -> list[_See
     return seen
 
 
+def _modes(judged: Curved) -> list[Twice]:
+    """The ways in which it is differentiated twice, always in one order."""
+    return [mode for mode in Twice if mode in judged.twice_by]
+
+
 def _tails(trial: Trial, judged: Curved) -> Cause | None:
+    """The first way in which digits are lost."""
+    found = (_of_tails(trial, judged, mode) for mode in _modes(judged))
+    return next((one for one in found if one is not None), None)
+
+
+def _of_tails(trial: Trial, judged: Curved, mode: Twice) -> Cause | None:
     """From which logit on they have lost their digits, and on which side."""
     z = trial.fmt.round_array(np.array([x for x in LOGITS if 0 < x < 40]))
     z = np.concatenate([-z, z])
-    batch, mode = Batch.at_logits(z), next(iter(judged.twice_by), None)
-    if mode is None:
-        return None
+    batch = Batch.at_logits(z)
     parts = trial.twice(judged, mode, 0, batch, np.ones(len(z))).gradient or (None,) * 4
     got = np.zeros(len(z)) if parts[0] is None else parts[0]
     exact = 1 / ((1 + np.exp(z)) * (1 + np.exp(-z)))
