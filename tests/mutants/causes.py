@@ -128,7 +128,7 @@ TRUE = {
     "label-smoothing-below-half": r"(NaN|infinity) at label_smoothing 0\.5",
     "label-smoothing-never-zero": "another label_smoothing",
     "label-smoothing-of-mean-logit": "label_smoothing of the mean logit",
-    "label-smoothing-off-at-infinity": "SPECIAL-9|SPECIAL-5",
+    "label-smoothing-off-at-infinity": r"0 at a logit of \+infinity",
     "label-smoothing-of-lost-pairs": "label_smoothing of lost pairs",
 }
 """By mutant, what the key of the first cause has to be."""
