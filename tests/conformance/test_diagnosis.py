@@ -41,7 +41,6 @@ def diagnosis(implementation, *clauses, formats=("float32",)):
     return record, causes.told(record)
 
 
-@pytest.mark.no_cover  # mutants, which take seconds each
 @pytest.mark.parametrize("name", SUBSET)
 def test_the_stated_cause_is_the_true_one(name):
     assert verdict(name, *stated(name, ("binary32",))) == "by name"
