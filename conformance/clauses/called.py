@@ -14,7 +14,7 @@ from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, MEAN_GRADIENTS, MEAN_LOSS, OPPOSED, SIGNS, UNWEIGHED, WEIGHTS
 from conformance.clauses.repeats import Repeats
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import MANY, Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import Answer, Versatile
 from conformance.implementations.ways import UNWEIGHED as UNWEIGHED_WAYS
@@ -30,8 +30,6 @@ PAIRS, SINGLES = 61, 4
 SMOOTHINGS = (0.0, 0.1)
 NEAR = 4.0
 """The largest margin of the pairs that take any weight; beyond it lie the tails."""
-MANY = 1_025
-"""One pair more than a block: the size at which each way is asked again."""
 WEIGHING = (
     "Log-probabilities are eighths of a nat from -8 on, the margin at most 4 and beta 1/2, so that every admitted order "
     "has the exact margin. A power of two scales every product of a backward pass exactly, and any other weight adds "

@@ -17,7 +17,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import METRICS as QUANTITIES
 from conformance.clauses.refusal import refusable
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import POWERS, Trial
+from conformance.clauses.trial import MANY, POWERS, Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import ACCURACIES, METRICS, REWARDS, Measuring
 from conformance.implementations.ways import LAYOUTS, Way
@@ -31,8 +31,6 @@ chapter = Chapter("METRIC")
 SIZES = (1, 2, 7, 33, 129, 1000)
 UNLIKE = 127
 """Unlike pairs in a large batch, which repeats them in turn."""
-MANY = 1_025
-"""Beyond a block, whose path may drop what is not finite where the path of a few pairs keeps it."""
 REPEATED = 125
 """So often METRIC-5 repeats its pairs: beyond a block, and no multiple of a power of two."""
 _OPTIONS = ((0.1, 0.0), (0.5, 0.1), (2.0, 0.0), (None, 0.3), (-0.5, 0.0), (8.0, 0.45), (None, 0.75))
@@ -234,11 +232,10 @@ def nan_shows(trial: Trial) -> Outcome:
     """Metrics of a batch with a NaN, and with an infinity, at each place."""
     tally, few = Tally(trial), trial.optioned(golden(), beta=0.1, label_smoothing=0.0)
     for whole, place, value in product((few, _in_turn(few, MANY)), range(4), (np.nan, -np.inf)):
-        logps, n = [values.copy() for values in whole.logps], len(whole)
-        logps[place][n // 2] = value
+        n = len(whole)
         signs = np.array([[-1, -1, 0], [1, 0, -1], [1, 1, 0], [-1, 0, 1]][place])  # of the margin and of the two log-ratios
         won = 1.0 if value == -np.inf and place in {1, 2} else (n - 1) / n  # the others are won
-        batch = Batch.of(*logps, beta=whole.beta)
+        batch = whole.with_value(place, n // 2, value)
         got = trial.implementation.metrics(batch, trial.fmt)
         for name in (name for name in ACCURACIES if name in got and not np.isnan(got[name])):
             _judge(tally, batch, name, got[name], won, 4 * trial.fmt.unit_roundoff * won)

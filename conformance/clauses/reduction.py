@@ -14,7 +14,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import MEAN_GRADIENTS, MEAN_LOSS
 from conformance.clauses.refusal import FINITE, refusable
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import POWERS, Trial
+from conformance.clauses.trial import MANY, POWERS, Trial
 from conformance.implementations.protocol import Answer, Weighing
 from conformance.inputs.batch import Batch
 from conformance.inputs.pairs import far_from_reference, golden, near_reference, short_responses, tutorial
@@ -26,8 +26,6 @@ chapter = Chapter("REDUCE")
 SIZES = (1, 2, 3, 7, 8, 9, 16, 33)
 UNLIKE = 67
 """Unlike pairs in a large batch, which repeats them in turn: a prime, as of the losses, and few enough to be told."""
-MANY = 1_025
-"""Beyond a block, whose path may drop what is not finite where the path of a few pairs keeps it."""
 
 
 @chapter.clause(
@@ -146,7 +144,7 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool 
     """
     tally = Tally(trial)
     for whole, place in product(_among(), places):
-        batch = _with_one(whole, place, value)
+        batch = whole.with_value(place, len(whole) // 2, value)
         got = float(trial.implementation.evaluate(batch, trial.fmt, gradient=False).losses)
         right = (np.isinf(value) and got == np.inf) or (nan and np.isnan(got))
         tally.whole(MEAN_LOSS, batch, got, 0.0 if right else np.inf)
@@ -154,15 +152,8 @@ def _judge_with(trial: Trial, value: float, places: Iterable[int], *, nan: bool 
 
 
 def _among() -> tuple[Batch, Batch]:
-    """The golden pairs, and the first of them many times."""
+    """The golden pairs, and the first of them many times: a block may drop what is not finite where a few pairs keep it."""
     return golden(), golden().take(np.zeros(MANY, dtype=np.intp))
-
-
-def _with_one(whole: Batch, place: int, value: float) -> Batch:
-    """The batch with that value in one argument of a pair in its middle."""
-    logps = [values.copy() for values in whole.logps]
-    logps[place][len(whole) // 2] = value
-    return Batch.of(*logps)
 
 
 @chapter.clause(
@@ -378,7 +369,7 @@ def mean_gradient_of_neighbours(trial: Trial) -> Outcome:
     """Derivatives of means in the pairs beside one that is not finite."""
     tally = Tally(trial)
     for whole, (place, value) in product(_among(), ((0, np.nan), (3, np.nan), (0, -np.inf), (1, -np.inf))):
-        batch = _with_one(whole, place, value)
+        batch = whole.with_value(place, len(whole) // 2, value)
         answer = trial.implementation.evaluate(batch, trial.fmt, gradient=True)
         slopes = _shared(trial, accepted_gradients(trial, whole), whole)
         for quantity, sign, got in derivatives(tally, answer, batch, MEAN_GRADIENTS):

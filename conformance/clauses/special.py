@@ -13,7 +13,7 @@ from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.quantities import GRADIENTS, LOSS, exact_value
 from conformance.clauses.refusal import FINITE, refusable
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import MANY, Trial
 from conformance.inputs.batch import Batch
 from conformance.records.record import Level
 from oracle import bounds
@@ -30,8 +30,6 @@ def _judge(tally: Tally, quantity: str, batch: Batch, got: Floats) -> None:
     tally.boolean(quantity, batch, got, same)
 
 
-MANY = 1_025
-"""Beyond a block, whose path may drop a NaN that the path of a few pairs keeps."""
 _SIZES = f" Asked of a few pairs, and of {MANY:,} at once."
 
 

@@ -19,6 +19,8 @@ AROUND_VECTORS = (1, 2, 3, 7, 8, 9, 16, 17, 33, 65, 128, 129)
 """Around every vector width and unrolling that CPUs and GPUs use."""
 POWERS = tuple(n + d for n in (256, 512, 1024, 2048, 4096) for d in (-1, 0, 1))
 """The blocks that kernels take, with one pair less and one more."""
+MANY = 1_025
+"""The size at which what a few pairs show is asked again: the path of a block may drop what theirs keeps, a NaN above all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from conformance.diagnosis.metrics import of_loss
 from conformance.diagnosis.points import Points, points
 from conformance.diagnosis.probe import Probe, probed
 from conformance.diagnosis.reductions import reductions
+from conformance.diagnosis.shapes import VAGUE
 from conformance.diagnosis.smallest import copies, smallest
 from conformance.diagnosis.states import kept, unrepeated
 from conformance.inputs.batch import NAMES
@@ -70,7 +71,7 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
 
 def _vague(cause: Cause) -> bool:
     """Whether it says neither what is returned nor where."""
-    return cause.says in {"a wrong number", "wrong derivatives"} or cause.where == "at some of the numbers asked"
+    return cause.says in VAGUE.values() or cause.where == "at some of the numbers asked"
 
 
 def _of_slopes_alone(groups: list[list[Cause]], violated: Sequence[Finding]) -> bool:

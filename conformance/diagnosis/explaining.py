@@ -75,6 +75,11 @@ def of_derivatives(asked: Points) -> Iterable[Explained]:
     return _shape(asked)
 
 
+def best(asked: Points) -> Cause:
+    """What explains the wrong numbers best, of which there is one at least."""
+    return next(iter((of_losses if asked.part == "loss" else of_derivatives)(asked)))[1]
+
+
 def tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained], list[Explained]]:
     """(everywhere, somewhere): the variants that give every number, and those that give the wrong ones, told where."""
     everywhere: list[Explained] = []
@@ -156,11 +161,8 @@ def _by_way(way: kernels.Unstable, asked: Points) -> Cause:
 
 def _permuted(asked: Points) -> list[Explained]:
     """The right losses of each call, at other pairs' places."""
-    start = 0
-    for call in asked.calls:
-        these = slice(start, start + len(call.batch))
-        start += len(call.batch)
-        if asked.wrong[these].any():
+    for call, wrong in zip(asked.calls, asked.by_call(asked.wrong), strict=True):
+        if wrong.any():
             found = predicted(RIGHT, call.batch, asked.probe.trial.fmt).losses
             ordered = Range(np.sort(found.low), np.sort(found.high), found.fmt, found.strict)
             if not np.isfinite(call.losses).all() or not ordered.holds(np.sort(call.losses)).all():

@@ -22,10 +22,8 @@ from oracle.bounds import Mask
 from oracle.formats import Floats
 from oracle.sequence import bounds, sequence_logp, token_gradient
 
-SEQUENCES = ((1, 2, 2), (1, 3, 2), (1, 3, 3), (2, 3, 3), (1, 5, 3), (2, 5, 3), (3, 7, 4), (18, 7, 5))
-"""Sequences, places and columns, the fewest first."""
-PAIRS = ((1, 2, 2), (1, 3, 2), (1, 3, 3), (2, 3, 3), (1, 5, 3), (2, 5, 3), (3, 7, 4), (18, 7, 5))
-"""Pairs, places and columns."""
+SHAPES = ((1, 2, 2), (1, 3, 2), (1, 3, 3), (2, 3, 3), (1, 5, 3), (2, 5, 3), (3, 7, 4), (18, 7, 5))
+"""Sequences or pairs, places and columns, the fewest first."""
 VALUE, SLOPE = "log-probability", "d log-probability / d logits"
 
 
@@ -61,7 +59,7 @@ def _of_rows(trial: Trial, gradient: bool) -> Iterator[Shown | None]:
     if judged.claims.returns != "sequence":
         return
     temperatures = (1.0, 0.5) if "temperature" in judged.claims.options else (1.0,)
-    for shape in SEQUENCES:
+    for shape in SHAPES:
         for temperature in temperatures:
             rows = replace(_quartered(drawn(rng, trial.fmt, *shape)), temperature=temperature)
             try:
@@ -111,7 +109,7 @@ def _hex(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[str
 
 def _of_paths(trial: Trial, gradient: bool) -> Iterator[Shown | None]:
     judged, pairs, rng = cast("PathImplementation", trial.implementation), Pairs(trial), np.random.default_rng(3)
-    for shape in PAIRS:
+    for shape in SHAPES:
         for parameters in list(pairs.varied())[:4] or [{}]:
             drawn_ones = pairs.drawn(rng, *shape, drift=1.5).at(**parameters)
             sides = (_quartered(drawn_ones.policy), _quartered(drawn_ones.reference))

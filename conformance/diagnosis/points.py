@@ -46,7 +46,7 @@ class Points:
     def explained(self, variant: Variant) -> Mask | None:
         """Where the variant gives what was got; None where it does not give what was got at a wrong point."""
         found: dict[int, Mask] = {}
-        for number, mask in enumerate(self._by_call(self.wrong)):
+        for number, mask in enumerate(self.by_call(self.wrong)):
             if mask.any() and len(mask) <= variant.most:
                 found[number] = holds(variant, self.calls[number], self.probe, self.part)
                 if not found[number][mask].all():
@@ -68,7 +68,7 @@ class Points:
         if not (self.got() if self.part == "loss" else self.slopes())[self.wrong].any():
             return variant.key == "zero"
         found = []
-        for call, mask in zip(self.calls, self._by_call(self.wrong), strict=True):
+        for call, mask in zip(self.calls, self.by_call(self.wrong), strict=True):
             if mask.any() and len(mask) <= variant.most:
                 with np.errstate(all="ignore"):
                     (ours, theirs) = (_given(each, call, self.probe) for each in (variant, RIGHT))
@@ -77,7 +77,8 @@ class Points:
                         found.append((near | ~np.isfinite(got) | ~np.isfinite(of.middle))[mask])
         return not found or float(np.concatenate(found).mean()) > 0.5
 
-    def _by_call(self, values: Mask) -> list[Mask]:
+    def by_call(self, values: Mask) -> list[Mask]:
+        """The part of each call."""
         return np.split(values, np.cumsum([len(call.batch) for call in self.calls])[:-1])
 
     def got(self) -> Floats:

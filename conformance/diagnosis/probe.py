@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.clauses.accepted import accepted_gradients, accepted_losses
+from conformance.clauses.accepted import accepted_gradients, accepted_losses, as_pairs
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.quantities import SIGNS
 from conformance.clauses.trial import Trial
@@ -138,7 +138,7 @@ def wrong_losses(trial: Trial, call: Call) -> Mask:
     accepted = accepted_losses(trial, call.batch)
     if call.mean:
         return np.asarray(~(bounds.mean(accepted, trial.accumulation).rho(call.losses) <= 1))
-    return np.asarray(~(accepted.rho(call.losses) <= 1) & bounds.representable(_pairs(call.batch), trial.fmt))
+    return np.asarray(~(accepted.rho(call.losses) <= 1) & bounds.representable(as_pairs(call.batch), trial.fmt))
 
 
 def wrong_derivatives(trial: Trial, call: Call) -> Mask:
@@ -150,11 +150,7 @@ def wrong_derivatives(trial: Trial, call: Call) -> Mask:
         accepted = bounds.shared(accepted, n, call.batch.beta, trial.accumulation)
     for place, got in call.derivatives():
         found |= ~(accepted.rho(SIGNS[place] * got) <= 1)
-    return np.asarray(found & bounds.representable(_pairs(call.batch), trial.fmt))
-
-
-def _pairs(batch: Batch) -> bounds.Pairs:
-    return bounds.Pairs(*batch.logps, batch.beta, batch.label_smoothing)
+    return np.asarray(found & bounds.representable(as_pairs(call.batch), trial.fmt))
 
 
 def ask(trial: Trial, label: str, batch: Batch, how: str = "", *, mean: bool = False) -> Call:
@@ -182,13 +178,13 @@ def _answered(trial: Trial, batch: Batch, how: str, gradient: bool, mean: bool) 
 
 def probed(trial: Trial) -> Probe:
     """Every call, asked in this order."""
-    calls = tuple(_calls(trial))
-    return Probe(
-        trial,
-        calls,
-        tuple(wrong_losses(trial, call) for call in calls),
-        tuple(wrong_derivatives(trial, call) for call in calls),
-    )
+    return judged(trial, tuple(_calls(trial)))
+
+
+def judged(trial: Trial, calls: tuple[Call, ...]) -> Probe:
+    """The calls, each with what the judge rejects of it."""
+    losses, derivatives = (tuple(judge(trial, call) for call in calls) for judge in (wrong_losses, wrong_derivatives))
+    return Probe(trial, calls, losses, derivatives)
 
 
 def _calls(trial: Trial) -> Iterator[Call]:

@@ -18,6 +18,8 @@ SLOPES = (
     "added, no branch whose other side overflows."
 )
 KEEP = "Keep nothing between calls: no cached batch, option or running mean, no key by id() or shape."
+VAGUE = {"loss": "a wrong number", "derivatives": "wrong derivatives"}
+"""What is said of numbers that have nothing in common."""
 CURES = {
     "for inputs that are strided views": "Honour the strides of the inputs, or make them contiguous first.",
     "where each loss has a weight of its own": "Multiply by the incoming derivative in a backward pass of your own, pair by "
@@ -57,4 +59,4 @@ def _what(asked: Points) -> tuple[str, Mask]:
     if size.size > 3 and size.max() - size.min() <= 8 * asked.probe.trial.fmt.unit_roundoff * size.max():
         told = f"{size.max():.4g}, always the same"
         return told if asked.part == "loss" else f"derivatives of {told}, but for the sign", asked.wrong
-    return "a wrong number" if asked.part == "loss" else "wrong derivatives", asked.wrong
+    return VAGUE[asked.part], asked.wrong

@@ -69,6 +69,13 @@ def losses_of(trainer: Any, divergence: Callable[[str], Any], moments: Callable[
     return loss
 
 
+def bound(trainer: Any, told: SimpleNamespace, *methods: str) -> SimpleNamespace:
+    """A namespace with the class's own methods, which find on it what they read of the trainer."""
+    for name in methods:
+        setattr(told, name, getattr(trainer, name).__get__(told))
+    return told
+
+
 def stub(pc: Tensor, beta: float = 0.1, label_smoothing: float = 0.0) -> SimpleNamespace:
     """What the method reads of a trainer on one process."""
 

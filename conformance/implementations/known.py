@@ -32,3 +32,7 @@ _ON_SMOOTHING = (
 def smoothing_ignored(text: str) -> dict[str, str]:
     """The same note at every clause that an ignored label_smoothing violates."""
     return dict.fromkeys(_ON_SMOOTHING, text)
+
+
+LISTED = "sigmoid,ipo"
+"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""

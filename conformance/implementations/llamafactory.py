@@ -23,7 +23,7 @@ from torch import Tensor
 from trl.trainer.utils import RunningMoments
 
 from conformance.implementations.bare import bare_import
-from conformance.implementations.dpo_loss_method import stub
+from conformance.implementations.dpo_loss_method import bound, stub
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token, two_logits
 
@@ -36,13 +36,6 @@ get_batch_logps = bare_import(
 ).get_batch_logps
 AVERAGED = {"ipo", "orpo", "simpo"}
 REFERENCE_FREE = {"orpo", "simpo"}
-
-
-def _bound(trainer: Any, told: SimpleNamespace, *methods: str) -> SimpleNamespace:
-    """A namespace with the class's own methods, which find on it what they read of the trainer."""
-    for name in methods:
-        setattr(told, name, getattr(trainer, name).__get__(told))
-    return told
 
 
 def _dpo(kind: str, given: dict[str, Any]) -> Tensor:
@@ -62,7 +55,7 @@ def _dpo(kind: str, given: dict[str, Any]) -> Tensor:
     told.finetuning_args = SimpleNamespace(use_ref_model=kind not in REFERENCE_FREE)
     told.concatenated_forward = lambda *_: output
     told.compute_reference_log_probs = lambda *_: reference
-    _bound(DPO, told, "dpo_loss", "odds_ratio_loss", "simpo_loss", "compute_preference_loss", "get_batch_loss_metrics")
+    bound(DPO, told, "dpo_loss", "odds_ratio_loss", "simpo_loss", "compute_preference_loss", "get_batch_loss_metrics")
     loss: Tensor = told.get_batch_loss_metrics(None, {})[0]
     return loss
 
@@ -85,7 +78,7 @@ def _kto(given: dict[str, Any]) -> Tensor:
     told.desirable_weight, told.undesirable_weight = given["desirable_weight"], given["undesirable_weight"]
     told.calculate_KL, told.loss_type, told.ftx_gamma, told.aux_loss_enabled = True, "kto", 0.0, False
     told.concatenated_forward, told.compute_reference_log_probs = (lambda *_: policy), (lambda *_: reference)
-    loss: Tensor = _bound(KTO, told, "kto_loss", "get_batch_loss_metrics").get_batch_loss_metrics(None, {})[0]
+    loss: Tensor = bound(KTO, told, "kto_loss", "get_batch_loss_metrics").get_batch_loss_metrics(None, {})[0]
     return loss
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from conformance.implementations.bare import bare_import
+from conformance.implementations.dpo_loss_method import bound
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token
 
@@ -49,10 +50,7 @@ def _tokens(logps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _told(model: Any, **settings: Any) -> SimpleNamespace:
-    told = SimpleNamespace(**settings)
-    for name in ("get_reduced_masked_logps", "split_output_tensor"):
-        setattr(told, name, getattr(model, name).__get__(told))
-    return told
+    return bound(model, SimpleNamespace(**settings), "get_reduced_masked_logps", "split_output_tensor")
 
 
 def _of_dpo(kind: str, given: dict[str, Any]) -> Tensor:

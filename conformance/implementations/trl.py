@@ -22,7 +22,8 @@ from trl import DPOTrainer, KTOTrainer
 from trl.experimental.cpo import CPOTrainer
 from trl.experimental.orpo import ORPOTrainer
 
-from conformance.implementations.known import smoothing_ignored
+from conformance.implementations.dpo_loss_method import bound
+from conformance.implementations.known import LISTED, smoothing_ignored
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token, two_logits
 
@@ -31,8 +32,6 @@ _IGNORED = (
     "loss_type='sigmoid' accepts it and, since https://github.com/huggingface/trl/pull/3906, does not use it"
 )
 NOTES = smoothing_ignored(_IGNORED)
-LISTED = "sigmoid,ipo"
-"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 _CPU = SimpleNamespace(device=torch.device("cpu"))
 
 
@@ -156,8 +155,7 @@ def _whole_orpo(given: dict[str, Any], odds_weight: float) -> Tensor:
         concatenated_inputs=lambda *_, **__: inputs,
         get_batch_logps=ORPOTrainer.get_batch_logps,
     )
-    for name in ("concatenated_forward", "odds_ratio_loss"):
-        setattr(told, name, getattr(ORPOTrainer, name).__get__(told))
+    bound(ORPOTrainer, told, "concatenated_forward", "odds_ratio_loss")
     answer = SimpleNamespace(logits=two_logits(logps))
     loss: Tensor = ORPOTrainer.get_batch_loss_metrics(told, lambda *_, **__: answer, {"chosen_labels": pc})[0]
     return loss.to(pc.dtype)

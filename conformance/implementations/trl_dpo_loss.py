@@ -18,13 +18,11 @@ from trl import DPOTrainer
 from trl.trainer.dpo_config import FDivergenceType
 from trl.trainer.utils import RunningMoments
 
-from conformance.implementations.dpo_loss_method import CALLED, dpo_loss_of, losses_of, stub
-from conformance.implementations.known import ALWAYS_MIXES
+from conformance.implementations.dpo_loss_method import CALLED, bound, dpo_loss_of, losses_of, stub
+from conformance.implementations.known import ALWAYS_MIXES, LISTED
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token, two_logits
 
-LISTED = "sigmoid,ipo"
-"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 _OFF = ("use_weighting", "aux_loss_enabled", "is_encoder_decoder", "use_logits_to_keep", "padding_free")
 
 
@@ -43,8 +41,7 @@ def _whole(loss: str, **given: Any) -> Tensor:
     told.max_length, told.pad_token_id, told.f_divergence_params = None, 0, None
     for name in _OFF:
         setattr(told, name, False)
-    for name in ("concatenated_forward", "dpo_loss", "get_batch_loss_metrics"):
-        setattr(told, name, getattr(DPOTrainer, name).__get__(told))
+    bound(DPOTrainer, told, "concatenated_forward", "dpo_loss", "get_batch_loss_metrics")
     told.concatenated_inputs = DPOTrainer.concatenated_inputs
     ids = {f"{who}_{what}": part for who, part in zip(("chosen", "rejected"), inside.long().chunk(2), strict=True)
            for what in ("input_ids", "attention_mask")}  # fmt: skip

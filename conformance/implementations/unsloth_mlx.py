@@ -15,6 +15,7 @@ token. The module is imported alone. On PyTorch unsloth trains by TRL's losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,13 +24,12 @@ import numpy as np
 
 from conformance.implementations.array import array_implementation
 from conformance.implementations.bare import bare_import
+from conformance.implementations.known import LISTED
 
 _module = bare_import("unsloth_zoo.mlx.preference", unused=("unsloth_zoo.mlx.cce", "unsloth_zoo.mlx.utils"))
 OPTIONS = {"alpha": "alpha", "gamma": "simpo_gamma", "tau": "discopop_tau", "odds_weight": "beta"}
 """What an objective calls a parameter, where it has another name for it."""
 KL = "kl_logps"
-LISTED = "sigmoid,ipo"
-"""A list of the two losses at the weights 1 and 0, of which what is left is the first; of responses of 3 and 5 tokens."""
 
 
 class _Scorer:
@@ -115,7 +115,8 @@ def _to_numpy(array: mx.array) -> Any:
     return np.array(array)
 
 
-LOSSES = array_implementation(
+_of_mlx = partial(
+    array_implementation,
     _named,
     from_numpy=mx.array,
     to_numpy=_to_numpy,
@@ -124,6 +125,8 @@ LOSSES = array_implementation(
     dtypes=("binary32",),
     reduction="mean",
     library="unsloth-zoo",
+)
+LOSSES = _of_mlx(
     loss={
         "sigmoid": "dpo sigmoid",
         "cdpo": "dpo sigmoid",
@@ -148,14 +151,6 @@ LOSSES = array_implementation(
         "kto": "kto",
     },
 )
-IN_A_LIST = array_implementation(
-    _named,
-    from_numpy=mx.array,
-    to_numpy=_to_numpy,
-    gradient=_gradient,
-    name="unsloth-mlx",
-    dtypes=("binary32",),
-    reduction="mean",
-    library="unsloth-zoo",
+IN_A_LIST = _of_mlx(
     loss={"sigmoid": f"dpo {LISTED}"},
 )

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from conformance.implementations.bare import bare_import
+from conformance.implementations.dpo_loss_method import bound
 from conformance.implementations.torch import torch_implementation
 from conformance.implementations.two_logits import first_token, two_logits
 
@@ -62,8 +63,7 @@ def _of_dpo(kind: str, given: dict[str, Any]) -> Tensor:
         ref_llm=model("ref"),
         _gather_masked_logits=lambda logits, *_: logits,
     )
-    told.get_logps = DPO.get_logps.__get__(told)
-    loss: Tensor = DPO.compute_loss(told, {"labels": labels})["loss"]
+    loss: Tensor = DPO.compute_loss(bound(DPO, told, "get_logps"), {"labels": labels})["loss"]
     return loss
 
 
@@ -71,8 +71,7 @@ def _of_orpo(given: dict[str, Any]) -> Tensor:
     labels = _places(given)
     logits = two_logits(_first(given, "policy", labels))
     told = SimpleNamespace(beta=given["odds_weight"], use_varlen_attn=False, llm=lambda **_: SimpleNamespace(logits=logits))
-    for name in ("_gather_masked_logits", "get_logps", "cross_entropy_loss", "odds_ratio_loss"):
-        setattr(told, name, getattr(ORPO, name).__get__(told))
+    bound(ORPO, told, "_gather_masked_logits", "get_logps", "cross_entropy_loss", "odds_ratio_loss")
     loss: Tensor = ORPO.compute_loss(told, {"labels": labels})["loss"]
     return loss.to(given["policy_chosen_logps"].dtype)
 

@@ -73,6 +73,13 @@ class Batch:
         pc, pr, rc, rr = (array[places] for array in self.logps)
         return Batch(pc, pr, rc, rr, self.beta, self.label_smoothing)
 
+    def with_value(self, place: int, index: int | slice, value: float) -> Batch:
+        """The same pairs but for that value in one of the four arrays, at that pair or those."""
+        logps = [array.copy() if i == place else array for i, array in enumerate(self.logps)]
+        logps[place][index] = value
+        pc, pr, rc, rr = logps
+        return Batch(pc, pr, rc, rr, self.beta, self.label_smoothing)
+
     def at(self, *, beta: float | None = None, label_smoothing: float | None = None) -> Batch:
         """The same pairs with another beta or label_smoothing."""
         return replace(

@@ -59,9 +59,7 @@ def _smaller(batch: Batch) -> Iterator[Batch]:
     for column, values in enumerate(batch.logps):
         for i, value in enumerate(values):
             for shorter in _shorter(float(value)):
-                logps = [array.copy() for array in batch.logps]
-                logps[column][i] = shorter
-                yield Batch.of(*logps, beta=batch.beta, label_smoothing=batch.label_smoothing)
+                yield batch.with_value(column, i, shorter)
 
 
 def _shorter(value: float) -> Iterator[float]:

@@ -141,8 +141,7 @@ def _merged(name: str, runs: Sequence[Run]) -> Iterator[Told]:
         keys = set.intersection(*({cause.key for cause in _causes(run)} for run in these)) - {key}
         alike = {cause.says: cause for cause in _causes(first) if cause.key in keys and cause.where == causes[0].where}
         besides = first.diagnosis.besides if first.diagnosis is not None else ()
-        seen = alike.pop(causes[-1].says, None)
-        del seen
+        alike.pop(causes[-1].says, None)
         yield Told(name, causes[-1], tuple(these), sum(each.points for each in causes), tuple(alike.values()), besides, first)
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.clauses.trial import Trial
-from conformance.diagnosis.explaining import of_derivatives, of_losses
+from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import Part, points
-from conformance.diagnosis.probe import LOGITS, Call, Probe, ask, wrong_derivatives, wrong_losses
+from conformance.diagnosis.probe import LOGITS, ask, judged, wrong_derivatives, wrong_losses
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding, Worst
@@ -54,14 +54,8 @@ def _on_path(trial: Trial, how: str, referred: bool, part: Part) -> Cause | None
     z = trial.fmt.round_array(np.array([x for x in LOGITS if x < trial.fmt.largest / 4]))
     batches = [_referred(sign * z) if referred else Batch.at_logits(sign * z) for sign in (1, -1)]
     calls = tuple(call for batch in batches if (call := ask(trial, "kernel", batch, how)).answer is not None)
-    probe = Probe(
-        trial,
-        calls,
-        tuple(wrong_losses(trial, call) for call in calls),
-        tuple(wrong_derivatives(trial, call) for call in calls),
-    )
-    asked, explain = points(probe, part), of_losses if part == "loss" else of_derivatives
-    return next(iter(explain(asked)))[1] if asked.wrong.any() else None
+    asked = points(judged(trial, calls), part)
+    return best(asked) if asked.wrong.any() else None
 
 
 def _referred(z: Floats) -> Batch:
@@ -105,7 +99,7 @@ def _asked(trial: Trial, centre: float, width: float, slopes: bool) -> tuple[Flo
 
 
 def _judged(trial: Trial, z: Floats, slopes: bool) -> tuple[Floats, Mask, Floats]:
-    call: Call = ask(trial, "kernel", Batch.at_logits(z))
+    call = ask(trial, "kernel", Batch.at_logits(z))
     if call.answer is None:
         return z, np.zeros(len(z), dtype=bool), np.ones(len(z))
     with np.errstate(all="ignore"):
@@ -132,7 +126,6 @@ def _bands(trial: Trial, slopes: bool) -> int:
     """How many runs of wrong logits there are among a few thousand of either sign."""
     found = 0
     for sign in (1, -1):
-        z, wrong, _ = _judged(trial, np.unique(trial.fmt.round_array(sign * np.linspace(*_RUN, 2 * _STEPS))), slopes)
+        _, wrong, _ = _judged(trial, np.unique(trial.fmt.round_array(sign * np.linspace(*_RUN, 2 * _STEPS))), slopes)
         found += int(np.count_nonzero(np.diff(np.concatenate([[0], wrong.astype(np.int8)])) == 1))
-        del z
     return found

@@ -15,7 +15,7 @@ from conformance.diagnosis.metrics import BETA, READINGS, STRICT, WEIGHED, Logge
 from conformance.diagnosis.partitions import MEAN, WAYS, Way
 from conformance.diagnosis.probe import PAIRS
 from conformance.errors import Misbehaviour
-from conformance.implementations.protocol import ACCURACIES, Measuring
+from conformance.implementations.protocol import ACCURACIES, METRICS, REWARDS, Measuring
 from conformance.implementations.ways import LAYOUTS
 from conformance.inputs.batch import Batch
 from conformance.inputs.paths import Parts
@@ -55,6 +55,7 @@ _PADDED = (
         lambda sizes, i: 1 / (1 << (sum(sizes) - 1).bit_length()),
     ),
 )
+_NAMES = frozenset((*METRICS, *REWARDS))
 Told = tuple[str, str, Callable[[Logged], bool]]
 """(what it is, what mends it, whether it gives what a call logged)."""
 
@@ -74,7 +75,7 @@ def causes(trial: Trial, violated: Sequence[Finding]) -> list[Cause]:
 
 def _of_calls(trial: Trial) -> Iterator[Cause]:
     calls = [_logged(trial, batch) for batch in _batches(trial)]
-    for name in (name for name in calls[0].metrics if name in {*ACCURACIES, *_MEANS}):
+    for name in (name for name in calls[0].metrics if name in _NAMES):
         wrong = [call for call in calls if not _right(call, name, trial)]
         right = [call for call in calls if call not in wrong]
         if not wrong:
@@ -85,9 +86,6 @@ def _of_calls(trial: Trial) -> Iterator[Cause]:
                 if where is not None:
                     yield Cause(f"{name}: {says}", Kind.METRIC, name, says, where, cure, len(calls), len(wrong))
                     break
-
-
-_MEANS = ("margin", "chosen_logratio", "rejected_logratio", "rewards/margins", "rewards/chosen", "rewards/rejected")
 
 
 def _batches(trial: Trial) -> Iterator[Batch]:
@@ -199,11 +197,9 @@ def _beside(trial: Trial) -> Iterator[Cause]:
     for value, words in ((np.nan, "where a log-probability is NaN"), (-np.inf, "where a log-probability is -infinity")):
         wrong: dict[str, list[str]] = {}
         for place in range(4):
-            pc, pr, rc, rr = logps = [values.copy() for values in whole.logps]
-            logps[place][1] = value
-            got = trial.implementation.metrics(Batch(pc, pr, rc, rr, whole.beta, 0.0), trial.fmt)
+            got = trial.implementation.metrics(whole.with_value(place, 1, value), trial.fmt)
             others = Logged(Parts(whole.take([0, 2]), (2,)), got)
-            for name in (name for name in got if name in {*ACCURACIES, *_MEANS}):
+            for name in (name for name in got if name in _NAMES):
                 counts = name in ACCURACIES and value == -np.inf and place in {1, 2}  # the pair is won, as the others are
                 hidden = np.isfinite(got[name]) and others.right(name, trial.fmt) and not counts
                 if hidden and _concerns(name, place):
@@ -231,7 +227,7 @@ def _of_views(trial: Trial) -> Iterator[Cause]:
             got = Logged(Parts(batch, (len(batch),)), judged.metrics_by_way(way, batch, trial.fmt))
         except Misbehaviour:
             continue
-        wrong = [name for name in got.metrics if name in {*ACCURACIES, *_MEANS} and not got.right(name, trial.fmt)]
+        wrong = [name for name in got.metrics if name in _NAMES and not got.right(name, trial.fmt)]
         if wrong:
             says, where, cure = "those of other numbers", ASKED[way][0], find("METRIC-5").remedy
             yield Cause(f"metrics {where}", Kind.METRIC, " and ".join(wrong), says, where, cure, len(got.metrics), len(wrong))

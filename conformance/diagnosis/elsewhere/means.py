@@ -19,6 +19,7 @@ from conformance.diagnosis.hypotheses.cures import FACTOR
 from conformance.diagnosis.places import from_size
 from conformance.diagnosis.points import Part, holds
 from conformance.diagnosis.probe import PAIRS, Call, Probe, ask, wrong_derivatives, wrong_losses
+from conformance.diagnosis.shapes import VAGUE
 from conformance.diagnosis.variants import Variant
 from conformance.inputs.batch import Batch
 from conformance.records.diagnosis import Cause, Kind
@@ -261,7 +262,7 @@ def _of_options(trial: Trial) -> Cause | None:
         wrong = [call for call in calls if judge(trial, call).any()]
         if not wrong:
             continue
-        for variant in (*variants, *(_taken(trial, wrong) if part == "loss" else ())):
+        for variant in (*variants, *(_taken(wrong) if part == "loss" else ())):
             if all(holds(variant, call, probe, part).all() for call in wrong):
                 right = [len(c.batch) for c in calls if c not in wrong and not holds(variant, c, probe, part).all()]
                 return _cause(variant.says, part, [len(call.batch) for call in wrong], right, len(calls))
@@ -273,7 +274,7 @@ def _won(short: Batch, n: int) -> Batch:
     return Batch.of(np.zeros(n), -40.0 - np.arange(n) / 2)
 
 
-def _taken(trial: Trial, wrong: Sequence[Call]) -> Iterator[Variant]:
+def _taken(wrong: Sequence[Call]) -> Iterator[Variant]:
     """One option as another number, by what was asked: the number that the mean of two pairs tells."""
     betas: dict[float, float] = {}
     smoothings: dict[float, float] = {}
@@ -295,7 +296,6 @@ def _taken(trial: Trial, wrong: Sequence[Call]) -> Iterator[Variant]:
                 return (changed.get(b, b), e) if name == "beta" else (b, changed.get(e, e))
 
             yield Variant(f"another {name}", f"the mean at another {name} than was asked: {told}", "", options=options)
-    del trial
 
 
 def _solved(got: float, margins: Floats) -> float:
@@ -316,13 +316,13 @@ def _of_views(trial: Trial) -> Cause | None:
             return None
         where, cure = "for inputs that are strided views", "Honour the strides of the inputs, or make them contiguous first."
         if wrong_losses(trial, call).any():
-            return Cause("mean of views", Kind.BATCH, "loss", "a wrong number", where, cure, 1, 1)
+            return Cause("mean of views", Kind.BATCH, "loss", VAGUE["loss"], where, cure, 1, 1)
         if wrong_derivatives(trial, call).any():
             shared = bounds.shared(accepted_gradients(trial, batch), n, batch.beta, trial.accumulation)
             parts = [SIGNS[place] * got for place, got in call.derivatives()]
             says = next(
                 (told for told, k in FACTORS if k(n) and all((shared.rho(part / k(n)) <= 1).all() for part in parts)),
-                "wrong derivatives",
+                VAGUE["derivatives"],
             )
             return Cause("mean of views", Kind.BATCH, "derivatives", says, where, cure, n, n)
     return None
@@ -332,9 +332,7 @@ def _of_what_is_not_finite(trial: Trial) -> Cause | None:
     """The mean beside a NaN, or an infinite loss: of the other pairs alone, or another number."""
     short = trial.optioned(Batch.of(*PAIRS).take(np.arange(3)), beta=0.5, label_smoothing=0.0)
     for value, words in ((np.nan, "where a log-probability is NaN"), (-np.inf, "where a loss is infinite")):
-        pc, pr, rc, rr = (values.copy() for values in short.logps)
-        pc[1] = value
-        call = ask(trial, "mean", Batch(pc, pr, rc, rr, short.beta, 0.0), "losses alone", mean=True)
+        call = ask(trial, "mean", short.with_value(0, 1, value), "losses alone", mean=True)
         got = float(call.losses[0])
         if call.answer is None or not np.isfinite(got):
             continue

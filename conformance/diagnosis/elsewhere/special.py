@@ -101,12 +101,10 @@ def _places(case: _Case) -> list[tuple[int, ...]]:
 
 def _one(trial: Trial, case: _Case, eps: float, places: tuple[int, ...], size: int) -> _Seen:
     short = trial.optioned(Batch.of(*PAIRS), beta=0.5, label_smoothing=eps)
-    index = (np.arange(size) + _SHIFT) % len(short)
-    pc, pr, rc, rr = logps = [values[index].copy() for values in short.logps]
+    batch = short.take((np.arange(size) + _SHIFT) % len(short))
     for place in places:
-        logps[place][::2] = case.value
-    batch, gradient = Batch(pc, pr, rc, rr, short.beta, short.label_smoothing), trial.implementation.claims.gradient
-    answer = trial.answer(batch, gradient=gradient)
+        batch = batch.with_value(place, slice(None, None, 2), case.value)
+    answer = trial.answer(batch, gradient=trial.implementation.claims.gradient)
     ordinary = np.arange(1, size, 2)
     parts = () if answer.gradient is None else tuple((i, p) for i, p in enumerate(answer.gradient[:2]) if p is not None)
     kept = batch.take(ordinary)

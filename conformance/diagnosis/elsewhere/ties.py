@@ -9,9 +9,9 @@ import numpy as np
 
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
-from conformance.diagnosis.explaining import of_derivatives, of_losses
+from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import points
-from conformance.diagnosis.probe import Probe, ask, wrong_derivatives, wrong_losses
+from conformance.diagnosis.probe import ask, judged
 from conformance.implementations.protocol import ACCURACIES
 from conformance.inputs.batch import Batch
 from conformance.records.diagnosis import Cause, Kind
@@ -37,8 +37,7 @@ def _ties(trial: Trial, beta: float, eps: float) -> Batch:
 def _of_numbers(trial: Trial) -> Cause | None:
     batches = [_ties(trial, beta, eps) for beta, eps in ((0.25, 0.0), (0.5, 0.0), (2.0, 0.0), (0.25, 0.1))]
     calls = tuple(call for batch in batches if (call := ask(trial, "tie", batch)).answer is not None)
-    losses, slopes = (tuple(judge(trial, call) for call in calls) for judge in (wrong_losses, wrong_derivatives))
-    probe = Probe(trial, calls, losses, slopes)
+    probe = judged(trial, calls)
     asked = points(probe, "loss")
     if asked.wrong.any():
         margin = -np.log(np.expm1(np.array([call.losses[0] for call in calls[:3]]))) / [call.batch.beta for call in calls[:3]]
@@ -49,11 +48,11 @@ def _of_numbers(trial: Trial) -> Cause | None:
                 int(asked.wrong.sum()),
                 len(asked.wrong),
             )
-        return replace(next(iter(of_losses(asked)))[1], kind=Kind.BATCH, where=WHERE, cure=find("TIE-1").remedy)
+        return replace(best(asked), kind=Kind.BATCH, where=WHERE, cure=find("TIE-1").remedy)
     asked = points(probe, "derivatives")
     if not asked.wrong.any():
         return None
-    told = next(iter(of_derivatives(asked)))[1]
+    told = best(asked)
     where = ", ".join(part for part in (WHERE, told.where) if part)
     return replace(told, kind=Kind.BATCH, where=where, cure=find("TIE-2").remedy)
 

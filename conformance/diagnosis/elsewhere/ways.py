@@ -12,9 +12,10 @@ from conformance.clauses.accepted import accepted_gradients
 from conformance.clauses.ends import reference_detached
 from conformance.clauses.quantities import SIGNS
 from conformance.clauses.trial import Trial
-from conformance.diagnosis.explaining import of_derivatives, of_losses
+from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import Points, points
 from conformance.diagnosis.probe import LOGITS, PAIRS, UNLIKE, Call, Probe, wrong_derivatives, wrong_losses
+from conformance.diagnosis.shapes import VAGUE
 from conformance.diagnosis.states import MIXTURES
 from conformance.diagnosis.variants import RIGHT, predicted
 from conformance.errors import Misbehaviour
@@ -122,9 +123,8 @@ def _of_way(trial: Trial, judged: Versatile, way: Way) -> Cause | None:
     if any(mask.any() for mask in losses.wrong_losses):
         probe = replace(losses, wrong_derivatives=tuple(np.zeros(len(call.batch), dtype=bool) for call in calls))
         asked_losses = points(probe, "loss")
-        return _told(
-            way, trial, asked_losses, next(iter(_mixed(way, trial, asked_losses, cure)), None) or _loss(asked_losses), cure
-        )
+        found = next(_mixed(way, trial, asked_losses, cure), None) or best(asked_losses)
+        return _told(way, asked_losses, found, cure)
     if way is Way.ONE_TENSOR:
         return _roles(trial, calls, cure)
     masks = tuple(wrong_derivatives(trial, call) for call in calls)
@@ -132,17 +132,13 @@ def _of_way(trial: Trial, judged: Versatile, way: Way) -> Cause | None:
         return None
     probe = replace(losses, wrong_derivatives=masks)
     slopes = points(probe, "derivatives")
-    found = next(iter(_mixed(way, trial, slopes, cure)), None) or _weighing(way, trial, calls, slopes, cure)
-    return _told(way, trial, slopes, found or next(iter(of_derivatives(slopes)))[1], cure)
+    told = next(_mixed(way, trial, slopes, cure), None) or _weighing(way, trial, calls, slopes, cure)
+    return _told(way, slopes, told or best(slopes), cure)
 
 
-def _loss(asked_losses: Points) -> Cause:
-    return next(iter(of_losses(asked_losses)))[1]
-
-
-def _told(way: Way, trial: Trial, found_in: Points, found: Cause, cure: str) -> Cause:
+def _told(way: Way, found_in: Points, found: Cause, cure: str) -> Cause:
     """The cause as one of the way: by its clause's cure, and in its words where the number tells nothing."""
-    vague = found.says in {"a wrong number", "wrong derivatives"}
+    vague = found.says in VAGUE.values()
     says = _KEPT[way] if way in _KEPT and (vague or way is not Way.REFILLED) else found.says
     part = found_in.part if found.part == "loss and derivatives" else found.part
     where = "" if says == _KEPT.get(way) or found.where == "at some of the numbers asked" else found.where
@@ -271,7 +267,7 @@ def _mixed(way: Way, trial: Trial, found_in: Points, cure: str) -> Iterator[Caus
     """What belongs to the call that is made beside it, in the ways that make one."""
     if way not in {*_BESIDE, Way.FROM_MODEL}:
         return
-    masks = np.split(found_in.wrong, np.cumsum([len(call.batch) for call in found_in.calls])[:-1])
+    masks = found_in.by_call(found_in.wrong)
     for key, says, mixture in (_HALVES,) if way is Way.FROM_MODEL else _ANOTHERS:
         held = []
         for call, mask in zip(found_in.calls, masks, strict=True):
