@@ -13,10 +13,11 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
 from conformance.implementations.plugged import plugged
@@ -64,6 +65,7 @@ SHIPPED = {
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""
 Heard = Callable[[str, bytes], None]
+T = TypeVar("T")
 LOSSES = "LOSSES"
 """What the module of a shipped name calls the losses of its library beside DPO's."""
 PROCESS = "process:"
@@ -151,6 +153,13 @@ def loaded(name: str, *, time_limit: float = 120.0, heard: Heard = lambda *_: No
     finally:
         if name.startswith(PROCESS):
             cast("Claimed", implementation).close()
+
+
+def at_hand(implementation: T | str, *, time_limit: float = 120.0) -> AbstractContextManager[T]:
+    """An implementation as it is, or for the time of the block the one of that name. Raises what `load` raises."""
+    if isinstance(implementation, str):
+        return cast("AbstractContextManager[T]", loaded(implementation, time_limit=time_limit))
+    return contextlib.nullcontext(implementation)
 
 
 def _target(name: str) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from conformance.errors import BadRequest
 from conformance.implementations import Answer, Implementation
-from conformance.implementations.loading import loaded
+from conformance.implementations.loading import at_hand
 from conformance.implementations.preference import LossAnswer, PreferenceLoss
 from conformance.implementations.protocol import Curved, Versatile, Weighing
 from conformance.implementations.sequence.path import PathAnswer, PathClaims, PathImplementation
@@ -33,7 +31,7 @@ def evaluate_loss(implementation: Implementation | str, dtype: str | Format, **g
     raises, UnknownFormat, NotRepresentable, BadRequest for an implementation of no named loss, and Misbehaviour.
     """
     fmt = get_format(dtype)
-    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+    with at_hand(implementation) as judged:
         if not isinstance(judged, PreferenceLoss):
             raise BadRequest(f"{judged.name} claims no loss by name")
         loss = get_loss(judged.claims.loss)
@@ -80,7 +78,7 @@ def evaluate(
         label_smoothing=label_smoothing,
     )
     fmt = get_format(dtype)
-    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+    with at_hand(implementation) as judged:
         if way is not None:
             return _by_way(judged, way, batch, fmt, weights)
         if twice is not None:
@@ -116,10 +114,10 @@ def evaluate_step(
     batch = Batch.of(*(np.atleast_1d(x) for x in logps), beta=beta, label_smoothing=label_smoothing)
     if min(parts, default=-1) < 0 or sum(parts) != len(batch):
         raise BadRequest(f"parts = {list(parts)}: sizes that add up to {len(batch)} pairs")
-    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+    with at_hand(implementation) as judged:
         if not isinstance(judged.claims, StepsClaims):
             raise BadRequest(f"{judged.name} is no step: it takes no list of micro-batches")
-        return cast("StepsImplementation", judged).evaluate(Parts(batch, tuple(parts)), get_format(dtype))
+        return judged.evaluate(Parts(batch, tuple(parts)), get_format(dtype))
 
 
 def evaluate_sequence(
@@ -138,10 +136,10 @@ def evaluate_sequence(
     shapes that do not agree and for what takes no token logits, and Misbehaviour.
     """
     rows = _rows(logits, labels, mask, temperature)
-    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+    with at_hand(implementation) as judged:
         if judged.claims.kind != "sequence":
             raise BadRequest(f"{judged.name} takes no token logits of sequences")
-        return cast("SequenceImplementation", judged).evaluate(rows, get_format(dtype), gradient=judged.claims.gradient)
+        return judged.evaluate(rows, get_format(dtype), gradient=judged.claims.gradient)
 
 
 def evaluate_path(
@@ -159,11 +157,11 @@ def evaluate_path(
     the loss, by name. Raises as `evaluate_sequence` does.
     """
     policy, reference = (_rows(logits, labels, mask, 1.0) for logits in (policy_logits, ref_logits))
-    with loaded(implementation) if isinstance(implementation, str) else nullcontext(implementation) as judged:
+    with at_hand(implementation) as judged:
         if not isinstance(judged.claims, PathClaims):
             raise BadRequest(f"{judged.name} is no path from token logits to losses")
         paths = Paths(policy, reference, {**judged.claims.defaults, **parameters}, judged.claims.groups)
-        return cast("PathImplementation", judged).evaluate(paths, get_format(dtype), gradient=judged.claims.gradient)
+        return judged.evaluate(paths, get_format(dtype), gradient=judged.claims.gradient)
 
 
 def _rows(logits: ArrayLike, labels: ArrayLike, mask: ArrayLike | None, temperature: float) -> Rows:

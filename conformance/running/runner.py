@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conformance.clauses import CLAUSES, Clause
 from conformance.errors import BadRequest
 from conformance.implementations import Implementation
-from conformance.implementations.loading import loaded
+from conformance.implementations.loading import at_hand
 from conformance.inputs.profiles import Profile, get_profile
 from conformance.records.environment import environment, suite
 from conformance.records.record import Record, Run
@@ -78,7 +77,7 @@ def judge(
                 isolation.judged(state, time_limit, session.report, fail_fast=fail_fast)
             else:
                 source = item if isinstance(item, str) else ""
-                with loaded(item, time_limit=time_limit) if isinstance(item, str) else nullcontext(item) as implementation:
+                with at_hand(item, time_limit=time_limit) as implementation:
                     here = Here(implementation, formats, chosen, seed, clauses, source, time_limit)
                     session.trials.append(here)
                     here.judge(session.report, fail_fast=fail_fast)
