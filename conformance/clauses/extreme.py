@@ -89,6 +89,8 @@ def overflowing(trial: Trial) -> Outcome:
     """Losses where the margin is beyond the largest number and the logit is not."""
     tally, rng = Tally(trial), trial.rng("EXTREME-4")
     beta = 2.0 ** -(trial.fmt.emax - 5)
+    if trial.refuses("beta", beta):
+        return Outcome(0, 0, note=f"it refuses beta = {beta:g}", not_claimed=True)
     batch = overflowing_margin(trial.fmt, trial.sizes.pairs, rng).at(beta=beta)
     with np.errstate(over="ignore"):
         judge_losses(tally, trial, batch)

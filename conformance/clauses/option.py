@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from conformance.clauses.accepted import gradients_ahead
+from conformance.clauses.admitted import STATED, may_be_refused
 from conformance.clauses.ends import judge_gradients, judge_losses, judged_ahead
 from conformance.clauses.mistakes import exchanged, judge_explained
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.tally import Tally
-from conformance.clauses.trial import Trial
+from conformance.clauses.trial import MANY, Trial
 from conformance.errors import Misbehaviour
 from conformance.inputs.batch import Batch
 from conformance.records.record import Level
@@ -94,7 +95,7 @@ def _drawn(trial: Trial, clause: str, least: float, most: float) -> list[float]:
 def label_smoothing_alive(trial: Trial) -> Outcome:
     """Losses at several eps, listed and drawn."""
     (beta,) = trial.offered("beta", (0.5,))
-    smoothings = _smoothings(trial, "OPTION-2")
+    smoothings = trial.offered("label_smoothing", _smoothings(trial, "OPTION-2"))
     return judge_explained(trial, (telling().at(beta=beta, label_smoothing=eps) for eps in smoothings))
 
 
@@ -177,11 +178,7 @@ def options_in_derivatives(trial: Trial) -> Outcome:
     return tally.outcome()
 
 
-_COVERED = (
-    "A claim of an option covers every value that the call takes. To refuse one, by an exception, is no wrong answer; to "
-    "clamp, "
-    "to round or to replace it is. "
-)
+_COVERED = f"A claim of an option covers every value. {STATED} To clamp, to round or to replace a value is a wrong answer. "
 
 
 def _judge_unless_refused(trial: Trial, batches: Sequence[Batch]) -> Outcome:
@@ -190,23 +187,52 @@ def _judge_unless_refused(trial: Trial, batches: Sequence[Batch]) -> Outcome:
     judges = (judge_losses, judge_gradients) if trial.implementation.claims.gradient else (judge_losses,)
     for pairs in judged_ahead(trial, batches, *judges):
         try:
-            for judge in judges:
-                judge(tally, trial, pairs)
+            judge_losses(tally, trial, pairs)
         except Misbehaviour as error:
-            if error.kind != "raised":
+            if error.kind != "raised" or not _admitted(pairs):
                 raise
+            _answered_alike(trial, pairs, str(error))
             tally.count("refused", len(pairs))
             refused = f"it refuses some of them: {error}"
+            continue
+        if judge_gradients in judges:
+            judge_gradients(tally, trial, pairs)
+        if _admitted(pairs) and len(pairs):
+            _answered_alike(trial, pairs, None)
     return tally.outcome(note=refused)
+
+
+def _admitted(pairs: Batch) -> bool:
+    return may_be_refused(beta=pairs.beta, label_smoothing=pairs.label_smoothing)
+
+
+def _answered_alike(trial: Trial, pairs: Batch, said: str | None) -> None:
+    """Raises Misbehaviour where it answers some pairs and refuses others, or the same with derivatives, at the same options.
+
+    said: by what it refuses these pairs; None where it answers them.
+    """
+    n = len(pairs)
+    asked = [("one pair", pairs.take([n - 1]), False), ("3 pairs", pairs.take(np.arange(3) % n), False)]
+    if not trial.single:
+        asked.append((f"{MANY:,} pairs", pairs.take(np.arange(MANY) % n), False))
+    if said is not None:
+        asked.append((f"{n} pairs again", pairs, False))
+        if trial.implementation.claims.gradient:
+            asked.append((f"{n} pairs with derivatives", pairs, True))
+    for what, those, gradient in asked:
+        if trial.raises(those, gradient=gradient) != (said is not None):
+            does = "refuses {} and answers {}" if said is not None else "answers {} and refuses {}"
+            options = f"beta = {pairs.beta:g}, label_smoothing = {pairs.label_smoothing:g}"
+            raise Misbehaviour("raised", f"at {options} it {does.format(f'{n} pairs', what)}")
 
 
 @chapter.clause(
     6,
     Level.MUST,
     "any beta",
-    kills=("beta-absolute", "beta-at-most-1000", "beta-at-least-1e-5"),
+    kills=("beta-absolute", "beta-at-most-1000", "beta-at-least-1e-5", "refuses-beta-0-of-few"),
     statement="An implementation that takes beta shall give the loss and the derivatives of a beta that is negative, 0, below "
-    "0.001 or above 1,000, with label smoothing too, wherever it answers and nothing on the way to the logit overflows.",
+    "0.001 or above 1,000, with label smoothing too, or refuse it always, wherever nothing on the way to the logit overflows.",
     derivation=_COVERED
     + "The definition holds for every real beta: a negative one exchanges chosen and rejected, 0 makes every "
     "loss ln 2. Pairs of margins from 2^-9 to 7, so that the logits are neither all 0 nor all beyond overflow.",
@@ -228,9 +254,14 @@ def any_beta(trial: Trial) -> Outcome:
     7,
     Level.MUST,
     "any label smoothing",
-    kills=("label-smoothing-at-most-half", "label-smoothing-below-1e-3-ignored", "label-smoothing-below-1e-7-ignored"),
-    statement="An implementation that takes label_smoothing shall give the loss and the derivatives of an eps above 1/2, up to "
-    "1, and of one below 0.001, down to 1e-30 where the format holds it, wherever it answers.",
+    kills=(
+        "label-smoothing-at-most-half",
+        "label-smoothing-below-1e-3-ignored",
+        "label-smoothing-below-1e-7-ignored",
+        "refuses-half-of-many",
+    ),
+    statement="An implementation that takes label_smoothing shall give the loss and the derivatives of an eps from 1/2 to 1, "
+    "and of one below 0.001, down to 1e-30 where the format holds it, or refuse it always.",
     derivation=_COVERED + "The loss is (1 - eps) softplus(-z) + eps softplus(z) for every eps from 0 to 1; above 1/2 it is the "
     "loss of labels that are wrong more often than right.",
     needs=("label_smoothing",),
@@ -244,4 +275,4 @@ def any_smoothing(trial: Trial) -> Outcome:
     # beta * 5e-4 is above the smallest normal number of binary16, below which a derivative of 0 is right
     far = ([-1.0, -300.0], [-300.0, -1.0], [-1.0] * 2, [-1.0] * 2)  # a small eps counts: eps z beside a vanished loss
     pairs = Batch.of(*(np.concatenate(both) for both in zip(telling().logps, far, strict=True)), beta=beta)
-    return _judge_unless_refused(trial, [pairs.at(label_smoothing=eps) for eps in (1e-6, 5e-4, 0.75, 1.0, *drawn)])
+    return _judge_unless_refused(trial, [pairs.at(label_smoothing=eps) for eps in (1e-6, 5e-4, 0.5, 0.75, 1.0, *drawn)])

@@ -7,11 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from conformance.clauses.admitted import STATED, may_be_refused
 from conformance.clauses.model import Chapter, Outcome
 from conformance.clauses.preference_tally import Judge
 from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
+from conformance.implementations.protocol import DEFAULTS
 from conformance.inputs.losses import LossBatch, beside, certain, common, joined, mirrored, shrunk, spread, steep, stretched
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
@@ -93,8 +95,7 @@ def derivatives(trial: Trial) -> Outcome:
     Level.MUST,
     "every parameter counts",
     statement="Each parameter that is claimed, changed alone, shall give the loss at its new value; so shall each length.",
-    derivation="An option that is accepted and ignored is the field's most frequent bug. A label smoothing of 1/2 or more, "
-    "which says that most labels are wrong, may be refused. " + _INTERVAL,
+    derivation="An option that is accepted and ignored is the field's most frequent bug. " + STATED + " " + _INTERVAL,
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
@@ -113,7 +114,8 @@ def parameters(trial: Trial) -> Outcome:
             if trial.implementation.claims.gradient:
                 judge.derivatives(batch)
         except Misbehaviour as error:
-            if error.kind != "raised" or batch.parameters.get("label_smoothing", 0.0) < 0.5:
+            options = {name: batch.parameters[name] for name in DEFAULTS if name in batch.parameters}
+            if error.kind != "raised" or not may_be_refused(**options):
                 raise
     return judge.outcome()
 

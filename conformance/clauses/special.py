@@ -210,8 +210,7 @@ def _judge_at_infinity(tally: Tally, trial: Trial, batch: Batch) -> None:
     "beta = 0",
     kills=("beta-zero-is-default",),
     statement="At beta = 0 the loss shall be ln 2 within the kernel's bound, and every derivative in a log-probability 0.",
-    derivation="z = 0 for every finite margin, and the derivatives carry the factor beta. To refuse a beta of 0, by an "
-    "exception, is no wrong answer, as in OPTION-6.",
+    derivation="z = 0 for every finite margin, and the derivatives carry the factor beta. It may be refused: OPTION-6.",
     needs=("beta",),
     remedy="Take beta = 0 for 0: no `beta or default`, no division by beta.",
 )
@@ -251,7 +250,7 @@ def _smoothed_at_infinity(trial: Trial, *, nan: bool) -> Outcome:
     """Whether the smoothed losses are +inf, or NaN where that is enough, with the infinity in each place."""
     tally = Tally(trial)
     rows = [new for row in _ROWS for place in range(4) for new in _with(row, (-INF,), place)]
-    for eps in (0.1, 0.5):
+    for eps in trial.offered("label_smoothing", (0.1, 0.5)):
         batch = _table(rows, label_smoothing=eps)
         got = trial.answer(batch).losses
         tally.boolean(LOSS, batch, got, (got == INF) | (np.isnan(got) & nan))

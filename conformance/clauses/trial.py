@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.clauses.admitted import may_be_refused
+from conformance.errors import Misbehaviour
 from conformance.implementations.protocol import DEFAULTS, Answer, Compiling, Curved, Implementation, Versatile, Weighing
 from conformance.implementations.ways import Twice, Way
 from conformance.inputs.batch import NAMES, Batch
+from conformance.inputs.pairs import golden
 from conformance.inputs.profiles import Profile
 from oracle import Format
 from oracle.formats import Floats
@@ -76,10 +79,36 @@ class Trial:
         return tuple(range(1, 131))
 
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
-        """Those values of an option that the implementation claims to honour: all, or its default alone."""
-        if option in self.implementation.claims.options:
-            return tuple(values)
-        return (DEFAULTS[option],)
+        """Those values of an option that the implementation claims to honour, but for those that it may refuse and does; its
+        default where none is left.
+        """
+        asked = tuple(values) if option in self.implementation.claims.options else ()
+        return tuple(value for value in asked if not self.refuses(option, value)) or (DEFAULTS[option],)
+
+    def refuses(self, option: str, value: float) -> bool:
+        """Whether it refuses the losses of ordinary pairs at that value, which it may; OPTION-6 and -7 judge how it does so.
+
+        Raises Misbehaviour where it refuses once and then answers.
+        """
+        if not may_be_refused(**{option: value}):
+            return False
+        pairs = golden().at(**{option: value})
+        refused = self.raises(pairs, gradient=False)
+        if refused and not self.raises(pairs, gradient=False):
+            raise Misbehaviour(
+                "raised", f"at {option} = {value:g} it refuses {len(pairs)} pairs and answers them when asked again"
+            )
+        return refused
+
+    def raises(self, batch: Batch, *, gradient: bool) -> bool:
+        """Whether it answers by an exception. Raises Misbehaviour of any other kind."""
+        try:
+            self.answer(batch, gradient=gradient)
+        except Misbehaviour as error:
+            if error.kind != "raised":
+                raise
+            return True
+        return False
 
     def optioned(self, batch: Batch, *, beta: float, label_smoothing: float) -> Batch:
         """The pairs at that beta and that label smoothing, each where it is claimed."""

@@ -35,9 +35,10 @@ class Claims:
     """What an implementation says of itself; it is judged on that and on nothing else.
 
     formats: the formats it computes in. reduction: "none" (per-pair losses) or "mean" (one number a batch).
-    options: which of beta and label_smoothing it honours: a claim covers every value that the call does not refuse by
-    raising, any finite beta (negative, 0, huge) and any label_smoothing from 0 to 1, for values and derivatives alike;
-    one that is not claimed is always at its default. subnormals: "gradual", or "flush" where it replaces
+    options: which of beta and label_smoothing it honours: a claim covers any finite beta (negative, 0, huge) and
+    any label_smoothing from 0 to 1, for values and derivatives alike, but for what is refused by raising and may be: a beta
+    not from 0.001 to 1,000, a label_smoothing of 1/2 or more or above 0 and below 0.001; one that is not claimed is always
+    at its default. subnormals: "gradual", or "flush" where it replaces
     subnormal results by zero or by another number below the smallest normal; None where it says nothing.
     gradient, metrics: whether it gives them. notes: by clause, what is known of conduct that violates it: its
     documentation, an issue, the cause. It is shown and excuses nothing. second_derivatives: whether its derivatives are

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import honest_calls, honest_models, honest_numpy, honest_torch, second
+from . import honest_calls, honest_models, honest_numpy, honest_torch, refusals, second
 from .kinds import Honest
 
 HONEST: tuple[Honest, ...] = (
@@ -11,4 +11,5 @@ HONEST: tuple[Honest, ...] = (
     *honest_models.HONEST,
     *honest_calls.HONEST,
     *second.HONEST,
+    *refusals.HONEST,
 )

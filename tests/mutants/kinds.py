@@ -53,13 +53,16 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Honest:
-    """A correct implementation; `why` says how it looks different. slow: it takes seconds to start."""
+    """A correct implementation; `why` says how it looks different. slow: it takes seconds to start. refuses: what it answers
+    by an exception.
+    """
 
     name: str
     why: str
     build: Callable[[], Implementation]
     formats: tuple[str, ...] = ALL
     slow: bool = False
+    refuses: Callable[[Batch], bool] = lambda batch: False
 
 
 def torch_mutant(
@@ -118,6 +121,7 @@ def torch_honest(
     function: TorchLoss,
     *,
     formats: tuple[str, ...] = ALL,
+    refuses: Callable[[Batch], bool] = lambda batch: False,
     **claims: Any,
 ) -> Honest:
     """A correct plain function of tensors."""
@@ -125,13 +129,21 @@ def torch_honest(
     def build() -> Implementation:
         return torch_implementation(function, name=name, dtypes=formats, **claims)
 
-    return Honest(name, why, build, formats)
+    return Honest(name, why, build, formats, refuses=refuses)
 
 
-def numpy_honest(name: str, why: str, function: NumpyLoss, *, formats: tuple[str, ...] = ALL, **claims: Any) -> Honest:
+def numpy_honest(
+    name: str,
+    why: str,
+    function: NumpyLoss,
+    *,
+    formats: tuple[str, ...] = ALL,
+    refuses: Callable[[Batch], bool] = lambda batch: False,
+    **claims: Any,
+) -> Honest:
     """A correct plain function of arrays."""
 
     def build() -> Implementation:
         return numpy_implementation(function, name=name, dtypes=formats, **claims)
 
-    return Honest(name, why, build, formats)
+    return Honest(name, why, build, formats, refuses=refuses)

@@ -24,6 +24,7 @@ from . import (
     passes,
     precision,
     reference,
+    refusals,
     second,
     sizes,
     smoothing,
@@ -63,6 +64,7 @@ FAMILIES: dict[str, tuple[Mutant, ...]] = {
     "memory": memory.MUTANTS,
     "transformed": transformed.MUTANTS,
     "combined": combined.MUTANTS,
+    "refusals": refusals.MUTANTS,
 }
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for family in FAMILIES.values() for mutant in family)
 
