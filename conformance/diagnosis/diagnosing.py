@@ -51,9 +51,15 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         groups.append([refused])
     if not groups and far is not None:
         groups = [[far]]
-    if not groups or _vague(groups[0][0]) or _of_slopes_alone(groups, violated) or _of_ties(losses, derivatives, violated):
+    if (
+        not groups
+        or _vague(groups[0][0])
+        or groups[0][0].where.startswith("from pair ")  # of which size blocks are, larger batches tell
+        or _of_slopes_alone(groups, violated)
+        or _of_ties(losses, derivatives, violated)
+    ):
         groups = _elsewhere(trial, violated, groups)
-    if not groups and (changed := unrepeated(trial, violated)) is not None:
+    if (not groups or _vague(groups[0][0])) and (changed := unrepeated(trial, violated)) is not None:
         groups = [[changed]]
     if not groups:
         groups = [[_of_clause(violated)]]

@@ -16,6 +16,7 @@ from conformance.diagnosis.hypotheses.cures import BACKWARD, WHOLE
 from conformance.diagnosis.inference import inferred, inferred_slopes
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Points
+from conformance.diagnosis.rewards import REWARDS, of_rewards
 from conformance.diagnosis.shapes import SLOPES, shape
 from conformance.diagnosis.variants import RIGHT, Range, Variant, predicted
 from conformance.records.diagnosis import Cause, Kind
@@ -111,11 +112,11 @@ def tried(asked: Points, variants: Iterable[Variant]) -> tuple[list[Explained], 
 
 
 def _precisions(asked: Points) -> Iterator[Variant]:
-    """Variants that compute in a narrower format; of a result that is rounded, every number has to be one of that."""
+    """Variants that compute in a format of fewer digits or less range; every number of a rounded result has to be one of it."""
     fmt = asked.probe.trial.fmt
     for variant in PRECISIONS:
         inner = variant.rounds
-        if inner is None or inner.precision >= fmt.precision:
+        if inner is None or (inner.precision >= fmt.precision and inner.largest >= fmt.largest):
             continue
         if variant.key.startswith(("result", "inside")) and not asked.narrow(inner):
             continue
@@ -144,8 +145,10 @@ def _ways(asked: Points) -> list[Explained]:
     """Unstable ways that give every number, the closest first."""
     slopes = asked.part == "derivatives"
     fmt, got = asked.probe.trial.fmt, asked.slopes() if slopes else asked.got()
+    pc, pr, rc, rr = asked.logps
+    rewards = [of_rewards(way, asked.beta * (pc - rc), asked.beta * (pr - rr)) for way in REWARDS]
     scored = []
-    for place, way in enumerate(kernels.SLOPES if slopes else kernels.WAYS):
+    for place, way in enumerate(kernels.SLOPES if slopes else (*kernels.WAYS, *rewards)):
         left = kernels.score(way, asked.z, asked.eps, got, asked.wrong, fmt, slopes=slopes)
         if left is not None:
             scored.append((left, place, way))

@@ -23,7 +23,7 @@ _CLAUSES = {"OPTION-6": "beta", "OPTION-7": "label_smoothing"}
 
 def alone(violated: Sequence[Finding]) -> bool:
     """Whether nothing but options far out is violated."""
-    return all(finding.clause in _CLAUSES for finding in violated)
+    return all(finding.clause in {*_CLAUSES, "OPTION-5"} for finding in violated)
 
 
 def optioned(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
@@ -58,7 +58,7 @@ def _beta_of_slopes(slopes: Floats, batch: Batch) -> float:
     lost = int(np.argmin(told))
     if told[lost] >= 0:
         return 0.0
-    low, high = -(2.0**10), 0.0
+    low, high = -(2.0**30), 0.0
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if middle / (1 + np.exp(middle)) < told[lost] else (low, middle)
@@ -106,6 +106,9 @@ def _asked(
     shown = ", ".join(f"{_number(instead)} for {value:.4g}" for value, instead in told[:4])
     says = f"{'' if part == 'loss' else 'those of '}the loss at another {option} than is asked: {shown}"
     where = f"at a {option} far out"
+    taken = {_number(instead) for _, instead in told}
+    if len(taken) == 1 and len(told) > 4:
+        says = f"{'' if part == 'loss' else 'those of '}the loss at {option} {taken.pop()}, whatever is asked"
     return Cause(f"another {option}", Kind.FORMULA, part, says, where, cure, numbers, len(told))
 
 

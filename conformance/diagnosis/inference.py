@@ -15,6 +15,8 @@ from oracle.formats import Floats
 
 _DIGITS = (1, 2, 3, 4, 6)
 """Significant digits to which a number that somebody wrote is likely to be round."""
+_COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+WHOLE_DIGITS = "Return the loss as it is computed: round where it is printed, not where it is returned."
 _MODERATE = (0.25, 8.0)
 """|z| at which a loss tells its logit well in every format."""
 
@@ -34,6 +36,8 @@ def inferred(asked: Points) -> Iterator[Variant]:
         SMOOTHING,
     )
     yield from _factor(asked)
+    yield from _added(asked)
+    yield from _decimals(asked)
 
 
 def inferred_slopes(asked: Points) -> Iterator[Variant]:
@@ -81,7 +85,7 @@ def _options(
         return
     told, taken = ", ".join(f"{new:.6g} for {old:.6g}" for old, new in changed.items()), set(changed.values())
     says = f"the loss at another {name} than was asked: {told}"
-    if len(taken) == 1 and len(changed) > 2:
+    if len(taken) == 1 and len(changed) > 2 and set(np.unique(values[usable])) <= {*changed, *taken}:
         says = f"the loss at {name} {taken.pop():.6g}, whatever is asked"
     yield Variant(f"another {name}", says, cure, options=lookup(list(changed), list(changed.values())))
 
@@ -111,6 +115,8 @@ def _beta_of_slopes(asked: Points, rows: Mask, slopes: Floats) -> float:
     lost = rows & (asked.margin < 0) & np.isfinite(slopes)
     if not lost.any():
         return float("nan")
+    if not slopes[lost].any():
+        return 0.0
     wanted, margin = slopes[lost] * asked.beta[lost], asked.margin[lost]
     low, high = np.zeros(len(wanted)), np.full(len(wanted), 2.0**20)
     for _ in range(80):
@@ -178,9 +184,37 @@ def _factor(asked: Points) -> Iterator[Variant]:
     for number in _numbers(ratio):
         yield Variant("a constant factor", f"the loss times {number:.6g}", FACTOR, scale=_constant(number))
     for number in _numbers(shift):
-        yield Variant(
-            "a constant added", f"the loss {'plus' if number > 0 else 'less'} {abs(number):.6g}", FORMULA, form=_shifted(number)
-        )
+        yield Variant("a constant added", _moved(number), FORMULA, form=_shifted(number))
+
+
+def _added(asked: Points) -> Iterator[Variant]:
+    """A constant beside which the loss of the pairs that are won by far is nothing: what is got there."""
+    got = asked.got()
+    with np.errstate(all="ignore"):
+        far = asked.wrong & (asked.eps == 0) & (np.logaddexp(0, -asked.z) < np.abs(got) * asked.probe.trial.fmt.unit_roundoff)
+    if not far.any() or not np.isfinite(got[far]).all():
+        return
+    for number in _numbers(float(np.median(got[far]))):
+        yield Variant("a constant added", _moved(number), FORMULA, form=_shifted(number))
+
+
+def _moved(number: float) -> str:
+    return f"the loss {'plus' if number > 0 else 'less'} {abs(number):.6g}"
+
+
+def _decimals(asked: Points) -> Iterator[Variant]:
+    """So few decimals that every finite loss has no more."""
+    fmt, got = asked.probe.trial.fmt, asked.got()
+    finite = got[np.isfinite(got)]
+    for count, word in enumerate(_COUNTS, 1):
+        if finite.size and (fmt.round_array(np.round(finite, count)) == finite).all():
+            says = f"the loss rounded to {word} decimal{'s' if count > 1 else ''}"
+            yield Variant(f"{count} decimals", says, WHOLE_DIGITS, after=_to_decimals(count))
+            return
+
+
+def _to_decimals(count: int) -> Callable[[Floats], Floats]:
+    return lambda values: np.asarray(np.round(values, count))
 
 
 def _constant(factor: float) -> Callable[[int, float, float], float]:

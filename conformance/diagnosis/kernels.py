@@ -109,15 +109,23 @@ def _difference(x: Floats, a: Arithmetic) -> Floats:
     return np.asarray(-rise / step)
 
 
+_LEAST = ("1e-8", "1e-7", "1e-6", "1e-10", "1e-12", "1e-5", "1e-9", "1e-4", "1e-3", "1e-15", "1e-16", "1e-20", "1e-30")
+"""What is added to a probability, or held below it, against a logarithm of 0."""
 WAYS = (
     Unstable("log of sigmoid", "-log(sigmoid(z))", lambda x, a: a(-np.log(a.plain_sigmoid(-x))), _one),
     Unstable("log of sigmoid", "-log(sigmoid(z))", lambda x, a: a(-np.log(a.sigmoid(-x))), _one),
-    Unstable("log(sigmoid + 1e-8)", "-log(sigmoid(z) + 1e-8)", lambda x, a: a(-np.log(a(a.sigmoid(-x) + a(1e-8)))), _one),
-    Unstable("log(sigmoid + 1e-6)", "-log(sigmoid(z) + 1e-6)", lambda x, a: a(-np.log(a(a.sigmoid(-x) + a(1e-6)))), _one),
-    Unstable("log(sigmoid + 1e-10)", "-log(sigmoid(z) + 1e-10)", lambda x, a: a(-np.log(a(a.sigmoid(-x) + a(1e-10)))), _one),
     *(
-        Unstable(f"log of clamped sigmoid, {least:g}", f"-log(max(sigmoid(z), {least:g}))", _floored(least), _one)
-        for least in (1e-7, 1e-8, 1e-6, 1e-12, 1e-10)
+        Unstable(
+            f"log(sigmoid + {least})",
+            f"-log(sigmoid(z) + {least})",
+            lambda x, a, least=least: a(-np.log(a(a.sigmoid(-x) + a(float(least))))),  # type: ignore[misc]
+            _one,
+        )
+        for least in _LEAST
+    ),
+    *(
+        Unstable(f"log of clamped sigmoid, {float(least):g}", f"-log(max(sigmoid(z), {least}))", _floored(float(least)), _one)
+        for least in _LEAST
     ),
     *(
         Unstable(
@@ -161,11 +169,11 @@ WAYS = (
     ),
     *(
         Unstable(f"-z beyond {t:g}", f"-z itself where z < -{t:g}", _above(t, lambda x: x, up=True), _nothing)
-        for t in (4.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+        for t in (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
     ),
     *(
         Unstable(f"0 beyond {t:g}", f"0 where z > {t:g}", _above(t, _nothing, up=False), _nothing)
-        for t in (10.0, 15.0, 16.0, 20.0, 30.0, 40.0, 50.0)
+        for t in (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 16.0, 20.0, 30.0, 40.0, 50.0)
     ),
     *(
         Unstable(f"logit clamped to {t:g}", f"the loss of a logit clamped to [-{t:g}, {t:g}]", _clamped(t), _nothing)

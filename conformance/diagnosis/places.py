@@ -126,4 +126,8 @@ def _values(points: Points) -> Iterator[Place]:
         yield f"where {name} is 0", values == 0
     yield "where a log-probability is 0", (points.logps == 0).any(axis=0)
     yield "where the margin is 0", points.margin == 0
+    pc, pr, rc, rr = points.logps
+    with np.errstate(invalid="ignore"):
+        z = points.beta * ((pc - rc) - (pr - rr))
+    yield "where the logit is -0", (z == 0) & np.signbit(z)
     yield "where a log-probability is -0", ((points.logps == 0) & np.signbit(points.logps)).any(axis=0)

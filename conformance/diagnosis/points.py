@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -60,7 +60,7 @@ class Points:
         return np.concatenate(rest) if rest else np.zeros(0, dtype=bool)
 
     def nearer(self, variant: Variant) -> bool:
-        """Whether most wrong numbers lie no farther from what it gives than from the right ones.
+        """Whether most wrong numbers but 0 lie nearer, by half at least, to what it gives than to the right ones.
 
         Far out a formula of other size than the loss is allowed more than the loss, and the hinge loss is 0 as what underflows
         is: what it explains there need not be its own.
@@ -73,9 +73,10 @@ class Points:
                 with np.errstate(all="ignore"):
                     (ours, theirs) = (_given(each, call, self.probe) for each in (variant, RIGHT))
                     for got, of, right in _beside(self.part, call, ours, theirs):
-                        near = np.abs(got - of.middle) <= np.abs(got - right.middle)
-                        found.append((near | ~np.isfinite(got) | ~np.isfinite(of.middle))[mask])
-        return not found or float(np.concatenate(found).mean()) > 0.5
+                        near = np.abs(got - of.middle) <= np.abs(got - right.middle) / 2
+                        found.append((near | ~np.isfinite(got) | ~np.isfinite(of.middle))[mask & (got != 0)])
+        told = np.concatenate(found) if found else np.zeros(0, dtype=bool)
+        return not told.size or float(told.mean()) > 0.5
 
     def by_call(self, values: Mask) -> list[Mask]:
         """The part of each call."""
@@ -125,6 +126,25 @@ def holds(variant: Variant, call: Call, probe: Probe, part: Part) -> Mask:
     for place, got in call.derivatives():
         held &= found.derivatives[place].holds(got)
     return held
+
+
+def closest(variants: Iterable[Variant], calls: Sequence[Call], probe: Probe, part: Part) -> list[Variant]:
+    """Those that give all numbers of the calls, in their order, but for those that miss them by far more than the closest.
+
+    One that misses them by more than half of what the right numbers do is none: its own are allowed too much.
+    """
+    fit = [variant for variant in variants if all(holds(variant, call, probe, part).all() for call in calls)]
+    right, *missed = [float(np.mean([_missed(each, call, probe, part) for call in calls])) for each in (RIGHT, *fit)]
+    most = min(4 * min(missed, default=0.0) + 4 * probe.trial.fmt.unit_roundoff, right / 2)
+    return [variant for variant, each in zip(fit, missed, strict=True) if each <= most]
+
+
+def _missed(variant: Variant, call: Call, probe: Probe, part: Part) -> float:
+    """How far a call's numbers lie from the middle of what the variant gives, relative to the largest of them."""
+    with np.errstate(all="ignore"):
+        found = _given(variant, call, probe)
+        far = [np.abs(got - of.middle) / (np.abs(got).max() or 1.0) for got, of, _ in _beside(part, call, found, found)]
+    return max((float(each[np.isfinite(each)].max(initial=0.0)) for each in far), default=0.0)
 
 
 def _given(variant: Variant, call: Call, probe: Probe) -> Predicted:

@@ -25,8 +25,10 @@ PAIRS = (
     (-11.5, -10.5, -30.5, -9.0, -23.0, -12.5, -7.5, -42.0, -6.5, -18.0, -27.0, -5.0, -9.0, -38.0, -6.5, -24.5),
 )
 """Sixteen pairs of short responses, in quarters and halves that every format holds; no two log-ratios are alike."""
+PERIODS = {"size": 16, "strided": 16, "any size": 15}
+"""By label, after how many pairs a call repeats them; 15 does not divide 2^16, past which a place of 16 bits begins anew."""
 OPTIONS = ((0.1, 0.0), (0.5, 0.0), (2.0, 0.0), (0.5, 0.1), (1.0, 0.3), (1.0, 0.5), (2.0, 0.03))
-ODD_BETAS = (0.07, 0.125, 0.001, 5.0, 30.0, 0.0)
+ODD_BETAS = (0.07, 0.125, 0.001, 1.75, 5.0, 30.0, 0.0)
 SIZES = (1, 2, 3, 7, 8, 9, 13, 16, 33, 65, 300, 1000, 4099)
 UNLIKE = (4.0, 0.5, -2.0, 8.0, 2.0)
 """Weights that scale exactly, none of them 1."""
@@ -94,7 +96,7 @@ class Call:
     @property
     def period(self) -> int | None:
         """After so many pairs they repeat themselves."""
-        return len(PAIRS[0]) if self.label in {"size", "strided"} and not self.mean else None
+        return None if self.mean else PERIODS.get(self.label)
 
     @property
     def losses(self) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES, REDUCTIONS
-from conformance.diagnosis.points import Part, holds
+from conformance.diagnosis.points import Part, closest
 from conformance.diagnosis.probe import Probe
 from conformance.records.diagnosis import Cause, Kind
 
@@ -19,8 +19,8 @@ def reductions(probe: Probe) -> list[Cause]:
     several = [call for call, _, _ in calls if single or len(call.batch) > 1]
     wrong = sum(bool(loss or slope) for _, loss, slope in calls)
     place = "" if single else "in batches of two pairs or more"
+    variants = (*REDUCTIONS, *(() if single else LOSSES if part == "loss" else (*GRADIENTS, *LOSSES)))
     return [
         Cause(variant.key, Kind.BATCH, part, variant.says, place, variant.cure, len(calls), wrong)
-        for variant in (*REDUCTIONS, *(() if single else LOSSES if part == "loss" else (*GRADIENTS, *LOSSES)))
-        if all(holds(variant, call, probe, part).all() for call in several)
+        for variant in closest(variants, several, probe, part)
     ]

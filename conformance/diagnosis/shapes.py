@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,9 @@ SLOPES = (
     "added, no branch whose other side overflows."
 )
 KEEP = "Keep nothing between calls: no cached batch, option or running mean, no key by id() or shape."
+LOGARITHMS = (
+    "Stay with log-probabilities and subtract them: no exp() of one, no ratio of probabilities, no log() of these again."
+)
 VAGUE = {"loss": "a wrong number", "derivatives": "wrong derivatives"}
 """What is said of numbers that have nothing in common."""
 CURES = {
@@ -34,7 +38,10 @@ CURES = {
 def shape(asked: Points) -> Cause:
     """What the wrong numbers have in common, most of them at least."""
     what, most = _what(asked)
-    place = where(replace(asked, wrong=most), asked.right)
+    of_exp = _of_exponentials(asked, what)
+    if of_exp is not None:
+        return of_exp
+    place = where(replace(asked, wrong=most), asked.right) or _beyond(asked, most)
     far = not asked.wrong[np.abs(asked.z) <= NEAR].any()
     if place is None:
         place = f"at |z| from {np.abs(asked.z[asked.wrong]).min():.6g} on" if far else "at some of the numbers asked"
@@ -46,6 +53,46 @@ def shape(asked: Points) -> Cause:
     return Cause(f"{what} {place}".strip(), kind, asked.part, what, place, cure, len(asked.z), int(asked.wrong.sum()))
 
 
+def _beyond(asked: Points, most: Mask) -> str | None:
+    """Where derivatives that are all of one size are cut to it; None where they are not."""
+    with np.errstate(all="ignore"):
+        exact = np.abs(asked.beta * (1 / (1 + np.exp(asked.z)) - asked.eps))
+        most, right = (mask & (asked.how != "weighed") for mask in (most, asked.right))
+        size = np.abs(asked.slopes()[most] * asked.beta[most]) if asked.part == "derivatives" else np.zeros(0)
+    if not size.size or not size.min() > 0 or np.ptp(size) > 8 * asked.probe.trial.fmt.unit_roundoff * size.max():
+        return None
+    kept = exact[right].max() <= 1.1 * size.max() if right.any() else True
+    return "where the right ones are larger" if kept and exact[most].min() >= 0.9 * size.min() else None
+
+
+def _of_exponentials(asked: Points, what: str) -> Cause | None:
+    """What is NaN or infinite, or follows from that, because exp of a log-probability is 0; None where that tells nothing."""
+    if not what.endswith(("NaN", "infinity", "infinite derivatives")):
+        return None
+    fmt = asked.probe.trial.fmt
+    low, high = -0.99 * math.log(fmt.smallest_normal), -1.25 * math.log(fmt.smallest_subnormal)
+    right = asked.right & (asked.z < 0)  # a pair that is won has a loss of 0 by this too
+    for name, rows in (("", slice(4)), ("reference ", slice(2, 4)), ("policy ", slice(2))):
+        size = np.abs(asked.logps[rows]).max(axis=0)
+        if size[asked.wrong].min() >= low and (not right.any() or size[right].max() <= high):
+            place = f"where exp of a {name}log-probability is 0"
+            key = f"{what} where exp of the log-probabilities is 0"
+            return Cause(key, Kind.FORMULA, asked.part, what, place, LOGARITHMS, len(asked.z), int(asked.wrong.sum()))
+    return None
+
+
+def _ratios(asked: Points) -> str | None:
+    """From what to what times the right ones they are, where that is not far; None where it is, or shows nothing."""
+    with np.errstate(all="ignore"):
+        exact = (
+            np.logaddexp(0, -asked.z) + asked.eps * asked.z if asked.part == "loss" else 1 / (1 + np.exp(asked.z)) - asked.eps
+        )
+        ratio = ((asked.got() if asked.part == "loss" else asked.slopes()) / exact)[asked.wrong]
+    if not ratio.size or not (np.isfinite(ratio).all() and ratio.min() > 0.5 and ratio.max() < 2):
+        return None
+    return f"from {ratio.min():.4g} to {ratio.max():.4g} times the right ones"
+
+
 def _what(asked: Points) -> tuple[str, Mask]:
     """What is returned at most of the wrong points, in words, and where that is."""
     got = asked.got() if asked.part == "loss" else asked.slopes() * asked.beta
@@ -55,8 +102,8 @@ def _what(asked: Points) -> tuple[str, Mask]:
     for words, mask in kinds.items():
         if 2 * np.count_nonzero(mask & asked.wrong) > np.count_nonzero(asked.wrong):
             return words, mask & asked.wrong
-    size = np.abs(got[asked.wrong])
+    size = np.abs(got[asked.wrong & (asked.how != "weighed")])
     if size.size > 3 and size.max() - size.min() <= 8 * asked.probe.trial.fmt.unit_roundoff * size.max():
         told = f"{size.max():.4g}, always the same"
         return told if asked.part == "loss" else f"derivatives of {told}, but for the sign", asked.wrong
-    return VAGUE[asked.part], asked.wrong
+    return _ratios(asked) or VAGUE[asked.part], asked.wrong

@@ -10,6 +10,7 @@ from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding, Record, Run
 from conformance.reports import words
 from conformance.reports.shown import input_lines, snippet
+from oracle import get_format
 
 ALIKE = 2
 """Other causes that fit as well and are told."""
@@ -125,15 +126,20 @@ def _of_finding(run: Run, seen: Finding | None) -> tuple[list[str], list[str]]:
 
 
 def _merged(name: str, runs: Sequence[Run]) -> Iterator[Told]:
-    """The cause that is found in most formats, one that has a name before one that has none, and then those of the rest."""
+    """The cause of most formats, and then those of the rest.
+
+    One that has a name goes before one that has none; of as many formats, that of the finest, which tells the most apart.
+    """
     left = list(runs)
     while left:
         ranks: dict[str, list[int]] = {}
+        finest: dict[str, int] = {}
         for run in left:
             for rank, cause in enumerate(_causes(run)):
                 ranks.setdefault(cause.key, []).append(rank)
+                finest[cause.key] = max(finest.get(cause.key, 0), get_format(run.format).precision)
         unnamed = {cause.key for run in left for cause in _causes(run) if cause.kind is Kind.CLAUSE}
-        key = min(ranks, key=lambda each: (each in unnamed, -len(ranks[each]), sum(ranks[each])))
+        key = min(ranks, key=lambda each: (each in unnamed, -len(ranks[each]), -finest[each], sum(ranks[each])))
         these = [run for run in left if any(cause.key == key for cause in _causes(run))]
         left = [run for run in left if run not in these]
         causes = [cause for run in these for cause in _causes(run) if cause.key == key]

@@ -98,7 +98,7 @@ TRUE = {
     "reference-halved": "half of the reference",
     "reference-averaged": "reference averaged",
     "reference-free-when-smoothed": "no reference",
-    "reference-from-probability": "NaN .*log-probabilities",
+    "reference-from-probability": "NaN where exp of the log-probabilities is 0",
     "reference-of-first-batch": "keeps the reference of an earlier call",
     # pair
     "pair-swapped": "loss of -z",

@@ -114,10 +114,12 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
     wrong = [one for one in asked if not one.holds(lambda w: w)]
     if not wrong:
         return None
-    for reading in (*READINGS, *_clamped(wrong)):
-        if all(one.holds(reading.change) for one in wrong):
-            return _cause(trial, reading, asked, wrong)
-    return None
+    readings = [one for one in (*READINGS, *_clamped(wrong)) if all(each.holds(one.change) for each in wrong)]
+    sizes = {len(one.call.batch) for one in wrong}
+    alike = [one for one in asked if len(one.call.batch) in sizes]
+    everywhere = (one for one in readings if all(each.holds(one.change) for each in alike))
+    reading = next(everywhere, readings[0] if readings else None)
+    return None if reading is None else _cause(trial, reading, asked, wrong)
 
 
 def _cause(trial: Trial, reading: Reading, asked: Sequence[_Asked], wrong: Sequence[_Asked]) -> Cause:

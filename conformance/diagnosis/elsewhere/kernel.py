@@ -11,6 +11,7 @@ from conformance.clauses.trial import Trial
 from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import Part, points
 from conformance.diagnosis.probe import LOGITS, ask, judged, wrong_derivatives, wrong_losses
+from conformance.diagnosis.shapes import VAGUE
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding, Worst
@@ -36,16 +37,18 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
     concerned = [finding for finding in violated if finding.clause in _CLAUSES]
     if not concerned or "beta" not in trial.implementation.claims.options:
         return None
+    worst = next((finding.worst for finding in concerned if finding.worst is not None), None)
     parts: tuple[Part, ...] = ("loss", "derivatives")
     for part in parts:
         for where, how, referred in _PATHS:
             found = _on_path(trial, how, referred, part)
             if found is None:
                 continue
+            if not where and found.says in VAGUE.values() and worst is not None and (band := _band(trial, worst)) is not None:
+                return band
             return replace(
                 found, where=", ".join(part for part in (where, found.where) if part), cure=_CURE if where else found.cure
             )
-    worst = next((finding.worst for finding in concerned if finding.worst is not None), None)
     return None if worst is None else _band(trial, worst)
 
 

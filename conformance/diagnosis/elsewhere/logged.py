@@ -35,11 +35,15 @@ CALLS = (
     (10, 1.0, 0.75),
     (48, 0.5, 0.0),
     (1400, 0.5, 0.0),
+    (1100, 0.25, 0.0),
 )
 """(pairs, beta, label smoothing): those of a probe, and options and sizes beyond."""
 _SMALL = (-3.0, -1.5, -0.75, -0.375, 0.0, 0.375, 0.75, 1.5, 3.0)
 """Margins about the thresholds at which somebody may count a pair as won."""
-_THRESHOLDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+_THRESHOLDS = (0.1, 0.25, 0.5, 1.0, 2.0, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+_TINY = 2.0 ** -np.arange(1, 31)
+"""Margins between the thresholds that stand for none."""
+_TIED = 81
 _PADDED = (
     *(
         Way(
@@ -97,8 +101,11 @@ def _batches(trial: Trial) -> Iterator[Batch]:
     chosen = np.resize([-2.0, 2.0], len(margins))  # the chosen log-ratio, of the other sign than the margin half of the time
     nothing = np.full(len(margins), -8.0)
     small = Batch.of(nothing + chosen, nothing + chosen - margins, nothing, nothing)
+    tiny = Batch.of(np.zeros(len(_TINY)), -_TINY)
     for beta in (0.5, 1.0):
         yield trial.optioned(small, beta=beta, label_smoothing=0.0)
+        yield trial.optioned(tiny, beta=beta, label_smoothing=0.0)
+    yield trial.optioned(small.take(np.resize(np.arange(len(small)), _TIED)), beta=0.5, label_smoothing=0.0)
 
 
 def _logged(trial: Trial, batch: Batch) -> Logged:

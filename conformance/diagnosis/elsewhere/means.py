@@ -17,7 +17,7 @@ from conformance.clauses.trial import POWERS, Trial
 from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES, REDUCTIONS
 from conformance.diagnosis.hypotheses.cures import FACTOR
 from conformance.diagnosis.places import from_size
-from conformance.diagnosis.points import Part, holds
+from conformance.diagnosis.points import Part, closest, holds
 from conformance.diagnosis.probe import PAIRS, Call, Probe, ask, wrong_derivatives, wrong_losses
 from conformance.diagnosis.shapes import VAGUE
 from conformance.diagnosis.variants import Variant
@@ -58,9 +58,10 @@ SUMS = tuple(
     if variant.after is not None
 )
 """Those that a probe knows too."""
+ZERO = Reduction("0", lambda v: 0.0)
 WRONG: tuple[Reduction, ...] = (
     *SUMS,
-    Reduction("0", lambda v: 0.0),
+    ZERO,
     Reduction("minus the mean", lambda v: -_mean(v)),
     Reduction("twice the mean", lambda v: 2 * _mean(v)),
     *(
@@ -70,18 +71,12 @@ WRONG: tuple[Reduction, ...] = (
     Reduction("the sum divided by the next power of two", lambda v: v.sum() / _power(len(v))),
     *(
         Reduction(
-            f"the sum of the full chunks of {size} alone, divided by n",
-            lambda v, size=size: v[: len(v) // size * size].sum() / len(v),  # type: ignore[misc]
+            f"the sum of the full chunks of {size} alone, divided by n{', where there is one' if least else ''}",
+            lambda v, size=size, least=least: v[: len(v) // size * size or (len(v) if least else 0)].sum() / len(v),  # type: ignore[misc]
         )
+        for least in (False, True)
         for size in (4, 8, 16, 32, 64, 128, 256)
     ),
-    Reduction("the mean of the means of two halves", lambda v: (_mean(v[: len(v) // 2]) + _mean(v[len(v) // 2 :])) / 2),
-    Reduction(
-        "the mean of the batch filled up with its last pair, which counts twice",
-        lambda v: _mean(np.append(v, v[-1:]) if len(v) % 2 else v),
-    ),
-    Reduction("the root of the mean of the squares", lambda v: float(np.sqrt(_mean(v * v)))),
-    Reduction("the mean of the larger half", lambda v: _mean(np.sort(v)[::-1][: -(-len(v) // 2)])),
     Reduction("the mean over the losses that are not 0", lambda v: _mean(v[v != 0])),
 )
 FACTORS: tuple[tuple[str, Callable[[int], float]], ...] = (
@@ -142,12 +137,18 @@ def _of_sums(trial: Trial) -> Cause | None:
     wrong = [one for one in seen if one[3]]
     if not wrong:
         return None
-    for reduction in (*WRONG, *_first(wrong), *_factor(wrong)):
-        if all(holds_at(reduction, got, losses) for _, got, losses, _ in wrong):
-            right = [n for n, got, losses, bad in seen if not bad and not holds_at(reduction, got, losses)]
-            told = _cause(reduction.says, "loss", [one[0] for one in wrong], right, len(seen), FACTOR)
-            return replace(told, key=reduction.key or told.key)
-    return None
+    fit = [
+        one
+        for one in (*(ZERO,) * all(got == 0 for _, got, _, _ in wrong), *WRONG, *_first(wrong), *_factor(wrong))
+        if all(holds_at(one, got, losses) for _, got, losses, _ in wrong)
+    ]
+    everywhere = (one for one in fit if all(holds_at(one, got, losses) for _, got, losses, _ in seen))
+    reduction = next(everywhere, fit[0] if fit else None)
+    if reduction is None:
+        return None
+    right = [n for n, got, losses, bad in seen if not bad and not holds_at(reduction, got, losses)]
+    told = _cause(reduction.says, "loss", [one[0] for one in wrong], right, len(seen), FACTOR)
+    return replace(told, key=reduction.key or told.key)
 
 
 def _of_additions(trial: Trial) -> Cause | None:
@@ -262,10 +263,9 @@ def _of_options(trial: Trial) -> Cause | None:
         wrong = [call for call in calls if judge(trial, call).any()]
         if not wrong:
             continue
-        for variant in (*variants, *(_taken(wrong) if part == "loss" else ())):
-            if all(holds(variant, call, probe, part).all() for call in wrong):
-                right = [len(c.batch) for c in calls if c not in wrong and not holds(variant, c, probe, part).all()]
-                return _cause(variant.says, part, [len(call.batch) for call in wrong], right, len(calls))
+        for variant in closest((*variants, *(_taken(wrong) if part == "loss" else ())), wrong, probe, part):
+            right = [len(c.batch) for c in calls if c not in wrong and not holds(variant, c, probe, part).all()]
+            return _cause(variant.says, part, [len(call.batch) for call in wrong], right, len(calls))
     return None
 
 

@@ -16,7 +16,7 @@ from conformance.diagnosis.explaining import tried
 from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES
 from conformance.diagnosis.hypotheses.cures import WHOLE
 from conformance.diagnosis.points import Points, points
-from conformance.diagnosis.probe import PAIRS, Call, Probe, ask
+from conformance.diagnosis.probe import PAIRS, PERIODS, Call, Probe, ask
 from conformance.diagnosis.shapes import shape
 from conformance.diagnosis.variants import Variant
 from conformance.inputs.batch import Batch
@@ -60,7 +60,7 @@ def _told(asked: Points, variants: Sequence[Variant], clause: str) -> Cause:
 
 def _probed(trial: Trial) -> Probe:
     """The short pairs, again and again, at every size that a clause asks; judged as those that they repeat."""
-    short = trial.optioned(Batch.of(*PAIRS), beta=0.5, label_smoothing=0.1)
+    short = trial.optioned(Batch.of(*PAIRS).take(np.arange(PERIODS["any size"])), beta=0.5, label_smoothing=0.1)
     calls = tuple(call for call in _calls(trial, short) if call.answer is not None)
     losses, slopes = accepted_losses(trial, short), accepted_gradients(trial, short)
 
@@ -83,4 +83,4 @@ def _again(call: Call, short: Batch) -> np.ndarray[tuple[int], np.dtype[np.intp]
 def _calls(trial: Trial, short: Batch) -> Iterator[Call]:
     for size in sorted({*trial.few_to_130("BATCH-6"), *BLOCKS, *FULL, 1000}):
         if not (trial.compiles and size > 1025):
-            yield ask(trial, "size", short.take(np.arange(size) % len(short)))
+            yield ask(trial, "any size", short.take(np.arange(size) % len(short)))

@@ -19,6 +19,13 @@ OPTIONS = (
     Variant("beta halved", "the loss at beta / 2", BETA, options=lambda b, e: (b / 2, e)),
     Variant("beta doubled", "the loss at 2 beta", BETA, options=lambda b, e: (2 * b, e)),
     Variant(
+        "beta truncated",
+        "the loss with a beta above 1 cut to a whole number",
+        BETA,
+        options=lambda b, e: (float(math.trunc(b)) if b > 1 else b, e),
+    ),
+    Variant("beta a whole number", "the loss with beta cut to a whole number", BETA, options=lambda b, e: (math.trunc(b), e)),
+    Variant(
         "beta outside",
         "beta times the loss at beta 1: the loss is scaled instead of the margin",
         BETA,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from conformance.diagnosis.forms import SMOOTHED, At, Form, mixed_size
 from conformance.diagnosis.hypotheses.cures import WIDER
 from conformance.diagnosis.hypotheses.margins import margin_of, net
 from conformance.diagnosis.variants import Logps, Variant
 from oracle import Format, bfloat16, binary16, binary32
+from oracle.formats import Floats
 
+_TF32 = Format("TensorFloat-32", 11, -126, 127, 19)
+"""What a matrix unit makes of binary32: https://en.wikipedia.org/wiki/TensorFloat-32."""
 OPTION = "Keep the option a Python float, or in the dtype of the log-probabilities: no tensor of a narrower one."
 
 
@@ -23,6 +28,21 @@ def _through(fmt: Format, which: slice) -> Variant:
 
     cure = f"Keep {what} in the dtype they come in."
     return Variant(f"{what} in {fmt.name}", f"the loss with {what} rounded to {fmt.name}", cure, before=before, slopes=True)
+
+
+def _cut(fmt: Format) -> Variant:
+    """Log-probabilities cut to a format's digits, towards 0, as by a shift of their bits."""
+
+    def shorter(values: Floats) -> Floats:
+        mantissa, exponent = np.frexp(values)
+        return np.asarray(np.ldexp(np.trunc(np.ldexp(mantissa, fmt.precision)), exponent - fmt.precision))
+
+    def before(x: Logps) -> Logps:
+        pc, pr, rc, rr = (shorter(values) for values in x)
+        return pc, pr, rc, rr
+
+    says = f"the loss with the log-probabilities rounded to the {fmt.precision} bits of {fmt.name}, towards 0"
+    return Variant(f"log-probabilities cut to {fmt.name}", says, WIDER, before=before, slopes=True, rounds=fmt)
 
 
 def _at(at: At, fmt: Format) -> At:
@@ -71,4 +91,8 @@ def _rounded(fmt: Format) -> tuple[Variant, ...]:
     )
 
 
-PRECISIONS = tuple(replace(variant, rounds=fmt) for fmt in (binary32, binary16, bfloat16) for variant in _rounded(fmt))
+PRECISIONS = (
+    *(replace(variant, rounds=fmt) for fmt in (binary32, binary16, bfloat16) for variant in _rounded(fmt)),
+    replace(_through(_TF32, slice(0, 4)), rounds=_TF32),
+    *(_cut(fmt) for fmt in (binary32, _TF32, bfloat16)),
+)

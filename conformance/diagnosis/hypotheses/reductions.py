@@ -63,6 +63,20 @@ REDUCTIONS = (
         _in_two,
         cure=CHUNKS,
     ),
+    _reduced(
+        "mean of the means of two halves",
+        "the mean of the means of two halves",
+        lambda v: v.mean() if len(v) < 3 else (v[: len(v) // 2].mean() + v[len(v) // 2 :].mean()) / 2,
+        cure=CHUNKS,
+    ),
+    _reduced(
+        "filled up with the last",
+        "the mean of the batch filled up with its last pair, which counts twice",
+        lambda v: np.append(v, v[-1:] if len(v) % 2 else []).mean(),
+        cure=CHUNKS,
+    ),
+    _reduced("root mean square", "the root of the mean of the squares", lambda v: np.sqrt(np.mean(v * v))),
+    _reduced("the larger half", "the mean of the larger half", lambda v: np.sort(v)[::-1][: -(-len(v) // 2)].mean()),
     Variant(
         "loss of the mean logit",
         "-logsigmoid(mean z), not the mean of -logsigmoid(z)",
