@@ -23,7 +23,19 @@ from conformance.inputs.profiles import PROFILES
 from conformance.running.job import Interpreter
 from conformance.running.runner import TIME_LIMIT, judge
 
-ALONE = ("llamafactory", "nemo-aligner", "nemo-rl", "open-instruct", "unsloth-mlx", "xtuner")
+ALONE = (
+    "llamafactory",
+    "mlx-lm-lora",
+    "mlx-tune",
+    "mlx-vlm",
+    "nemo-aligner",
+    "nemo-rl",
+    "opake",
+    "open-instruct",
+    "paddleformers",
+    "unsloth-mlx",
+    "xtuner",
+)
 """Those whose wrappers have named losses and no more."""
 SEVERAL = (*ALONE, "easydel", "liger", "ms-swift", "oat", "openrlhf", "torchtune", "trl", "trl-0.24", "tunix")
 """Those whose wrappers have losses beside DPO's."""

@@ -57,10 +57,15 @@ SHIPPED = {
     "tunix": ("conformance.implementations.tunix:DPO", "tunix's dpo_loss_fn"),
     "easydel": ("conformance.implementations.easydel:DPO", "EasyDeL's loss function for its DPO trainer"),
     "llamafactory": ("conformance.implementations.llamafactory:LOSSES", "LLaMA-Factory's losses, each as llamafactory@LOSS"),
+    "mlx-lm-lora": ("conformance.implementations.mlx_lm_lora:LOSSES", "mlx-lm-lora's losses, as mlx-lm-lora@LOSS"),
+    "mlx-tune": ("conformance.implementations.mlx_tune:LOSSES", "mlx-tune's losses, as mlx-tune@LOSS"),
+    "mlx-vlm": ("conformance.implementations.mlx_vlm:LOSSES", "mlx-vlm's objectives, as mlx-vlm@LOSS"),
     "nemo-aligner": ("conformance.implementations.nemo_aligner:LOSSES", "NeMo-Aligner's losses, as nemo-aligner@LOSS"),
     "nemo-rl": ("conformance.implementations.nemo_rl:LOSSES", "NeMo-RL's DPOLossFn, as nemo-rl@LOSS"),
     "open-instruct": ("conformance.implementations.open_instruct:LOSSES", "open-instruct's losses, as open-instruct@LOSS"),
+    "paddleformers": ("conformance.implementations.paddleformers:LOSSES", "PaddleFormers' losses, as paddleformers@LOSS"),
     "unsloth-mlx": ("conformance.implementations.unsloth_mlx:LOSSES", "unsloth-zoo's losses on MLX, as unsloth-mlx@LOSS"),
+    "opake": ("conformance.implementations.opake:LOSSES", "the losses of opake's DPOTrainer, as opake@LOSS"),
     "xtuner": ("conformance.implementations.xtuner:LOSSES", "xtuner's losses, as xtuner@LOSS"),
 }
 """Each shipped name, where it lives, and what it is. Nothing is imported until it is asked for."""

@@ -197,18 +197,21 @@ def preference(
     framework: Framework,
 ) -> Any:
     """The `PreferenceLoss` of one loss, or the `PreferenceLosses` of several; of a mapping, the function is told not the
-    loss's name but what stands there, its own name for it. Raises BadClaim.
+    loss's name but what stands there, its own name for it. Of several, each claims the options that it has. Raises BadClaim.
     """
     if isinstance(loss, str):
         return PreferenceLoss(function, label, loss_claims(loss, given, options), framework, {})
     if not loss:
         raise BadClaim("loss = (): the name of a loss, or of several")
     called = loss if isinstance(loss, Mapping) else {name: name for name in loss}
-    for name in called:
-        loss_claims(name, given)
+    had = {name: loss_claims(name, given, options if isinstance(options, str) else OPTIONS).options for name in called}
+    strange = set() if options is OPTIONS else set(options).difference(*had.values())
+    if strange:
+        raise BadClaim(f"options = {sorted(strange)}: none of {', '.join(called)} has that")
 
     def one(name: str) -> PreferenceLoss:
-        return PreferenceLoss(function, f"{label}@{name}", loss_claims(name, given), framework, {"loss": called[name]})
+        named = options if options is OPTIONS else had[name].intersection(options)
+        return PreferenceLoss(function, f"{label}@{name}", loss_claims(name, given, named), framework, {"loss": called[name]})
 
     return PreferenceLosses(one, called)
 

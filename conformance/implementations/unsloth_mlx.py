@@ -14,17 +14,16 @@ token. The module is imported alone. On PyTorch unsloth trains by TRL's losses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
-import numpy as np
 
-from conformance.implementations.array import array_implementation
 from conformance.implementations.bare import bare_import
 from conformance.implementations.known import LISTED
+from conformance.implementations.mlx_losses import mlx_losses
 
 _module = bare_import("unsloth_zoo.mlx.preference", unused=("unsloth_zoo.mlx.cce", "unsloth_zoo.mlx.utils"))
 OPTIONS = {"alpha": "alpha", "gamma": "simpo_gamma", "tau": "discopop_tau", "odds_weight": "beta"}
@@ -105,27 +104,7 @@ def _named(loss: str, **given: Any) -> mx.array:
     return _rows(given) if kind == "kto" else _pairs(kind, loss_type, given)
 
 
-def _gradient(loss: str, **given: Any) -> dict[str, mx.array]:
-    logps = [name for name in given if name.endswith("_logps")]
-    function: Callable[..., dict[str, mx.array]] = mx.grad(lambda asked: _named(loss, **{**given, **asked}), argnums=0)
-    return function({name: given[name] for name in logps})
-
-
-def _to_numpy(array: mx.array) -> Any:
-    return np.array(array)
-
-
-_of_mlx = partial(
-    array_implementation,
-    _named,
-    from_numpy=mx.array,
-    to_numpy=_to_numpy,
-    gradient=_gradient,
-    name="unsloth-mlx",
-    dtypes=("binary32",),
-    reduction="mean",
-    library="unsloth-zoo",
-)
+_of_mlx = partial(mlx_losses, _named, name="unsloth-mlx", library="unsloth-zoo")
 LOSSES = _of_mlx(
     loss={
         "sigmoid": "dpo sigmoid",

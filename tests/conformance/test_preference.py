@@ -131,6 +131,16 @@ def test_what_cannot_be_claimed_is_refused():
         numpy_implementation(lambda **_: 0, loss="ipo")
     with pytest.raises(BadClaim, match="gamma"):
         torch_implementation(lambda **_: torch.zeros(1), loss="ipo_sum", options=("gamma",))
+    with pytest.raises(BadClaim, match="tau"):
+        torch_implementation(lambda **_: torch.zeros(1), loss=("ipo_sum", "margin"), options=("beta", "tau"))
+    with pytest.raises(BadClaim, match="options = 'beta'"):
+        torch_implementation(lambda **_: torch.zeros(1), loss=("ipo_sum", "margin"), options="beta")
+    some = torch_implementation(lambda **_: torch.zeros(1), loss=("ipo_sum", "margin", "cdpo"), options=("beta", "gamma"))
+    assert [some.as_loss(name).claims.options for name in ("ipo_sum", "margin", "cdpo")] == [
+        {"beta"},
+        {"beta", "gamma"},
+        {"beta"},
+    ]
     assert get_loss("ipo_sum").name == "ipo_sum"
     answer = evaluate_loss(both.as_loss("ipo_sum"), "float32", policy_chosen_logps=-1, policy_rejected_logps=-2,
                            ref_chosen_logps=-1, ref_rejected_logps=-1, beta=0.5)  # fmt: skip
