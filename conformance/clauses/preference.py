@@ -14,7 +14,19 @@ from conformance.clauses.trial import Trial
 from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
 from conformance.implementations.protocol import DEFAULTS
-from conformance.inputs.losses import LossBatch, beside, certain, common, joined, mirrored, shrunk, spread, steep, stretched
+from conformance.inputs.losses import (
+    LossBatch,
+    beside,
+    certain,
+    common,
+    joined,
+    mirrored,
+    shrunk,
+    skewed,
+    spread,
+    steep,
+    stretched,
+)
 from conformance.records.record import Level
 from oracle.losses import LENGTHS
 
@@ -42,10 +54,14 @@ _APART = (
 )
 def answers(trial: Trial) -> Outcome:
     """The six pairs that tell every loss from every other, mirrored, shrunk and stretched, and six beside the reference, at
-    parameters that show.
+    parameters that show; of a loss of a whole batch also six of which one is far from the others, and two pairs of two.
     """
     judge = Judge(trial)
-    for batch in (common(), mirrored(common()), shrunk(common()), stretched(common()), stretched(mirrored(common())), beside()):
+    batches = [common(), mirrored(common()), shrunk(common()), stretched(common()), stretched(mirrored(common())), beside()]
+    batches += (
+        [skewed(), mirrored(skewed()), skewed().take([1, 5]), skewed().take([2, 5])] if judge.loss.has_batch_state else []
+    )
+    for batch in batches:
         judge.values(judge.telling(batch))
     return judge.outcome()
 
@@ -83,7 +99,7 @@ def value(trial: Trial) -> Outcome:
 def derivatives(trial: Trial) -> Outcome:
     """The derivatives at the pairs of the value's clause, at those that tell losses apart, and beside the reference."""
     judge = Judge(trial)
-    for rows in (common(), mirrored(common()), shrunk(common()), beside()):
+    for rows in (common(), mirrored(common()), shrunk(common()), beside(), *([skewed()] if judge.loss.has_batch_state else [])):
         judge.derivatives(judge.telling(rows))
     for batch in (judge.plain(shrunk(common())), judge.plain(beside()), judge.telling(certain()), *_drawn(judge, "PREF-3")):
         judge.derivatives(batch)

@@ -108,6 +108,21 @@ def beside() -> LossBatch:
     return LossBatch(rows | {"ref_kl_logps": ref[1]} | lengths, {})
 
 
+def skewed() -> LossBatch:
+    """Six pairs of which one is far from the others in every log-ratio, and others in length: a mean of them is no median, no
+    cut or trimmed mean, and what it is divided by shows. Exact in every format.
+    """
+    chosen, rejected = np.array([7.0, 24.0, 8.5, 8.0, 7.5, 77.5]), np.array([-12.0, -14.0, -11.0, -13.0, -12.5, -12.0])
+    rows = {"policy_chosen_logps": chosen - 96, "policy_rejected_logps": rejected - 32}
+    rows |= {"ref_chosen_logps": np.full(6, -96.0), "ref_rejected_logps": np.full(6, -32.0)}
+    rows |= {"policy_kl_logps": np.array([-48.5, -47.75, -47.0, -48.25, -47.5, -1.0]), "ref_kl_logps": np.full(6, -48.0)}
+    lengths = {
+        "chosen_lengths": np.array([1.0, 2.0, 1.0, 64.0, 1.0, 4.0]),
+        "rejected_lengths": np.array([2.0, 1.0, 1.0, 1.0, 96.0, 2.0]),
+    }
+    return LossBatch(rows | lengths, {})
+
+
 def certain() -> LossBatch:
     """The six pairs, with one log-probability after the other at 0: a response that is certain, as far as a format tells."""
     rows = {name: row.copy() for name, row in common().rows.items()}
