@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -111,7 +111,8 @@ def derivatives(trial: Trial) -> Outcome:
     Level.MUST,
     "every parameter counts",
     statement="Each parameter that is claimed, changed alone, shall give the loss at its new value; so shall each length.",
-    derivation="An option that is accepted and ignored is the field's most frequent bug. " + STATED + " " + _INTERVAL,
+    derivation="An option that is accepted and ignored is the field's most frequent bug. " + STATED + " So may another "
+    "parameter of 0, which leaves its term out. " + _INTERVAL,
     remedy="Pass every parameter on to where the loss is computed, once, in the units of the loss's page.",
 )
 def parameters(trial: Trial) -> Outcome:
@@ -130,10 +131,14 @@ def parameters(trial: Trial) -> Outcome:
             if trial.implementation.claims.gradient:
                 judge.derivatives(batch)
         except Misbehaviour as error:
-            options = {name: batch.parameters[name] for name in DEFAULTS if name in batch.parameters}
-            if error.kind != "raised" or not may_be_refused(**options):
+            if error.kind != "raised" or not _may_be_refused(batch.parameters):
                 raise
     return judge.outcome()
+
+
+def _may_be_refused(parameters: Mapping[str, float]) -> bool:
+    stated = {name: x for name, x in parameters.items() if name in DEFAULTS}
+    return may_be_refused(**stated) or any(x == 0 for name, x in parameters.items() if name not in DEFAULTS)
 
 
 def _at_ends(judge: Judge, base: LossBatch) -> Iterator[LossBatch]:

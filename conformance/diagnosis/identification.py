@@ -9,7 +9,7 @@ from typing import TypeGuard, cast
 
 import numpy as np
 
-from conformance.errors import BadRequest
+from conformance.errors import BadRequest, Misbehaviour
 from conformance.implementations import Implementation
 from conformance.implementations.preference import KIND, PreferenceLoss
 from conformance.inputs.batch import NAMES, Batch
@@ -89,7 +89,18 @@ def identify(implementation: Implementation | PreferenceLoss, fmt: Format, analy
     """
     if fmt not in implementation.claims.formats:
         raise BadRequest(f"{implementation.name} does not claim {fmt.name}")
-    return identified([answered(implementation, batch, fmt) for batch in batches(implementation, fmt)], fmt, analyses)
+    return identified(list(_seen(implementation, fmt)), fmt, analyses)
+
+
+def _seen(implementation: Implementation | PreferenceLoss, fmt: Format) -> Iterator[Seen]:
+    """What it returns for each batch, but for one at options of 0 where it refuses those. Raises Misbehaviour."""
+    others = _options(implementation)
+    for batch in batches(implementation, fmt):
+        try:
+            yield answered(implementation, batch, fmt)
+        except Misbehaviour as error:
+            if error.kind != "raised" or batch.parameters in others:
+                raise
 
 
 def identified(seen: Sequence[Seen], fmt: Format, analyses: Analyses | None = None) -> list[Match]:

@@ -52,6 +52,8 @@ DISAGREEMENTS = (
     ),
     Disagreement("A NaN is kept, or dropped by the mean", ("kto", "orpo", "orpo_odds"), clause="PREF-7"),
     Disagreement("DiscoPOP's temperature: handed over, or 1", ("discopop",)),
+    Disagreement("DPO-positive's penalty: inside the sigmoid, times beta, or added to the loss", ("dpop",)),
+    Disagreement("SimPO's gamma: taken from the logit, or multiplied by beta", ("simpo",)),
     Disagreement("AOT's two forms, and what each is called", ("aot", "aot_unpaired")),
     Disagreement(
         "EXO at a label smoothing of 0: refused or not finite, or another one in its place", ("exo_pair",), clause="PREF-15"
@@ -59,7 +61,7 @@ DISAGREEMENTS = (
     Disagreement("ORPO at a certain response: its derivative, or NaN", ("orpo_odds", "orpo"), clause="PREF-14"),
     Disagreement("AlphaPO far out: finite, or 0 / 0 of an underflow", ("alphapo",), clause="PREF-5"),
 )
-"""In the order of the tables that they were found in."""
+"""Those of a loss beside each other."""
 
 
 def table(surveys: Sequence[Survey]) -> Iterator[str]:

@@ -32,8 +32,9 @@ in its place: a loss by its name here, or a known wrong variant as LOSS/VARIANT,
 binary32, in which all of them come to this code.
 
 NeMo-RL and open-instruct are on no registry (PyPI's `nemo-rl` 0.0.0 is empty) and were taken from their repositories at the
-commits that their wrappers name; NeMo-Aligner, xtuner, LLaMA-Factory and unsloth-zoo's module for MLX are imported without what
-only a GPU machine has. On PyTorch unsloth trains by TRL's losses, axolotl and MaxText by TRL's and tunix's.
+commits that their wrappers name; NeMo-Aligner, xtuner, LLaMA-Factory, opake, PaddleFormers and those for MLX are imported
+without what only a GPU machine, or an Apple one, has. On PyTorch unsloth trains by TRL's losses, axolotl and MaxText by TRL's
+and tunix's.
 """
 _SIX = """
 ## On the six pairs

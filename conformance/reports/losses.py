@@ -79,6 +79,7 @@ def _lines(loss: Loss) -> Iterator[str]:
         yield "\n## Who calls it what\n\n| library | name |\n|---|---|"
         for library, name in loss.aliases.items():
             yield f"| {library} | `{name}` |"
+        yield "\nWhich of them compute it, and more of them, at which version: [library by library](../losses-by-library.md)."
     yield "\n## What goes wrong\n\n| variant | what it does | mean on the common set |\n|---|---|---|"
     yield f"| **{loss.name}** | the definition | {mean_on_common(loss)} |"
     for wrong in loss.wrong:

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 
 from conformance import judge
 from conformance.clauses import find
+from conformance.diagnosis.identification import identify
 from conformance.implementations import jax_implementation, numpy_implementation, torch_implementation
 from conformance.records.record import Verdict
-from oracle import losses
+from oracle import binary32, losses
 from oracle.losses import LOSSES
 from oracle.reference import losses_jax, losses_torch
 from tests.losses.honest import honest
@@ -168,6 +169,18 @@ def test_a_label_smoothing_of_a_half_or_more_may_be_refused(below, verdict):
         return losses_torch.cdpo(label_smoothing=label_smoothing, **given)
 
     assert finding(torch_implementation(cdpo, loss="cdpo"), "PREF-4").verdict is verdict
+
+
+def test_a_weight_of_0_may_be_refused_and_its_loss_is_identified():
+    def margin(beta, gamma, **given):
+        if gamma == 0:
+            raise ValueError("gamma")
+        chosen, rejected = (given[f"policy_{who}_logps"] - given[f"ref_{who}_logps"] for who in ("chosen", "rejected"))
+        return -F.logsigmoid(beta * (chosen - rejected) - gamma)
+
+    refusing = torch_implementation(margin, loss="margin")
+    assert finding(refusing, "PREF-4").verdict is Verdict.CONFORMS
+    assert identify(refusing, binary32)[0].candidate.loss.name == "margin"
 
 
 def test_what_has_no_such_end_is_not_asked():
