@@ -109,11 +109,10 @@ def _others(
     right = [candidate for candidate in whole if not candidate.wrong]
     if whole:
         return [f"another loss: {candidate.text}" for candidate in right or whole]
-    own = [match for match in matches if match.factor is not None and not match.candidate.wrong]
+    own = [match for match in matches if match.scale is not None and not match.candidate.wrong]
     own.sort(key=lambda match: match.candidate.loss.name != "sigmoid")  # without smoothing three losses are one
-    return list({f"{match.factor:.6g}": f"{match.factor:.6g} times {match.candidate.text}" for match in own[::-1]}.values())[
-        ::-1
-    ]
+    scaled = {match.scale.text: f"{match.scale.text} {match.candidate.text}" for match in own[::-1] if match.scale}
+    return list(scaled.values())[::-1]
 
 
 def _where(wrong: Mapping[str, Wrong], batch: Batch) -> list[str]:

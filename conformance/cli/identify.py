@@ -75,9 +75,9 @@ def show(console: Console, name: str, found: list[Match]) -> int:
         return 0
     if not fits:
         console.print(Text(f"{name} computes none of these: {len(found)} definitions and known wrong variants"))
-        scaled = [match for match in found if match.factor is not None]
-        for match in scaled[:SHOWN]:
-            console.print(Text(f"  its values are {match.factor:.6g} times {match.candidate.text}"))
+        scaled = [(match.scale.text, match.candidate) for match in found if match.scale is not None]
+        for times, candidate in ([one for one in scaled if not one[1].wrong] or scaled)[:SHOWN]:
+            console.print(Text(f"  its values are {times} {candidate.text}"))
         for match in [match for match in found if match.agreed][:SHOWN]:
             share = f"{match.agreed} of {match.numbers} numbers agree"
             console.print(Text(f"  nearest: {match.candidate.text} ({share})"))

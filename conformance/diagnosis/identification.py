@@ -9,6 +9,7 @@ from typing import TypeGuard, cast
 
 import numpy as np
 
+from conformance.diagnosis.scaled import Asked, Scale, scale
 from conformance.errors import BadRequest, Misbehaviour
 from conformance.implementations import Implementation
 from conformance.implementations.preference import KIND, PreferenceLoss
@@ -67,13 +68,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a candidate fits: how many of how many numbers, and a constant factor where that alone is between them."""
+    """How a candidate fits: how many of how many numbers, and what stands before it where that alone is between them."""
 
     candidate: Candidate
     agreed: int
     numbers: int
     gradient: bool
-    factor: float | None = None
+    scale: Scale | None = None
 
     @property
     def complete(self) -> bool:
@@ -185,15 +186,15 @@ def _match(candidate: Candidate, seen: Sequence[Seen], fmt: Format, analyses: An
     if not tried or is_far(candidate, tried[0], analysis_of(candidate, tried[0], fmt, analyses)):
         return Match(candidate, 0, sum(len(one.batch) for one in seen), False)
     values = [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried[:FIRST]]
-    if any(part[0] for part in values) or _factor([part[2] for part in values]) is not None:
+    if any(part[0] for part in values) or scale([part[2] for part in values], fmt) is not None:
         values += [_values(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried[FIRST:]]
     agreed, numbers = sum(part[0] for part in values), sum(part[1] for part in values)
-    factor = _factor([part[2] for part in values])
+    before = scale([part[2] for part in values], fmt)
     if not agreed:
-        return Match(candidate, 0, max(numbers, 1), False, factor)
+        return Match(candidate, 0, max(numbers, 1), False, before)
     slopes = [derivatives(candidate, one, analysis_of(candidate, one, fmt, analyses)) for one in tried]
     agreed, numbers = agreed + sum(part[0] for part in slopes), numbers + sum(part[1] for part in slopes)
-    return Match(candidate, agreed, numbers, any(part[1] for part in slopes), factor)
+    return Match(candidate, agreed, numbers, any(part[1] for part in slopes), before)
 
 
 def _parameters(candidate: Candidate, one: Seen) -> dict[str, Fraction]:
@@ -242,13 +243,13 @@ def _asked(candidate: Candidate, one: Seen) -> tuple[Node, Floats]:
     return node, np.full(n, one.losses.mean()) if whole else one.losses
 
 
-def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int, Floats]:
-    """How many losses agree, of how many, and their quotients by the candidate's."""
+def _values(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int, Asked]:
+    """How many losses agree, of how many, and what they are beside the candidate's."""
     agreed, fits = held(candidate, one, analysis)
     node, got = _asked(candidate, one)
-    with np.errstate(all="ignore"):
-        ratios = (got / centre(analysis.acceptance(node).exact))[fits]
-    return int(np.count_nonzero(agreed)), int(np.count_nonzero(fits)), ratios
+    beta = one.batch.parameters.get("beta", float("nan"))
+    asked = Asked(got, analysis.acceptance(node), fits, len(one.batch), beta)
+    return int(np.count_nonzero(agreed)), int(np.count_nonzero(fits)), asked
 
 
 def derivatives(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int, int]:
@@ -269,11 +270,3 @@ def derivatives(candidate: Candidate, one: Seen, analysis: Running) -> tuple[int
         agreed += int(np.count_nonzero((bound.rho(part) <= 1) & within))
         numbers += int(np.count_nonzero(within))
     return agreed, numbers
-
-
-def _factor(ratios: Sequence[Floats]) -> float | None:
-    """The constant by which the values differ, where there is one other than 1."""
-    values = np.concatenate(ratios) if ratios else np.array([np.nan])
-    middle = float(np.median(values))
-    constant = np.isfinite(values).all() and middle != 0 and bool(np.all(np.abs(values / middle - 1) < 1e-4))
-    return middle if constant and abs(middle - 1) > 1e-3 else None

@@ -30,8 +30,8 @@ def test_a_wrong_variant_is_named_and_a_scaled_loss_is_told_from_both():
                                 loss="nca_pair")  # fmt: skip
     found = identify(half, binary32)
     assert not found[0].complete
-    (scaled,) = [match for match in found if match.factor is not None and match.candidate.loss.name == "nca_pair"]
-    assert scaled.factor == pytest.approx(0.25)
+    (scaled,) = [match.scale for match in found if match.scale is not None and match.candidate.loss.name == "nca_pair"]
+    assert (scaled.factor, scaled.unit) == (pytest.approx(0.25), "")
 
 
 MINE = """
