@@ -59,7 +59,7 @@ def _of_clause(trial: Trial, violated: Sequence[Finding]) -> Cause:
         general = [named["SLOPE-1"]]
     first = (general or list(violated))[0]
     clause = find(first.clause)
-    if clause.kind == "pairing":  # no number is returned
+    if clause.kind == "pairing" or conduct.told(first):  # no number is returned, or none is wrong
         key = f"it violates {first.clause}"
         return Cause(key, Kind.CONDUCT, "", first.note, "", clause.remedy, first.points, first.violations)
     _, seen, mistake = first.note.partition(_NAMES)

@@ -45,6 +45,11 @@ def cause(violated: Sequence[Finding]) -> Cause | None:
     return None
 
 
+def told(finding: Finding) -> bool:
+    """Whether the note tells what was done, and no number."""
+    return finding.worst is None and bool(finding.note) and " got " not in finding.note
+
+
 def _cure(clause: str, said: str) -> str:
     called = CALLED.get(find(clause).kind)
     if called and any(part in said for part in SIGNATURE):

@@ -51,6 +51,8 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         groups.append([refused])
     if not groups and far is not None:
         groups = [[far]]
+    if not groups and (wrote := [finding for finding in violated if finding.clause == "CALL-3"]):
+        groups = [[_of_clause(wrote)]]  # numbers that are wrong where memory is shared follow from it
     if (
         not groups
         or _vague(groups[0][0])
@@ -185,4 +187,7 @@ def _of_clause(violated: Sequence[Finding]) -> Cause:
 
     first = min(violated, key=rank)
     clause = find(first.clause)
+    if conduct.told(first):
+        key = f"it violates {first.clause}"
+        return Cause(key, Kind.CONDUCT, "", first.note, "", clause.remedy, first.points, first.violations)
     return Cause(first.clause, Kind.CLAUSE, "", clause.title, "", clause.remedy, first.points, first.violations)

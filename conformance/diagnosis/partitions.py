@@ -22,11 +22,12 @@ RANKS = (
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """key: its name. says: what comes of it. weight: of each pair of part `i`, by the sizes of the parts."""
+    """key: its name. says: what comes of it. weight: of each pair of part `i`, by the sizes of the parts. cure: if its own."""
 
     key: str
     says: str
     weight: Callable[[Sizes, int], float]
+    cure: str = ""
 
     def weights(self, sizes: Sizes) -> Floats:
         """One for each pair of the step, in order."""
@@ -75,6 +76,7 @@ WAYS = (
         "last part's share alone",
         "that of the last part alone, by the pairs of the whole step: what the other parts added up is gone",
         lambda sizes, i: (i == _full(sizes)[-1]) / sum(sizes),
+        "Clear the gradients once a step, before its first part: what is cleared between parts is lost.",
     ),
     Way("first part alone", "that of the first part alone", lambda sizes, i: (i == _full(sizes)[0]) / sizes[i]),
     Way(

@@ -207,6 +207,10 @@ def slips(definition: Node) -> Iterator[tuple[str, str, Node]]:
             yield f"{says} {number}", f"{says} in {nodes.text(x)}", _at(whole, x, _applied(instead))
         if x is not whole and x.op not in _KEPT:
             yield f"batch mean {number}", f"the batch's mean for {nodes.text(x)}", _at(whole, x, _averaged(x))
+    for kernel, ways in _KERNELS.items():
+        if sum(x.kernel is kernel for x in walk(whole) if x.op is Op.KERNEL) > 1:
+            for says, instead in ways.items():
+                yield f"{says}, always", f"{says} throughout", _throughout(whole, kernel, instead)
 
 
 def cut(definition: Node) -> Iterator[tuple[str, str, Node]]:
@@ -217,6 +221,10 @@ def cut(definition: Node) -> Iterator[tuple[str, str, Node]]:
             yield f"live {number}", f"a derivative through {nodes.text(x.args[0])}, which is held fixed", _at(whole, x, _first)
         elif x is not whole and x.op not in {Op.CONSTANT, Op.PARAMETER} and x.name not in LENGTHS:
             yield f"cut {number}", f"no derivative through {nodes.text(x)}", _at(whole, x, _detached(x))
+
+
+def _throughout(whole: Node, kernel: Kernel, instead: Callable[[Node], Node]) -> Node:
+    return rebuilt(whole, lambda x, args: instead(args[0]) if x.op is Op.KERNEL and x.kernel is kernel else None)
 
 
 def _applied(instead: Callable[[Node], Node]) -> Callable[[list[Node]], Node]:
@@ -261,6 +269,9 @@ _KERNELS: dict[Kernel, dict[str, Callable[[Node], Node]]] = {
         "the absolute value for the square": lambda x: nodes.maximum0(x) + nodes.maximum0(-x),
         "the square missing": lambda x: x,
     },
-    Kernel.LOG1MEXP: {"e^x - 1 for log(1 - e^x)": nodes.expm1},
+    Kernel.LOG1MEXP: {
+        "log(1 + e^x) for log(1 - e^x)": nodes.softplus,
+        "e^x - 1 for log(1 - e^x)": nodes.expm1,
+    },
 }
 _KEPT = {Op.CONSTANT, Op.PARAMETER, Op.MEAN, Op.TOTAL}

@@ -131,7 +131,7 @@ def _part(part: str, steps: Sequence[Step], fmt: Format, fits: Fits) -> Cause | 
     for variant, way in _hypotheses(slopes=slopes):
         if all(fits(step, variant, way, fmt) for step in steps):
             named = way if variant is RIGHT else variant
-            cure = (RANKS if slopes else WHOLE) if isinstance(named, Way) else named.cure
+            cure = named.cure or (RANKS if slopes else WHOLE)
             kind = Kind.BATCH if isinstance(named, Way) else Kind.GRADIENT if slopes else Kind.FORMULA
             return Cause(named.key, kind, part, named.says, "", cure, numbers, len(right) - sum(right))
     return None

@@ -30,6 +30,10 @@ _TURNED = (
     "log-probabilities from the policy's."
 )
 CURES = {
+    "whatever the mask says": "Select by the mask alone, the first and the last place too: where(mask, logps, 0).sum(-1).",
+    "for the reference, of": "Reduce policy and reference alike: the sum over the tokens that count, or the mean, of both.",
+    "for the policy, of": "Reduce policy and reference alike: the sum over the tokens that count, or the mean, of both.",
+    "mask for both": "Give each response its own mask: chosen and rejected are of unlike length.",
     "rolled": "Slice and do not roll: logits[:, :-1], labels[:, 1:], mask[:, 1:]; mask a packed sequence's last place.",
     "mean over the tokens": "Sum the log-probabilities of the tokens that count; divide by nothing, or claim average=True.",
     "the sum, where the mean": "Divide each sum by its own number of tokens that count; or leave average=True out.",

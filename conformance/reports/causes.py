@@ -169,7 +169,7 @@ def _sentence(cause: Cause, points: int, formats: str) -> str:
     if cause.kind is Kind.CONDUCT:
         return f"{cause.key}{within}: {cause.says}."
     if cause.kind is Kind.CLAUSE and not cause.part:
-        return f"it violates {cause.key}{within}: {cause.says}; no formula that is known gives its numbers."
+        return f'it violates {cause.key}, "{cause.says}",{within}; no formula that is known gives its numbers.'
     if cause.key.startswith("no gradient"):
         return f"it returns {cause.says}{within}."
     what = _WHAT.get(cause.part, "what it returns is")

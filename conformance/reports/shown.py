@@ -169,6 +169,10 @@ def _of_pairs(run: Run, shown: Shown) -> list[str]:
     elif call.how in {"strided", "losses alone"}:
         how = f", {call.how.replace(' ', '_')}=True"
     answer = f'evaluate(implementation, "{run.format}", *pairs, **options{how})'
+    if run.source and _kept(run):  # what is asked by its name is opened anew each time, and remembers nothing
+        lines[1:1] = ["from conformance.implementations.loading import load"]
+        lines[lines.index(f"implementation = {run.source!r}")] = f"implementation = load({run.source!r})"
+        lines.append(f'evaluate(implementation, "{run.format}", *pairs[::-1], beta=1.0)  # an earlier call')
     place = f"[{shown.place}]" if call.pairs > 1 else ""
     if shown.quantity in {"loss", "mean loss"}:
         exact = "oracle.loss(*pairs, **options)"
@@ -189,6 +193,12 @@ def _of_pairs(run: Run, shown: Shown) -> list[str]:
             else f"{answer}.gradient[{of}]"
         )
     return [*lines, f'print("got  ", {got})', f'print("exact", {exact})']
+
+
+def _kept(run: Run) -> bool:
+    """Whether the cause is what an earlier call left behind."""
+    kept = ("keeps ", "another answer", "right when asked")
+    return run.diagnosis is not None and run.diagnosis.causes[0].key.startswith(kept)
 
 
 def _asked(shown: Shown) -> str:

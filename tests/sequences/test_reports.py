@@ -94,19 +94,19 @@ REPORTS = [
     ("huggingface/trl#6879", "PATH-15", _named("path-ipo-counts-first"), "a length that counts the first place"),
     ("huggingface/trl#6879: of log-probabilities", "ADDED-1", _named("count-plus-one"), "divided by one token more"),
     ("huggingface/trl#1705", "PATH-2", _variant("nll_token_mean", "mean"), "the mean over the response"),
-    ("huggingface/trl#6548", "PATH-11", _named("path-empty-poisons"), "it violates PATH-11 in binary32: no token"),
-    ("linkedin/Liger-Kernel#968", "PATH-13", _named("path-ignores-incoming"), "PATH-13 in binary32: incoming derivatives"),
+    ("huggingface/trl#6548", "PATH-11", _named("path-empty-poisons"), 'it violates PATH-11, "no token'),
+    ("linkedin/Liger-Kernel#968", "PATH-13", _named("path-ignores-incoming"), 'PATH-13, "incoming derivatives'),
     (
         "linkedin/Liger-Kernel#968: of log-probabilities",
         "SLOPE-6",
         _named("ignores-incoming"),
-        "SLOPE-6 in binary32: incoming derivatives",
+        'SLOPE-6, "incoming derivatives',
     ),
     (
         "huggingface/trl#2564",
         "PATH-16",
         _named("path-orpo-certain-is-nan"),
-        "it violates PATH-16 in binary32: a certain response",
+        'it violates PATH-16, "a certain response',
     ),
     (
         "huggingface/trl#1911",

@@ -83,6 +83,9 @@ def _masks(rows: Rows) -> Iterator[tuple[str, Mask]]:
     """Other tokens that are counted."""
     _, labels, mask = rows.aligned
     yield "those of all places: the mask is not used", np.ones_like(mask)
+    ends = np.arange(mask.shape[1])
+    yield "those with each row's last place, whatever the mask says of it", mask | (ends == len(ends) - 1)
+    yield "those with each row's first place, whatever the mask says of it", mask | (ends == 0)
     yield "those without each sequence's last token", mask & ~_last(mask)
     yield "those without each sequence's first token", mask & ~_last(mask[:, ::-1])[:, ::-1]
     yield "those without the tokens whose label is 0: it is taken for padding", mask & (labels != 0)

@@ -74,8 +74,17 @@ def _inputs(paths: Paths, claims: PathClaims, right: Numbers) -> Iterator[tuple[
     other = numbers(paths, average=not claims.average)
     if not set(LENGTHS) & set(claims.known.inputs):
         yield "those of sums over tokens, not means" if claims.average else "those of means over tokens, not sums", other
+        if claims.referenced:
+            words = ("means", "sums") if claims.average else ("sums", "means")
+            for side, whose, others in (("ref_", "reference", "policy"), ("policy_", "policy", "reference")):
+                mixed = {name: other[name] if name.startswith(side) else row for name, row in right.items()}
+                yield f"those of {words[1]} over tokens for the {whose}, of {words[0]} for the {others}", mixed
     else:
         yield from ((told, right | dict(zip(LENGTHS, rows, strict=True))) for told, rows in _lengths(paths))
+    for told, taken in (("chosen", 0), ("rejected", 1)):
+        masked = [_masked(rows, paths.places[taken], paths.places[1 - taken]) for rows in (paths.policy, paths.reference)]
+        changed = numbers(replace(paths, policy=masked[0], reference=masked[1]), average=claims.average)
+        yield f"those with the {told} responses' mask for both", changed
     beside = _pooled(right, np.arange(claims.groups * n).reshape(n, claims.groups).T.ravel())
     yield "those of pairs that lie side by side, where the chosen come first", beside
     if claims.referenced:
@@ -127,6 +136,13 @@ def _pooled(rows: Numbers, order: np.ndarray[tuple[int], np.dtype[np.int64]]) ->
         pooled = np.concatenate([rows[name] for name in names])[order]
         found |= dict(zip(names, np.split(pooled, len(names)), strict=True))
     return found
+
+
+def _masked(rows: Rows, own: slice, others: slice) -> Rows:
+    """With the mask of one side for the other side too."""
+    mask = rows.mask.copy()
+    mask[others] = rows.mask[own]
+    return replace(rows, mask=mask, labels=rows.labels.clip(0, rows.shape[2] - 1))
 
 
 def _all(rows: Rows) -> Mask:
