@@ -102,11 +102,10 @@ def test_logits_that_do_not_agree_are_refused() -> None:
             ask("numpy", "float32", *([logits] if ask is conformance.evaluate_sequence else [logits, logits]), [[0, 1]])
 
 
-def test_what_no_formula_gives_is_shown_by_what_its_clause_saw() -> None:
+def test_what_is_done_and_no_number_is_told_in_the_first_sentence() -> None:
     record = judge(BY_NAME["path-in-place"].build(), dtypes=["float32"], clauses=[find("PATH-7")])
     (told,) = causes.told(record)
-    assert told.title == "what was seen by PATH-7, in binary32:"
-    assert "it changed labels in place" in markdown.render(record)
+    assert "it violates PATH-7 in binary32: it changed labels in place" in told.headline
     assert "to see it again" not in markdown.render(record)
 
 

@@ -117,8 +117,8 @@ REPORTS = [
     ("microsoft/DirectML#740", "SLOPE-1", _named("no-graph"), "it returns no gradient at all"),
     ("NVIDIA-NeMo/Megatron-Bridge#4660", "ADDED-3", _made(_without_end), "without each sequence's last token"),
     ("verl-project/verl#6475", "ADDED-2", _named("rolls-mask"), "the next one's first token"),
-    ("google-deepmind/optax#1020", "LOGP-3", _made(_sixteen_lse), "LOGP-3 in binary32: inputs that show the sum"),
-    ("pytorch/executorch#20089", "LOGP-3", _made(_saturating), "LOGP-3 in binary32: inputs that show the sum"),
+    ("google-deepmind/optax#1020", "LOGP-3", _made(_sixteen_lse), 'LOGP-3, "inputs that show the sum'),
+    ("pytorch/executorch#20089", "LOGP-3", _made(_saturating), 'LOGP-3, "inputs that show the sum'),
 ]
 
 
