@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own costs more to import than all of this package
 if TYPE_CHECKING:
+    from typing import Any
+
     from conformance.auditing import audit
     from conformance.running.evaluation import evaluate, evaluate_loss, evaluate_path, evaluate_sequence, evaluate_step
     from conformance.running.runner import judge

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class ConformanceError(Exception):
     """The base of every error that the suite raises."""
@@ -49,3 +52,9 @@ class Misbehaviour(ConformanceError):
 
 class Unfinished(BaseException):  # no check may take it for a fault of what it judges
     """A clause was not finished within the time limit, though each call of the implementation was answered."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The words of an error, with a space after them, that name what is near to a name that does not exist; or nothing."""
+    near = difflib.get_close_matches(name, list(known))
+    return f"did you mean {' or '.join(near)}? " if near else ""

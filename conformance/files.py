@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -21,6 +22,15 @@ def cache() -> Path:
         return Path(os.environ[CACHE])
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "dpo-conformance"
+
+
+def read_text(path: Path) -> str:
+    """The text in a file of UTF-8, with a byte order mark or without, or of UTF-16 with one, which is what PowerShell writes.
+
+    Raises OSError, and UnicodeDecodeError, a ValueError.
+    """
+    raw = path.read_bytes()
+    return raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -26,7 +26,7 @@ from conformance.clauses import (
 )
 from conformance.clauses.model import Clause
 from conformance.clauses.sequence import added, forbidden, logp, masked, mismatch, path_ends, slope_ends, step, tidy
-from conformance.errors import BadRequest
+from conformance.errors import BadRequest, did_you_mean
 
 CHAPTERS = tuple(
     module.chapter
@@ -79,14 +79,19 @@ def select(names: Iterable[str]) -> tuple[Clause, ...]:
     for name in names:
         chapter = [clause.id for clause in EVERY if clause.chapter == name.upper()]
         if not chapter and "-" not in name:
-            raise BadRequest(f"no chapter {name!r}: one of {', '.join(chapter.name for chapter in CHAPTERS)}")
+            chapters = [chapter.name for chapter in CHAPTERS]
+            raise BadRequest(f"no chapter {name!r}: {did_you_mean(name.upper(), chapters)}one of {', '.join(chapters)}")
         chosen.update(chapter or [find(name).id])
     return tuple(clause for clause in EVERY if clause.id in chosen)
 
 
 def find(identity: str) -> Clause:
-    """The clause of that id, in any case. Raises BadRequest, naming the ids there are."""
+    """The clause of that id, in any case. Raises BadRequest, naming the ids of its chapter, or the chapters there are."""
     for clause in EVERY:
         if clause.id == identity.upper():
             return clause
-    raise BadRequest(f"no clause {identity!r}: one of {', '.join(clause.id for clause in EVERY)}")
+    chapter = identity.upper().partition("-")[0]
+    there = [clause.id for clause in EVERY if clause.chapter == chapter]
+    names = [each.name for each in CHAPTERS]
+    told = f"one of {', '.join(there)}" if there else f"{did_you_mean(chapter, names)}its chapter is one of {', '.join(names)}"
+    raise BadRequest(f"no clause {identity!r}: {told}")

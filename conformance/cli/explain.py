@@ -33,7 +33,10 @@ def command(clause: str) -> None:
     except ConformanceError as error:
         speaking = [] if re.fullmatch(r"[A-Za-z]+-\d+", clause) else _speaking_of(clause)
         if not speaking:
-            raise click.UsageError(str(error)) from error
+            told = (
+                f"{error}; and no clause has every word of it: fewer words find more" if " " in clause.strip() else str(error)
+            )
+            raise click.UsageError(told) from error
         for each in speaking:
             _head(each, console)
         return

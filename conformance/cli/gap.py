@@ -40,6 +40,8 @@ def command(
     """
     check_outputs((), plot=figure, plot_beta=beta_figure, json=json_file)
     try:
+        for drawn in filter(None, (figure, beta_figure)):
+            plots.check(drawn)
         formats = [get_format(name) for name in dtypes] or list(FORMATS)
         found = gap.measure([load(name) for name in implementations] or _what_is_here(), formats)
         report.render(found, Console(highlight=False, stderr=json_file == STDOUT))

@@ -101,6 +101,7 @@ def _defect(error: Exception) -> Ended:
 
 def concluded(call: Callable[[], Any]) -> int:
     """The exit status of a command, with what it has printed flushed: a pipe or a disk may refuse it only then."""
+    _lead_nowhere()
     with _signals():
         _replace_what_cannot_be_encoded()
         try:
@@ -129,6 +130,17 @@ def _answer(call: Callable[[], Any]) -> int:
     except click.Abort:
         return INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _lead_nowhere() -> None:
+    """Of standard input, output and error, what is closed leads nowhere: the next file that is opened would be it, and hold
+    what this process, or one that it starts, prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it is the lowest number that is free
 
 
 def _replace_what_cannot_be_encoded() -> None:

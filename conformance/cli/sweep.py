@@ -16,8 +16,8 @@ from conformance.cli.files import STDOUT, check_outputs, output, write
 from conformance.cli.progress import Bar
 from conformance.cli.statuses import Ended, cannot_write, stopped
 from conformance.errors import ConformanceError
+from conformance.reports import plots, sweep_plot
 from conformance.reports import sweep as text
-from conformance.reports import sweep_plot
 from conformance.sweep import Report, sweep
 from conformance.sweep.plan import SHARD_SIZE
 from conformance.sweep.running import TIME_LIMIT
@@ -108,7 +108,7 @@ def _check_files(resume: Path | None, json_file: Path | None, markdown_file: Pat
     """Refuse now what could not be written after hours."""
     if figure is not None:
         try:
-            sweep_plot.check(figure)
+            plots.check(figure)
         except ConformanceError as error:
             raise click.BadParameter(str(error), param_hint="--plot") from error
     check_outputs(resume=resume)

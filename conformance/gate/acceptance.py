@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import ConformanceError
+from conformance.files import read_text
 from conformance.gate.changes import Change, Effect, Rule
 from conformance.gate.pairing import Pair
 from conformance.records.record import Finding, Verdict
@@ -46,7 +47,7 @@ def read_acceptances(path: Path) -> tuple[Acceptance, ...]:
     Raises BadAcceptance, naming the entry, and OSError.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_text(path))
     except ValueError as error:
         raise BadAcceptance(f"{path}: not TOML: {error}") from None
     entries = data.pop("accept", [])

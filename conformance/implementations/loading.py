@@ -6,7 +6,6 @@ One that ships, one that a distribution adds, `package.module:attribute`, `path/
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from conformance.errors import BadRequest, CannotLoad, UnknownImplementation
+from conformance.errors import BadRequest, CannotLoad, UnknownImplementation, did_you_mean
 from conformance.implementations.plugged import plugged
 from conformance.implementations.protocol import Implementation
 
@@ -182,13 +181,22 @@ def _place(name: str) -> tuple[str, str]:
         attribute = LOSSES
     if not module_name or not attribute:
         shipped = [*SHIPPED, *plugged()]
-        near = difflib.get_close_matches(whole, shipped)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        lies = _lying_here(whole)
+        meant = f"did you mean {lies}? " if lies else did_you_mean(whole, shipped)
         raise UnknownImplementation(
             f"no implementation {name!r}: {meant}one of {', '.join(shipped)}, or package.module:attribute, "
             "or path/to/file.py:attribute, or 'process:command line of a program'"
         )
     return module_name, attribute
+
+
+def _lying_here(name: str) -> str:
+    """How a file or a module in the current folder is named, where the name is that of one without its ending or its colon."""
+    module, _, attribute = name.rpartition(".")
+    place = Path(*module.split("."))
+    if module and (place.is_dir() or place.with_suffix(".py").is_file()):
+        return f"{module}:{attribute}"
+    return f"{name}.py" if name and Path(f"{name}.py").is_file() else ""
 
 
 def _is_file(name: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import ConformanceError
+from conformance.files import read_text
 
 WORD = 5
 """Characters of JSON's longest word: one that is cut off begins so near to the end."""
@@ -23,7 +24,7 @@ def read_json(path: Path, what: str, key: str, command: str) -> dict[str, Any]:
     """
     text = ""
     try:
-        text = path.read_text(encoding="utf-8").rstrip()
+        text = read_text(path).rstrip()
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadRecord(f"{path}: {_wrong(error, text)}") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import oracle
-from conformance.errors import ConformanceError
+from conformance.errors import BadRequest, ConformanceError
 from conformance.files import write_whole
 from conformance.gap.measurement import Curve, FormatGap, Gap
 from oracle import Format
@@ -49,6 +49,13 @@ def new_figure(**keywords: Any) -> Any:
         message = "a figure needs matplotlib: pip install 'dpo-conformance[plot]'"
         raise MissingMatplotlib(message) from error
     return Figure(layout="constrained", **keywords)
+
+
+def check(path: Path) -> None:
+    """Raises MissingMatplotlib, and BadRequest for a suffix that matplotlib cannot write."""
+    known = sorted(new_figure().canvas.get_supported_filetypes())
+    if path.suffix.removeprefix(".") not in known:
+        raise BadRequest(f"{path}: a figure is one of {', '.join(known)}")
 
 
 def save(figure: Any, path: str | Path) -> None:

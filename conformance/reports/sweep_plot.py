@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from conformance.errors import BadRequest
 from conformance.reports.plots import new_figure, save
 from conformance.reports.sweep import columns, ulps
 from conformance.sweep.quantities import QUANTITIES
@@ -18,13 +17,6 @@ NARROW = 4.0
 """A range of |z| that spans no larger a ratio has a linear axis."""
 LINEAR = 5.0
 """ulp. Up to this worst error the axis is linear."""
-
-
-def check(path: Path) -> None:
-    """Raises MissingMatplotlib, and BadRequest for a suffix that matplotlib cannot write."""
-    known = sorted(new_figure().canvas.get_supported_filetypes())
-    if path.suffix.removeprefix(".") not in known:
-        raise BadRequest(f"{path}: a figure is one of {', '.join(known)}")
 
 
 def plot(report: Report, path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from rich.box import SIMPLE
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -21,6 +22,9 @@ STYLES = {
     Verdict.NOT_RUN: "yellow",
 }
 
+STYLE_OF = {Level.MUST: "bold red", Level.SHOULD: "yellow"}
+KERNEL = ("loss", "d loss")
+"""What the kernel's errors are of."""
 MOST_LINES = 18
 """Lines of evidence, beside the diagnosis; what is beyond is counted."""
 
@@ -78,16 +82,16 @@ def evidence(record: Record, console: Console) -> None:
     rows = _evidence(record)
     console.print()
     console.print(Text("the evidence, by clause; --full tells each at its worst input:", style="dim"), soft_wrap=True)
-    for level, line in rows[:MOST_LINES]:
-        text = Text(line)
-        text.stylize("bold red" if level is Level.MUST else "yellow", 2, line.index(":"))
-        console.print(text, no_wrap=True, overflow="ellipsis", crop=True)
+    for level, clause, title, share in rows[:MOST_LINES]:
+        told = Text(title)  # it is what gives way: how many is nowhere else
+        told.truncate(max(console.width - cell_len(clause + share), 8), overflow="ellipsis")
+        console.print(Text.assemble((clause, STYLE_OF[level]), told, share), no_wrap=True, overflow="ellipsis", crop=True)
     if len(rows) > MOST_LINES:
         console.print(Text(f"  and {len(rows) - MOST_LINES:,} clauses more", style="dim"))
 
 
-def _evidence(record: Record) -> list[tuple[Level, str]]:
-    """(level, line) of each violated clause of each implementation."""
+def _evidence(record: Record) -> list[tuple[Level, str, str, str]]:
+    """(level, its clause, its title, of whom and how many) of each violated clause of each implementation."""
     found: dict[tuple[str, str, str], list[tuple[Run, Finding]]] = {}
     for run in record.runs:
         for finding in run.findings:
@@ -95,54 +99,66 @@ def _evidence(record: Record) -> list[tuple[Level, str]]:
                 found.setdefault((run.implementation, run.source, finding.clause), []).append((run, finding))
     several = len({key[:2] for key in found}) > 1
     judged = {run.format for run in record.runs if run.judged}
-    lines = []
+    lines: list[tuple[Level, str, str, str]] = []
     for (name, source, clause), pairs in found.items():
         who = f" ({source or name})" if several else ""
         formats = [run.format for run, _ in pairs]
         within = "" if len(formats) == len(judged) else f" in {', '.join(formats)}"
         share = f"{sum(f.violations for _, f in pairs):,} of {sum(f.points for _, f in pairs):,}"
         level = pairs[0][1].level
-        lines.append((level, words.visible(f"  {clause} {level}: {words.clause(clause).title}{who}, {share}{within}")))
+        told = words.visible(f"{who}, {share}{within}")
+        lines.append((level, f"  {words.visible(clause)} {level}: ", words.visible(words.clause(clause).title), told))
     return sorted(lines, key=lambda line: line[0] is not Level.MUST)
 
 
 NARROW = 76
-"""Columns below which the errors of the kernel give way to the worst input."""
+"""Columns below which the first column is headed in a word."""
 WIDE = 100
 """Columns from which the worst input is told to six digits and not to three."""
+LEAST = 14
+"""Columns of a worst input; where there are fewer, the errors of the kernel give way to it."""
+LABEL = 24
+"""Columns of the longest name that is not folded."""
 
 
 def matrix(runs: Iterable[Run], width: int = 100) -> Table:
     """One row for each implementation in each format: verdict, worst errors where there is room, and the worst input."""
-    padding = (0, 1) if width >= WIDE else (0, 1, 0, 0)
-    table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False, padding=padding)
+    gap = 2 if width >= WIDE else 1
+    table = Table(title="implementation × format", title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, gap - 1))
     runs = list(runs)
+    rows = [(run.format, str(run.verdict), *map(partial(words.kernel_ulp, run), KERNEL), words.worst_rho(run)) for run in runs]
+    headings = ("format", "verdict", "value\nulp", "gradient\nulp", "ρ")
+    widths = [
+        max(cell_len(text) for cell in column for text in cell.split("\n")) for column in zip(headings, *rows, strict=True)
+    ]
     named_in = "implementation" if width >= NARROW else "name"
-    table.add_column(named_in, overflow="fold", max_width=24, min_width=min(len(named_in), 14))
-    table.add_column("format", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    kernel = width >= NARROW and any(words.kernel_ulp(run, quantity) for run in runs for quantity in ("loss", "d loss"))
-    if kernel:
-        table.add_column("value\nulp", justify="right", no_wrap=True)
-        table.add_column("gradient\nulp", justify="right", no_wrap=True)
-    table.add_column("ρ", justify="right", no_wrap=True)
+    labels = _labels(runs)
+    label = min(LABEL, max(map(cell_len, (named_in, *labels))))
+    spent = label + sum(widths) + (gap + 1) * (len(widths) + 2) + 1
+    kernel = any(map(any, (row[2:4] for row in rows))) and width - spent >= LEAST
+    # of a width of its own, as rich would narrow it, and cut the last column short, where there is little room
+    table.add_column(named_in, overflow="fold", width=label)
+    shown = (0, 1, 2, 3, 4) if kernel else (0, 1, 4)
+    for place in shown:
+        table.add_column(headings[place], justify="left" if place < 2 else "right", no_wrap=True)
     table.add_column("worst input\nz, or (pc, pr, rc, rr) β ε", overflow="fold")
-    previous: tuple[str, str] | None = None
+    for run, named, row in zip(runs, labels, rows, strict=True):
+        if named and table.row_count:
+            table.add_section()
+        cells = [Text(row[place], style=STYLES[run.verdict] if place == 1 else "") for place in shown]
+        table.add_row(Text(named), *cells, Text(words.worst_input(run, 6 if width >= WIDE else 3)))
+    return table
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """The name of each run's implementation, with its source where two have one name; empty beneath the same."""
     sources: dict[str, set[str]] = {}
     for run in runs:
         sources.setdefault(run.implementation, set()).add(run.source)
-    for run in runs:
-        this = run.implementation, run.source
-        if previous not in {None, this}:
-            table.add_section()
-        named = f"{run.implementation} ({run.source})" if len(sources[run.implementation]) > 1 else run.implementation
-        label = words.visible(named) if this != previous else ""
-        previous = this
-        verdict = Text(str(run.verdict), style=STYLES[run.verdict])
-        worst = Text(words.worst_input(run, 6 if width >= WIDE else 3))
-        ulps = [words.kernel_ulp(run, quantity) for quantity in ("loss", "d loss") if kernel]
-        table.add_row(Text(label), run.format, verdict, *ulps, words.worst_rho(run), worst)
-    return table
+    named = [
+        f"{run.implementation} ({run.source})" if len(sources[run.implementation]) > 1 else run.implementation for run in runs
+    ]
+    return ["" if place and name == named[place - 1] else words.visible(name) for place, name in enumerate(named)]
 
 
 def clauses(runs: Sequence[Run]) -> Table:

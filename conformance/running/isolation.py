@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from conformance.implementations.complaints import LONGEST, message_of
 from conformance.running.job import Job
 from conformance.running.state import Died, Progress, State, Stopped
 from conformance.running.watch import Page, unfinished
@@ -121,7 +122,7 @@ def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def _ending(process: subprocess.Popen[bytes], time_limit: float, noise: IO[bytes]) -> str:
-    """How the process ended, with the last line it wrote to standard error."""
+    """How the process ended, with the message of the crash among what it wrote to standard error."""
     try:
         status = process.wait(time_limit)
     except subprocess.TimeoutExpired:
@@ -129,9 +130,9 @@ def _ending(process: subprocess.Popen[bytes], time_limit: float, noise: IO[bytes
     how = f"ended the process with status {status}"
     if status < 0:
         how = f"ended the process with {signal.Signals(-status).name}"
-    noise.seek(0)
-    written = noise.read().decode(errors="replace").strip().splitlines()
-    return f"{how}: {written[-1][:200]}" if written else how
+    noise.seek(max(0, noise.seek(0, os.SEEK_END) - LONGEST))
+    message = message_of(noise.read().decode(errors="replace"))
+    return f"{how}: {message}" if message else how
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

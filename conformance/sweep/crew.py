@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
+from conformance.implementations.complaints import message_of
 from conformance.sweep import worker
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
@@ -254,7 +255,7 @@ class _Lane:
         self.future = executor.submit(function, *arguments)
 
     def ending(self) -> str:
-        """How the process ended, with the last line it wrote."""
+        """How the process ended, with the message of the crash among what it wrote."""
         assert self._process is not None
         deadline = time.monotonic() + 5
         while (status := self._process.exitcode) is None and time.monotonic() < deadline:
@@ -262,8 +263,8 @@ class _Lane:
         how = f"ended the process with status {status}"
         if status is not None and status < 0:
             how = f"ended the process with {signal.Signals(-status).name}"
-        written = self._noise.read_text(errors="replace").strip().splitlines()
-        return f"{how}: {written[-1][:200]}" if written else how
+        message = message_of(self._noise.read_text(errors="replace"))
+        return f"{how}: {message}" if message else how
 
     def kill(self) -> None:
         """End the process, whatever it does."""

@@ -389,7 +389,7 @@ def test_a_chapter_is_explained_by_the_statements_of_its_clauses():
     text = " ".join(result.output.split())
     for clause in CLAUSES:
         assert (f"{clause.id} {clause.level} {clause.title}" in text) == (clause.chapter == "GRAD")
-    assert_refused(invoke("explain", "KERNL"), "no chapter 'KERNL': one of CALL, DEF")
+    assert_refused(invoke("explain", "KERNL"), "no chapter 'KERNL': did you mean KERNEL? one of CALL, DEF")
 
 
 @pytest.mark.parametrize(("words", "clause"), [("NaN at z = inf", "SPECIAL-2"), ("label_smoothing ignored", "OPTION-2")])
@@ -410,7 +410,8 @@ def test_a_run_by_chapters_and_ids_tells_the_verdict_alone_where_it_is_to_be_qui
     ]
     assert re.fullmatch(r"numpy-naive violates 1 MUST in bfloat16: KERNEL-1.*\n1 run: 1 violates.*\n", result.stdout)
     assert not result.stderr
-    assert_refused(invoke("run", "numpy", "-c", "KERNEL-99"), "no clause 'KERNEL-99'")
+    assert_refused(invoke("run", "numpy", "-c", "KERNEL-99"), "no clause 'KERNEL-99': one of KERNEL-1, KERNEL-2,")
+    assert_refused(invoke("run", "numpy", "-c", "KERNL-1"), "no clause 'KERNL-1': did you mean KERNEL? its chapter is one of")
 
 
 @pytest.mark.parametrize("fmt", ["bf16", "fp16", "fp32", "fp64"])

@@ -415,6 +415,17 @@ def test_a_damaged_record_is_refused_with_the_place(gate, tmp_path, which, damag
     assert_refused(CliRunner().invoke(main, [str(argument) for argument in arguments]), which, said)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_powershell_saves_is_read_as_what_it_is(gate, tmp_path, encoding):
+    gate(BASE)
+    accept = tmp_path / "accept.toml"
+    accept.write_text("", encoding="utf-8")
+    for path in (tmp_path / "record.json", tmp_path / "baseline.json", accept):
+        path.write_text(path.read_text(encoding="utf-8").replace("\n", "\r\n"), encoding=encoding, newline="")
+    arguments = ["gate", tmp_path / "record.json", "--baseline", tmp_path / "baseline.json", "--accept", accept]
+    assert CliRunner().invoke(main, [str(argument) for argument in arguments]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -214,6 +214,20 @@ def test_every_command_prints_on_the_console_that_tells_of_a_reader_gone():
     assert [path.name for path in commands if "rich.console" in path.read_text(encoding="utf-8")] == ["consoles.py"]
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_do_no_harm(tmp_path, closed):
+    judged = [*COMMAND, "run", "numpy", "--dtype", "bf16", "-c", "DEF-2", "--json", "out.json"]
+    done = subprocess.run(["bash", "-c", f'"$@" {closed}', "-", *judged], cwd=tmp_path, timeout=120, check=False)
+    assert done.returncode == 0
+    assert read(tmp_path / "out.json").conforms
+
+
+def test_an_interrupt_while_the_command_is_imported_is_one(tmp_path):
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    done, told = ended([sys.executable, "-m", "conformance", "list"], env=environment(PYTHONPATH=str(tmp_path)), cwd=ROOT)
+    assert (done.returncode, told) == (INTERRUPTED, "")
+
+
 ASCII = [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C"}]
 
 

@@ -54,6 +54,10 @@ HANG = lambda: time.sleep(3600)
 def closes():
     os.closerange(0, 64)
     time.sleep(3600)
+def panics():
+    sys.stderr.write("thread 'x' panicked at x.rs:1:2:\\nnot finite\\nnote: run with a backtrace\\n")
+    sys.stderr.flush()
+    os.abort()
 def detach():
     if os.fork() == 0:
         time.sleep(3600)
@@ -101,6 +105,7 @@ def notes(run, verdict):
         ("os.abort", "ended the process with SIGABRT"),
         ("ends", "ended the process with status 0"),
         ("lambda: os._exit(3)", "ended the process with status 3"),
+        ("panics", "ended the process with SIGABRT: thread 'x' panicked at x.rs:1:2: not finite"),
         ("detach", "ended the process with status 9"),
         ("lambda: os.kill(os.getpid(), signal.SIGKILL)", "ended the process with SIGKILL"),
         ("sys.exit", "raised: it raised SystemExit"),

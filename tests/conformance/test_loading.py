@@ -199,10 +199,16 @@ def test_a_file_without_an_attribute_lists_what_it_holds(tmp_path):
         load(str(tmp_path / "none.py"))
 
 
-def test_what_is_near_to_a_name_is_offered(tmp_path):
+def test_what_is_near_to_a_name_is_offered(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(TEXT)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/dpo.py").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
     for name, told in (
         ("torhc", r"'torhc': did you mean torch\?"),
+        ("mine", r"'mine': did you mean mine\.py\?"),
+        ("mine.F", r"'mine\.F': did you mean mine:F\?"),
+        ("package.dpo.F", r"'package\.dpo\.F': did you mean package\.dpo:F\?"),
         (f"{tmp_path / 'mine.py'}:G", r"has no attribute 'G'; .*mine.py holds F: name one"),
     ):
         with pytest.raises((UnknownImplementation, CannotLoad), match=told):

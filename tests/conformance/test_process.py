@@ -18,9 +18,9 @@ from conformance import evaluate, judge
 from conformance.clauses import CLAUSES, find
 from conformance.errors import CannotLoad, Misbehaviour
 from conformance.implementations import load
+from conformance.implementations.complaints import LONGEST, Complaints, message_of
 from conformance.implementations.loading import loaded
 from conformance.implementations.process import program
-from conformance.implementations.process.complaints import LONGEST, Complaints, message_of
 from conformance.inputs.batch import NAMES, Batch
 from conformance.inputs.pairs import golden
 from conformance.records.record import Level, Verdict
@@ -137,7 +137,7 @@ def test_what_does_no_harm(start, mode):
 @pytest.mark.parametrize(
     ("mode", "kind", "said"),
     [
-        ("dies", "ended", "ended with status 3; on standard error: no kernel image"),
+        ("dies", "ended", "ended with status 3; on standard error: warming up no kernel image"),
         ("ends", "ended", "ended with status 0"),
         ("segfaults", "ended", "ended with SIGSEGV"),
         ("dies-within-a-line", "ended", "ended with status 4 after '{\"type"),
@@ -229,7 +229,7 @@ def test_one_that_starts_only_once(start, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("mode", "hello", "said"),
     [
-        ("dies", "{}", "ended: the program ended with status 3; on standard error: no kernel image"),
+        ("dies", "{}", "ended: the program ended with status 3; on standard error: warming up no kernel image"),
         ("hangs", "{}", "hung: no answer within 1.5 s"),
         ("not-json", "{}", "garbled: its hello is not JSON: 'loss: 0.69'"),
         ("array", "{}", "garbled: its hello is not a JSON object"),
@@ -433,7 +433,9 @@ def test_a_death_at_an_infinity_is_filed_where_infinities_are_judged_and_ends_no
     found = {finding.clause: str(finding.verdict) for finding in run.findings}
     died = dict.fromkeys(("SPECIAL-1", "SPECIAL-2", "SPECIAL-5", "SPECIAL-7"), "violates")
     assert found == {"CALL-1": "conforms", "CALL-3": "conforms", **died, "OPTION-2": "conforms"}
-    assert all("; on standard error: no kernel image" in f.note for f in run.findings if str(f.verdict) == "violates")
+    assert all(
+        "; on standard error: warming up no kernel image" in f.note for f in run.findings if str(f.verdict) == "violates"
+    )
 
 
 def test_a_smoke_test_shows_the_conversation_and_what_is_complained_of():
@@ -448,7 +450,10 @@ def test_a_smoke_test_shows_the_conversation_and_what_is_complained_of():
     assert len(re.findall(r"loss +0\.598138\d+ +exact 0\.5981388694", right.output)) == 2
     wrong = smoke(source("dies"), "numpy")
     assert wrong.exit_code == 2
-    assert "binary32: no answer: ended: the program ended with status 3; on standard error: no kernel image" in wrong.output
+    assert (
+        "binary32: no answer: ended: the program ended with status 3; on standard error: warming up no kernel image"
+        in wrong.output
+    )
     assert_refused(smoke("numpy", "--dtype", "float8"), "'float8'")
 
 
@@ -492,6 +497,14 @@ main.main()
 exit status 2
 """
 JULIA = "ERROR: LoadError: DomainError with Inf:\nlogp must be finite\nStacktrace:\n [1] f(x::Float64)\n   @ Main ./x.jl:1\n"
+FORTRAN = """
+Program received signal SIGFPE: Floating-point exception.
+
+Backtrace for this error:
+#0  0x7f in ???
+#1  0x5 in main__
+\tat /x.f90:3
+"""
 ASSERTION = "warning: slow path\nloss: loss.cpp:4: int main(): Assertion `x < 1e308' failed.\nAborted (core dumped)\n"
 
 
@@ -515,7 +528,19 @@ ASSERTION = "warning: slow path\nloss: loss.cpp:4: int main(): Assertion `x < 1e
             "loss.rb:3:in `f': too large (ArgumentError)\n\tfrom loss.rb:5:in `<main>'\n",
             "loss.rb:3:in `f': too large (ArgumentError)",
         ),
-        ("loading\nthe licence is in use\n\n", "the licence is in use"),
+        ("loading\nthe licence is in use\n\n", "loading the licence is in use"),
+        (
+            "ready\n\tat start\nlogp is infinite\nplease report this\n  at frame 1\nnote: run with -v\n",
+            "logp is infinite please report this",
+        ),
+        ("loss: x.lua:3: not finite\nstack traceback:\n\t[C]: in function 'error'\n", "loss: x.lua:3: not finite"),
+        ("thread 7 panic: not finite\n/x.zig:3:5: 0x1 in main (x)\n    @panic();\nAborted\n", "thread 7 panic: not finite"),
+        (FORTRAN, "Program received signal SIGFPE: Floating-point exception."),
+        ('Fatal error: exception Failure("x")\nRaised at f in file "x.ml", line 3\n', 'Fatal error: exception Failure("x")'),
+        ("CUDA error: no kernel image\nCompile with more.\n", "CUDA error: no kernel image Compile with more."),
+        ("x.cc:3] Check failed: z < 1 \n*** Check failure stack trace: ***\n    @ 0x7f  f()\n", "x.cc:3] Check failed: z < 1"),
+        ('not finite\n    while executing\n"error {not finite}"\n    (file "x.tcl" line 3)\n', "not finite"),
+        ("Error in loss(x) : not finite\nCalls: main -> loss\nExecution halted\n", "Error in loss(x) : not finite"),
         ("   only indented\n", "only indented"),
         ("", ""),
     ],

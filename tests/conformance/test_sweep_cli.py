@@ -19,7 +19,7 @@ from conformance.errors import BadRequest
 from conformance.implementations import load, numpy_implementation
 from conformance.records.document import BadRecord
 from conformance.reports import sweep as text
-from conformance.reports import sweep_plot
+from conformance.reports import plots, sweep_plot
 from conformance.reports.plots import MissingMatplotlib
 from conformance.sweep import read, sweep
 from conformance.sweep.report import schema
@@ -304,7 +304,8 @@ def test_the_figure_of_a_part_shows_that_part(drawn, tmp_path, low, high, sides)
 
 def test_a_figure_without_matplotlib_or_of_no_known_form_is_refused_before_the_sweep(tmp_path, monkeypatch):
     with pytest.raises(BadRequest, match=r"a figure is one of .*png"):
-        sweep_plot.check(tmp_path / "out.xyz")
+        plots.check(tmp_path / "out.xyz")
+    assert_refused(CliRunner().invoke(main, ["gap", "no-such", "--plot", str(tmp_path / "out.xyz")]), "a figure is one of")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingMatplotlib):
-        sweep_plot.check(tmp_path / "out.png")
+        plots.check(tmp_path / "out.png")

@@ -394,6 +394,16 @@ def test_without_a_cause_the_kernel_is_shown_and_not_what_follows_from_it():
     assert shown.count("what usually mends it") == both.count("what usually mends it") == 1
 
 
+@pytest.mark.parametrize("width", [60, 76, 80, 90, 100])
+def test_where_there_is_little_room_no_word_of_the_table_and_no_count_is_cut(run, width):
+    declined = Run("a name of some length", "", "binary16", "quick", Verdict.NOT_CLAIMED, "it does not claim binary16")
+    shown = rendered(record_of(declined, replace(run, implementation=declined.implementation)), width)
+    table, _, evidence = shown.partition("the evidence, by clause")
+    assert {"input", "claim", "binary16", "pr,", "ε"} <= set(table.split())
+    told = re.findall(r"^  [A-Z]+-\d+ (?:MUST|SHOULD): .*$", evidence, re.M)
+    assert len(told) > 10 and all(re.search(r", [\d,]+ of [\d,]+$", line) for line in told)
+
+
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 

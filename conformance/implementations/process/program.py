@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from conformance.errors import CannotLoad, Misbehaviour
-from conformance.implementations.process.complaints import Complaints
+from conformance.implementations.complaints import Complaints
 from conformance.implementations.process.messages import BYE, shown
 
 GRACE = 2.0

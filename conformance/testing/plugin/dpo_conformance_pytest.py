@@ -64,17 +64,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where xdist hands the items to workers, this process finds out what is wrong with the request: they could not tell."""
+    if session.config.getoption("--dpo-implementation") and session.config.pluginmanager.hasplugin("dsession"):
+        _collected(session)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Adds the items before pytest selects among them."""
     if not config.getoption("--dpo-implementation"):
         return
-    items_of = _ours()
-    from conformance.errors import ConformanceError  # noqa: PLC0415 - costs nothing where it is unused
-
-    try:
-        found: list[Clauses] = items_of.collected(session)
-    except (ConformanceError, OSError) as error:
-        raise pytest.UsageError(str(error)) from error
+    found = _collected(session)
     ids = getattr(config.option, "dpo_ids", ())  # xdist hands the options on to its workers
     if ids and config.option.dpo_ids_alone:
         items.clear()
@@ -88,6 +89,20 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
                 continue
             hooks.pytest_itemcollected(item=item)
             items.append(item)
+
+
+def _collected(session: pytest.Session) -> list[Clauses]:
+    """The collectors of what is asked for. Raises UsageError."""
+    items_of = _ours()
+    from conformance.errors import ConformanceError  # noqa: PLC0415 - costs nothing where it is unused
+
+    try:
+        found: list[Clauses] = items_of.collected(session)
+    except ConformanceError as error:
+        raise pytest.UsageError(str(error)) from error
+    except OSError as error:
+        raise pytest.UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+    return found
 
 
 def _ours() -> ModuleType:

@@ -18,18 +18,22 @@ LINES = 4
 _FRAMES = re.compile(
     r"""^(\s+(?!\s|what\(\):).*     # frames and code are indented in every language; C++ indents its message, too
     |\s*|.*\^\s*|.*:\d+             # a caret beneath code, a place
-    |Traceback.*|stack\ backtrace:|Stacktrace:|goroutine\ .*|note:.*|Node\.js\ v.*|CallStack.*|=+
+    |\S+:\d+:\d+:\ 0x.*|\#\d+\s.*|/\S+|"[^"]*"
+    |.*\b(trace|traceback|backtrace)\b.*:(\ \*+)?|Traceback.*|goroutine\ .*|note:.*|Node\.js\ v.*|CallStack.*|Calls:.*
+    |Raised\ (at|by)\ .*|(Re-raised|Called)\ .*|Full\ report\ at:|error:\ called\ from|context\.\.\.:|in\ expression\ .*
+    |(?P<rule>[-=*])(?P=rule){2,}.*|Execution\ halted|Error\ termination\..*|Bun\ v.*
     |exit\ status\ \d+|(Aborted|Segmentation\ fault)(\ \(core\ dumped\))?)$""",
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 """Lines that are no message."""
 _HEAD = re.compile(
-    r"panicked\ at|^panic:|^fatal|^Exception\ in\ thread|^Unhandled|^Uncaught|^terminate\ called|Assertion|runtime\ error:"
-    r"|Fatal\ error:|ERROR:\ \S*Sanitizer|^\S*(Error|Exception)\b|^\S*error:",
+    r"panicked\ at|^(thread\ \d+\ )?panic:|^fatal|^Exception\ in\ thread|^Unhandled|^Uncaught|^terminate\ called|\bAssertion\b"
+    r"|^Execution\ error|Check\ failed:|Program\ received\ signal|runtime\ error:|Fatal\ error:|ERROR:\ \S*Sanitizer"
+    r"|^[^\s\"]*(Error|Exception)\b|^\S*error:|^[A-Z]+\ error:",
     re.VERBOSE | re.IGNORECASE,
 )
 """How the message of a crash begins."""
-_END = re.compile(r"^(stack backtrace:|Stacktrace:|goroutine |note:|Node\.js v)")
+_END = re.compile(r"^(.*\b(trace|backtrace)\b.*:|Stacktrace:|goroutine |note:|Node\.js v|Full report at:)", re.IGNORECASE)
 """What comes after the message."""
 
 
@@ -66,17 +70,30 @@ class Complaints:
 
 
 def message_of(text: str) -> str:
-    """The message of a crash, without frames, places and notes, on one line; the last line where none begins like one."""
+    """The message of a crash, without frames, places and notes, on one line.
+
+    Where none begins like one, the last lines before frames and notes: no language has to call its errors so.
+    """
     lines = [line.rstrip() for line in text.strip().splitlines() if line.strip()]
     heads = [place for place, line in enumerate(lines) if _HEAD.search(line) and not line[:1].isspace()]
     # the first of those that follow each other: a cause is told after what it caused
     head = next((place for place in heads if not _apart(lines, place, heads[-1])), None)
     if head is None:
-        kept = [line for line in lines if not _FRAMES.match(line)] or lines
-        return kept[-1].strip()[:SHOWN] if kept else ""
+        return " ".join(line.strip() for line in _last(lines)[-LINES:])[-SHOWN:]
     end = next((place for place in range(head + 1, len(lines)) if _END.match(lines[place])), len(lines))
     message = [lines[head], *(line for line in lines[head + 1 : end] if not _FRAMES.match(line))]
     return " ".join(line.strip() for line in message[:LINES])[:SHOWN]
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    """The last lines that follow each other and are neither frames nor notes; the last of all where there are none."""
+    last: list[str] = []
+    for line in reversed(lines):
+        if not _FRAMES.match(line):
+            last.insert(0, line)
+        elif last:
+            break
+    return last or list(lines[-1:])
 
 
 def _apart(lines: Sequence[str], head: int, last: int) -> bool:
