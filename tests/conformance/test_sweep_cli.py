@@ -18,8 +18,8 @@ from conformance.cli import main
 from conformance.errors import BadRequest
 from conformance.implementations import load, numpy_implementation
 from conformance.records.document import BadRecord
-from conformance.reports import sweep as text
 from conformance.reports import plots, sweep_plot
+from conformance.reports import sweep as text
 from conformance.reports.plots import MissingMatplotlib
 from conformance.sweep import read, sweep
 from conformance.sweep.report import schema
