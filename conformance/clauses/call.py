@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 
 import numpy as np
 
@@ -156,12 +157,15 @@ def empty_batch(trial: Trial) -> Outcome:
         "beta-of-first-call",
         "label-smoothing-of-first-call",
         "memo-by-both-ends",
+        "BETA_IN_FIRST_DTYPE",
     ),
     statement="A call shall leave no state behind: the losses shall lie in their acceptance intervals whatever was "
-    "called before, with whatever options, and be it the same pairs in another order, or others between the same two.",
+    "called before, with whatever options, and be it the same pairs in another order, others between the same two, or the same "
+    "at the same options in each other format that is claimed.",
     derivation="A method that changes its own options (exo_pair sets label_smoothing) answers wrongly from then on. "
     "One that the first call of the process has fixed looks like one that is ignored from the start, which violates this "
-    "too; the finding then names the option.",
+    "too; the finding then names the option. What is kept by the value of an option alone, a constant as a tensor, has the "
+    "format of the call that made it: beta and eps are drawn, so that no call before had them.",
     guards=("https://github.com/huggingface/trl/pull/3906",),
     remedy="Keep nothing between calls: no cached batch, beta or label smoothing, no running mean.",
 )
@@ -173,7 +177,13 @@ def no_state(trial: Trial) -> Outcome:
         for smoothing in trial.offered("label_smoothing", (0.0, 0.3))
     ]
     alike = (calls[0].take(places) for places in ([0, 0, 2], [1, 0, 2], [2, 1, 2], [0, 1, 2]))
-    again = (*calls, *reversed(calls), calls[0].take([1]), *calls, *alike)
+    beta, eps = trial.rng("CALL-6").uniform([0.1, 0.1], [2.0, 0.4]).tolist()
+    elsewhere = trial.optioned(golden(), beta=beta, label_smoothing=eps)
+    for fmt in sorted(trial.implementation.claims.formats, key=lambda fmt: fmt.precision):
+        if fmt != trial.fmt:
+            with contextlib.suppress(Misbehaviour):  # of that format another run tells
+                replace(trial, fmt=fmt).answer(elsewhere)
+    again = (elsewhere, *calls, *reversed(calls), calls[0].take([1]), *calls, *alike)
     return judge_explained(trial, again, since=": from the start, or since an earlier call")
 
 

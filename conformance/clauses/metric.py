@@ -52,10 +52,15 @@ def _batches(trial: Trial) -> list[Batch]:
     return [_in_turn(pairs, size) for size, pairs in batches if len(pairs)]
 
 
-def _narrow() -> Batch:
-    """Pairs that are won and lost by little, down to 2^-12 nats, with margins that are exact in every format."""
-    less, more = -np.ldexp(1.0, -np.arange(3, 13)), -np.ldexp(2.0, -np.arange(3, 13))
-    return Batch.of(np.append(less, more), np.append(more, less))
+def _narrow(fmt: Format) -> Batch:
+    """Pairs that are won and lost by little, with margins that are exact in the format: down to 2^-12 nats, or 2^-60 where it
+    has the exponents; and by 2^-6 beside log-ratios of 64, where it has the digits.
+    """
+    powers = np.append(np.arange(3, 13), np.arange(16, 61, 4) if fmt.emax > 16 else [])
+    small = np.append(-np.ldexp(1.0, -powers.astype(np.int64)), [-64.0] * (fmt.width > 16))
+    large = np.append(-np.ldexp(2.0, -powers.astype(np.int64)), [-64.0 - 2.0**-6] * (fmt.width > 16))
+    reference = np.where(small == -64, -128.0, 0.0)
+    return Batch.of(*(np.append(*both) for both in ((small, large), (large, small), (reference,) * 2, (reference,) * 2)))
 
 
 def _in_turn(pairs: Batch, size: int) -> Batch:
@@ -70,12 +75,15 @@ def _in_turn(pairs: Batch, size: int) -> Batch:
         "accuracy-counts-ties",
         "accuracy-of-chosen",
         "accuracy-above-a-thousandth",
+        "accuracy-by-loss",
+        "accuracy-of-narrow-rewards",
     ),
     statement="Accuracy shall be the fraction of pairs whose logit is strictly positive: a tie is not a win.",
     derivation="Every admitted way to the logit, and every comparison of two rewards, has its sign right where |z| > "
     "delta_z; pairs within that are left out, ties of small integers are not. The quotient of two counts is allowed four "
-    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, and one of margins down to 2^-12, each at its "
-    "own beta and label smoothing; at a negative beta, where the won pair is another without beta, the rewards' accuracy "
+    "roundings in the format (docs/bounds.md). Batches of 1 to 1,000 pairs, and one of margins down to 2^-12, but in binary16 "
+    "2^-60, and in the wide formats of 2^-6 beside log-ratios of 64, each at its own "
+    "beta and label smoothing; at a negative beta, where the won pair is another without beta, the rewards' accuracy "
     "alone.",
     guards=("https://github.com/huggingface/trl/issues/2371", "https://github.com/hiyouga/LlamaFactory/issues/6729"),
     needs=("metrics",),
@@ -84,7 +92,7 @@ def _in_turn(pairs: Batch, size: int) -> Batch:
 def accuracy(trial: Trial) -> Outcome:
     """Accuracy on batches with clear signs and exact ties."""
     tally = Tally(trial)
-    for batch in (*_batches(trial), trial.optioned(_narrow(), beta=0.125, label_smoothing=0.0)):
+    for batch in (*_batches(trial), trial.optioned(_narrow(trial.fmt), beta=0.125, label_smoothing=0.0)):
         clear, exact = _won(trial, batch)
         if len(clear):
             _judge_accuracy(tally, trial, clear, exact, trial.implementation.metrics(clear, trial.fmt))
@@ -314,7 +322,7 @@ def _judge_all(
     kills=("metrics-doubled-at-40", "metrics-doubled-from-500", "ties-win-from-64", "accuracy-of-full-blocks"),
     statement="The metrics of a batch in which all but four pairs have the reference's log-probabilities shall lie within "
     f"the bounds of METRIC-1 to METRIC-3, wherever in the batch those four are, in batches {FEW}, of 256 to 4,096 pairs by "
-    "powers of two, of one pair less and more, and of 8,193.",
+    "powers of two, of one pair less and more, of 8,193 and, but in binary16, of 65,537.",
     derivation="As REDUCE-7 and REDUCE-10 of the loss. To add 0 rounds nothing, so that the bound is that of four log-ratios "
     "whatever n is (docs/bounds.md, the mean), and the others are ties, of which none is won. The bound of n log-ratios that "
     "all count grows with n, and in bfloat16 is beyond their mean itself at n = 300.",
@@ -327,7 +335,8 @@ def any_size(trial: Trial) -> Outcome:
     tally, rng = Tally(trial), trial.rng("METRIC-6")
     four = trial.optioned(Batch.of(*_FOUR), beta=0.5, label_smoothing=0.0)
     both = [np.append(own, equal) for own, equal in zip(four.logps, _EQUAL, strict=True)]
-    for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, 8_193) if size > len(four)):
+    many = (8_193, 65_537) if trial.fmt.emax > 16 else (8_193,)
+    for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, *many) if size > len(four)):
         places = np.full(size, len(four))
         places[rng.permutation(size)[: len(four)]] = np.arange(len(four))
         batch = Batch.of(*both, beta=four.beta).take(places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conformance.clauses.accepted import accepted_losses
+from conformance.clauses.accepted import accepted_losses, losses_ahead
 from conformance.clauses.model import Outcome
 from conformance.clauses.quantities import LOSS
 from conformance.clauses.tally import Tally
@@ -39,8 +39,9 @@ MISTAKES: dict[str, Mistake] = {
 
 def judge_explained(trial: Trial, batches: Iterable[Batch], *, since: str = "") -> Outcome:
     """Losses of the batches, with the name of the mistake that explains every wrong one, and since when it may be made."""
-    tally = Tally(trial)
+    tally, batches = Tally(trial), list(batches)
     wrong: list[tuple[Batch, Floats]] = []
+    losses_ahead(trial, batches)
     for batch in batches:
         got = trial.answer(batch).losses
         acceptance = accepted_losses(trial, batch)

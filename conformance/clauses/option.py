@@ -23,6 +23,10 @@ _APART = (
     "The inputs are chosen so that each usual mistake moves the loss by far more than any bound; where the answers are "
     "those of such a mistake, the finding names it. Silently ignored options are the field's largest class of bugs."
 )
+_EVENLY = (
+    "The drawn ones are evenly apart in their logarithms, from a drawn place on, so that a band of values in which an option "
+    "is replaced is met surely where it is wider than their step: "
+)
 
 
 def telling() -> Batch:
@@ -44,10 +48,14 @@ def telling() -> Batch:
         "beta-twice",
         "beta-inverse",
         "beta-on-a-grid",
+        "beta-from-6-to-25",
     ),
     statement="An implementation that takes beta shall give, for each of beta = 0.01, 0.05, 0.25, 0.5, 1.75, 2 and 4, and of "
-    "six drawn from 0.02 to 2, the loss of that beta.",
-    derivation=_APART + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them.",
+    "24 drawn from 0.001 to 1,000, the loss of that beta.",
+    derivation=_APART
+    + " beta = 1 hides beta applied twice and 1 / beta, so it is not among them. "
+    + _EVENLY
+    + "here two neighbours lie a factor of 1.78 apart.",
     guards=(
         "https://github.com/AI-Hypercomputer/maxtext/pull/1530",
         "https://github.com/linkedin/Liger-Kernel/pull/378",
@@ -62,16 +70,17 @@ def beta_alive(trial: Trial) -> Outcome:
 
 def _betas(trial: Trial, clause: str) -> tuple[float, ...]:
     """Listed and drawn, so that no list of values is enough."""
-    return (0.01, 0.05, 0.25, 0.5, 1.75, 2.0, 4.0, *_drawn(trial, clause, 0.02, 2))
+    return (0.01, 0.05, 0.25, 0.5, 1.75, 2.0, 4.0, *_drawn(trial, clause, 1e-3, 1e3, 24))
 
 
 def _smoothings(trial: Trial, clause: str) -> tuple[float, ...]:
-    return (0.0, 0.05, 0.1, 0.25, 0.5, *_drawn(trial, clause, 0.01, 0.5))
+    return (0.0, 0.05, 0.1, 0.25, 0.5, *_drawn(trial, clause, 1e-3, 0.5, 12))
 
 
-def _drawn(trial: Trial, clause: str, least: float, most: float) -> list[float]:
-    """Six numbers, evenly over their logarithms."""
-    drawn: list[float] = np.exp(trial.rng(clause).uniform(np.log(least), np.log(most), 6)).tolist()
+def _drawn(trial: Trial, clause: str, least: float, most: float, n: int) -> list[float]:
+    """n numbers, evenly apart in their logarithms, from a drawn place on: no band wider than a step is without one."""
+    steps = (np.arange(n) + trial.rng(clause).uniform()) / n
+    drawn: list[float] = (least * (most / least) ** steps).tolist()
     return drawn
 
 
@@ -85,9 +94,9 @@ def _drawn(trial: Trial, clause: str, least: float, most: float) -> list[float]:
         "label-smoothing-on-a-grid",
     ),
     statement="An implementation that takes label_smoothing shall give, for each of eps = 0, 0.05, 0.1, 0.25 and 0.5, and of "
-    "six drawn from 0.01 to 0.5, the conservative loss of that eps: neither the plain one nor the robust one.",
+    "12 drawn from 0.001 to 0.5, the conservative loss of that eps: neither the plain one nor the robust one.",
     derivation=_APART + " The mean margin is not zero: otherwise DPO and cDPO agree in the mean, since cDPO = DPO + "
-    "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative.",
+    "eps mean(z). The robust loss divides by 1 - 2 eps and may be negative. " + _EVENLY + "here a factor of 1.68.",
     guards=("https://github.com/huggingface/trl/pull/3906", "https://github.com/huggingface/trl/pull/7063"),
     needs=("label_smoothing",),
     remedy="Use the label smoothing that was passed: where it is not 0, (1 - eps) * losses - eps * logsigmoid(-z).",
@@ -155,10 +164,10 @@ def _alike() -> Batch:
     "options in the derivatives",
     kills=("gradient-beta-on-a-grid", "gradient-label-smoothing-on-a-grid", "gradient-remembered-by-logit"),
     statement="The derivatives shall be those of the beta and of the label smoothing that were passed, for beta = 0.01, "
-    "0.05, 0.25, 1.75, 2 and 4 and eps = 0.05 and 0.25, and for four drawn of each as in OPTION-1 and OPTION-2, where they "
-    "are claimed; also for log-probabilities of which another beta has made the same logits before.",
+    "0.05, 0.25, 1.75, 2 and 4 and eps = 0.05 and 0.25, and for 12 drawn from 0.001 to 1,000 and 8 from 0.001 to 0.5, where "
+    "they are claimed; also for log-probabilities of which another beta has made the same logits before.",
     derivation="A backward pass of its own takes its options anew: the loss may be right under an option that the derivative "
-    "ignores, rounds or keeps from an earlier call. " + _APART,
+    "ignores, rounds or keeps from an earlier call. " + _APART + " " + _EVENLY + "here a factor of 3.16 and of 2.17.",
     guards=("https://github.com/huggingface/trl/pull/3906",),
     needs=("gradient",),
     remedy="Hand the options of this call to the backward pass: beta * (sigma(-z) - eps), with both of them.",
@@ -166,8 +175,8 @@ def _alike() -> Batch:
 def options_in_derivatives(trial: Trial) -> Outcome:
     """Derivatives at several beta and several eps, listed and drawn."""
     tally, telling_ = Tally(trial), telling()
-    betas = trial.offered("beta", (0.01, 0.05, 0.25, 1.75, 2.0, 4.0, *_drawn(trial, "OPTION-5 beta", 0.02, 2)[:4]))
-    smoothings = trial.offered("label_smoothing", (0.05, 0.25, *_drawn(trial, "OPTION-5 eps", 0.01, 0.5)[:4]))
+    betas = trial.offered("beta", (0.01, 0.05, 0.25, 1.75, 2.0, 4.0, *_drawn(trial, "OPTION-5 beta", 1e-3, 1e3, 12)))
+    smoothings = trial.offered("label_smoothing", (0.05, 0.25, *_drawn(trial, "OPTION-5 eps", 1e-3, 0.5, 8)))
     batches = [telling_.at(beta=beta) for beta in betas]
     batches += [trial.optioned(telling_, beta=0.5, label_smoothing=eps) for eps in smoothings]
     if "beta" in trial.implementation.claims.options:  # the same logits as the second's, and other derivatives
@@ -235,16 +244,19 @@ def _answered_alike(trial: Trial, pairs: Batch, said: str | None) -> None:
     "0.001 or above 1,000, with label smoothing too, or refuse it always, wherever nothing on the way to the logit overflows.",
     derivation=_COVERED
     + "The definition holds for every real beta: a negative one exchanges chosen and rejected, 0 makes every "
-    "loss ln 2. Pairs of margins from 2^-9 to 7, so that the logits are neither all 0 nor all beyond overflow.",
+    "loss ln 2. "
+    + _EVENLY
+    + "here a factor of 3.16, in 1e-7 to 0.001 and in 1,000 to 1e6. Pairs of margins from 2^-9 to 7, so that the logits are "
+    "neither all 0 nor all beyond overflow.",
     needs=("beta",),
     remedy="Use the beta that was passed, or raise: no absolute value, no clamp, no default in the place of 0.",
 )
 def any_beta(trial: Trial) -> Outcome:
     """Losses and derivatives at beta of either sign and of every size."""
-    small, large = _drawn(trial, "OPTION-6 small", 1e-7, 1e-3)[:1], _drawn(trial, "OPTION-6 large", 1e3, 1e6)[:2]
+    small, large = _drawn(trial, "OPTION-6 small", 1e-7, 1e-3, 8), _drawn(trial, "OPTION-6 large", 1e3, 1e6, 6)
     near = Batch.of(*(x / 256 for x in telling().logps))
-    ordinary = (-0.1, -2.0, 0.0, 1e-6, *small, *_drawn(trial, "OPTION-6 tiny", 1e-30, 1e-8)[:1])
-    huge = (-300.0, 8e3, *large, -3e4, *_drawn(trial, "OPTION-6 vast", 1e7, 1e30)[:1])
+    ordinary = (-0.1, -2.0, 0.0, 1e-6, *small, *_drawn(trial, "OPTION-6 tiny", 1e-30, 1e-8, 1))
+    huge = (-300.0, 8e3, *large, -3e4, *_drawn(trial, "OPTION-6 vast", 1e7, 1e30, 1))
     batches = [telling().at(beta=beta) for beta in ordinary] + [near.at(beta=beta) for beta in huge]
     batches += [trial.optioned(telling(), beta=beta, label_smoothing=0.25) for beta in (-0.5, 0.004, 6.0)]
     return _judge_unless_refused(trial, batches)
@@ -263,14 +275,16 @@ def any_beta(trial: Trial) -> Outcome:
     statement="An implementation that takes label_smoothing shall give the loss and the derivatives of an eps from 1/2 to 1, "
     "and of one below 0.001, down to 1e-30 where the format holds it, or refuse it always.",
     derivation=_COVERED + "The loss is (1 - eps) softplus(-z) + eps softplus(z) for every eps from 0 to 1; above 1/2 it is the "
-    "loss of labels that are wrong more often than right.",
+    "loss of labels that are wrong more often than right. "
+    + _EVENLY
+    + "here a factor of 10 in 1e-7 to 0.001, and of 1.12 from 1/2.",
     needs=("label_smoothing",),
     remedy="Use the label smoothing that was passed, or raise: no clamp, and no tolerance below which it counts as 0.",
 )
 def any_smoothing(trial: Trial) -> Outcome:
     """Losses and derivatives at eps near 0, above 1/2 and at 1."""
-    tiny = _drawn(trial, "OPTION-7 tiny", 1e-30, 1e-7)[:2] if trial.fmt.emin < -100 else []
-    drawn = [*tiny, *_drawn(trial, "OPTION-7 small", 1e-7, 1e-3)[:2], *_drawn(trial, "OPTION-7 large", 0.5, 1)[:2]]
+    tiny = _drawn(trial, "OPTION-7 tiny", 1e-30, 1e-7, 3) if trial.fmt.emin < -100 else []
+    drawn = [*tiny, *_drawn(trial, "OPTION-7 small", 1e-7, 1e-3, 4), *_drawn(trial, "OPTION-7 large", 0.5, 1, 6)]
     (beta,) = trial.offered("beta", (0.5,))
     # beta * 5e-4 is above the smallest normal number of binary16, below which a derivative of 0 is right
     far = ([-1.0, -300.0], [-300.0, -1.0], [-1.0] * 2, [-1.0] * 2)  # a small eps counts: eps z beside a vanished loss

@@ -314,11 +314,18 @@ def infinite_mean(trial: Trial) -> Outcome:
     10,
     Level.MUST,
     "a mean of any size",
-    kills=("mean-summed-at-48", "gradient-mean-doubled-at-20", "mean-unsmoothed-at-10", "mean-of-the-first-4200"),
+    kills=(
+        "mean-summed-at-48",
+        "gradient-mean-doubled-at-20",
+        "mean-unsmoothed-at-10",
+        "mean-of-the-first-4200",
+        "mean-median-from-8194",
+    ),
     statement="The mean, and its derivatives, shall lie in their acceptance intervals in batches of every size from 1 to 130 "
     "(of 12 and four drawn ones where a framework compiles for each: of JAX and of arrays of any framework), of 256 to 4,096 "
     "pairs by powers of two, and of one pair less and more: of few losses among many that vanish, also among "
-    "8,193, and of pairs won by 8 to 32 nats at label smoothing 0.25.",
+    "8,193 and, but in binary16, 65,537, and of pairs won by 8 to 32 nats at label smoothing 0.25, "
+    "in the wide formats also among so many.",
     derivation="As BATCH-1 and BATCH-6. The bound of few losses is a few u whatever n is (REDUCE-7); of pairs that are won, "
     "the loss is eps z, beside which the unsmoothed loss is nothing, and the derivative is beta eps.",
     needs=("mean",),
@@ -330,11 +337,12 @@ def any_size(trial: Trial) -> Outcome:
     few = trial.optioned(_few(trial, 4, [0, 1, 2], rng), beta=1.0, label_smoothing=0.0)
     won = Batch.of(np.zeros(25), -np.arange(8.0, 33.0))
     sizes = (*trial.few_to_130("REDUCE-10"), *POWERS)
-    many = (*sizes, 8_193)  # in binary16 the last block and one whose 1 / n is a normal number
+    # in binary16 the last block and one whose 1 / n is a normal number
+    many = (*sizes, 8_193, 65_537) if trial.fmt.emax > 16 else (*sizes, 8_193)
     _judge_sizes(tally, trial, few, [np.append(np.arange(min(n, 3)), np.full(max(0, n - 3), 3)) for n in many], rng)
     if "label_smoothing" in trial.implementation.claims.options:
         won = trial.optioned(won, beta=1.0, label_smoothing=0.25)
-        _judge_sizes(tally, trial, won, [np.arange(n) % len(won) for n in sizes], rng)
+        _judge_sizes(tally, trial, won, [np.arange(n) % len(won) for n in (sizes if trial.fmt.width <= 16 else many)], rng)
     return tally.outcome()
 
 

@@ -143,6 +143,14 @@ def _sets_threads(*arguments: Any) -> Any:
     return _right(*arguments)
 
 
+_BETAS: dict[float, Any] = {}
+
+
+def _beta_in_first_dtype(pc: Any, pr: Any, rc: Any, rr: Any, beta: float, eps: float) -> Any:
+    kept = _BETAS.setdefault(beta, torch.tensor(beta, dtype=pc.dtype))
+    return _right(pc, pr, rc, rr, kept.item(), eps)
+
+
 def _sets_seeds(*arguments: Any) -> Any:
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
@@ -243,6 +251,8 @@ SETS_DEFAULT_DTYPE = torch_implementation(_sets_default_dtype, name="sets-defaul
 """It is right, and changes torch's default dtype."""
 SETS_THREADS = torch_implementation(_sets_threads, name="sets-threads")
 """It is right, and changes torch's number of threads."""
+BETA_IN_FIRST_DTYPE = torch_implementation(_beta_in_first_dtype, name="beta-in-first-dtype")
+"""It keeps each beta as a tensor of the dtype that it came with first."""
 SETS_SEEDS = torch_implementation(_sets_seeds, name="sets-seeds")
 """It is right, and reseeds torch and NumPy."""
 SETS_ERRSTATE = torch_implementation(_sets_errstate, name="sets-errstate")

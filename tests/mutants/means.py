@@ -267,6 +267,27 @@ MUTANTS = (
         dtypes=("bfloat16", "binary32"),
     ),
     _mean(
+        "mean-median-from-8194",
+        "The median from 8,194 pairs on.",
+        _of(torch.median, 8194),
+        witness=few(8194, 0),
+        dtypes=("bfloat16", "binary32"),
+    ),
+    _mean(
+        "mean-unsmoothed-from-5000",
+        "No label smoothing from 5,000 pairs on.",
+        lambda *x: stable(*x[:5], 0.0 if len(x[0]) >= 5000 else x[5]).mean(),
+        witness=few(5000, -1, eps=0.25),
+        dtypes=("binary32",),
+    ),
+    _mean(
+        "gradient-mean-doubled-from-10000",
+        "Twice the derivative from 10,000 pairs on.",
+        _with_slope(lambda n: 2.0 if n >= 10_000 else 1.0),
+        witness=few(10_000, 0),
+        dtypes=("bfloat16", "binary32"),
+    ),
+    _mean(
         "gradient-mean-doubled-at-20",
         "Twice the derivative in batches of exactly 20 pairs.",
         _with_slope(lambda n: 2.0 if n == 20 else 1.0),

@@ -53,12 +53,27 @@ def _of_first(count: int) -> Callable[..., Values]:
     return metrics
 
 
+def _by_loss(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    losses, nothing = arrays.stable(pc, pr, rc, rr, beta, 0.0), np.zeros_like(pc[:1])
+    tie = arrays.stable(nothing, nothing, nothing, nothing, beta, 0.0)
+    won = np.mean((losses < tie).astype(np.float64))
+    return right(pc, pr, rc, rr, beta, eps) | {METRICS[0]: won, REWARDS[0]: won}
+
+
+def _of_narrow_rewards(pc: Array, pr: Array, rc: Array, rr: Array, beta: float, eps: float) -> Values:
+    chosen, rejected = ((beta * x).astype(np.float16) for x in (pc - rc, pr - rr))
+    won = np.mean((chosen > rejected).astype(np.float64))
+    return right(pc, pr, rc, rr, beta, eps) | {METRICS[0]: won, REWARDS[0]: won}
+
+
 def _unlike_end(_: Format) -> tuple[Batch, ...]:
     """1,100 times the first of the four pairs, and then the second."""
     return (Batch.of(*PAIRS, beta=0.5).take([0] * 1_100 + [1] * 300),)
 
 
-def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str = "", witness: Witness | None = None) -> Mutant:
+def _mutant(
+    name: str, wrong: str, metrics: Callable[..., Values], source: str = "", witness: Witness | None = None, **claims: Any
+) -> Mutant:
     usual = both(pairs(0.5), _with_tie, one(-1.0, -9.0, -2.0, -2.0), one(-9.0, -1.0, -2.0, -2.0))
     return numpy_mutant(
         name,
@@ -68,6 +83,7 @@ def _mutant(name: str, wrong: str, metrics: Callable[..., Values], source: str =
         witness or usual,
         gradient=arrays.gradient,
         metrics=metrics,
+        **claims,
         source=source,
     )
 
@@ -346,6 +362,26 @@ MUTANTS = (
         "Only pairs whose logit is above 0.001 count as won.",
         _but(accuracy=lambda pc, pr, rc, rr, beta: np.mean(beta * ((pc - rc) - (pr - rr)) > 1e-3)),
         witness=one(-(2.0**-10), -(2.0**-9), 0.0, 0.0, beta=0.5),
+    ),
+    _mutant(
+        "accuracy-by-loss",
+        "A pair is won whose loss, as it is rounded, is below that of a tie.",
+        _by_loss,
+        witness=both(*(one(-(2.0**-k), -(2.0**-k) * 2, 0.0, 0.0, beta=0.125) for k in (12, 60))),
+    ),
+    _mutant(
+        "accuracy-of-narrow-rewards",
+        "Rewards are rounded to binary16 before they are compared.",
+        _of_narrow_rewards,
+        witness=one(-64.0, -64.0 - 2.0**-6, -128.0, -128.0, beta=0.125),
+        dtypes=("binary32", "binary64"),
+    ),
+    _mutant(
+        "metrics-of-the-first-9000",
+        "The metrics of the first 9,000 pairs.",
+        _of_first(9_000),
+        witness=_among_equal(9_001),
+        dtypes=("binary32",),
     ),
     _mutant(
         "accuracy-of-full-blocks",

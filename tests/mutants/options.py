@@ -41,6 +41,10 @@ def _remembering(index: int) -> Loss:
     return loss
 
 
+def _floored(option: float, low: float, high: float) -> float:
+    return low if low < option < high else option
+
+
 def _divided(m: Tensor, beta: float, eps: float) -> Tensor:
     return smoothed(m / beta if beta else 0 * m, eps)
 
@@ -141,6 +145,37 @@ MUTANTS = (
             lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, round(beta * 20) / 20 if 0.05 < beta < 2 else beta, eps)
         ),
         witness=one(-1.0, -101.0, -1.0, -1.0, beta=0.07),
+    ),
+    _torch(
+        "beta-from-6-to-25",
+        wrong="A beta from 6 to 25 counts as 6.",
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, _floored(beta, 6, 25), eps)),
+        witness=pairs(16.0),
+    ),
+    _torch(
+        "beta-from-40-to-900",
+        wrong="A beta from 40 to 900 counts as 40.",
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, _floored(beta, 40, 900), eps)),
+        witness=pairs(64.0),
+    ),
+    _torch(
+        "beta-from-0.0002-to-0.0009",
+        wrong="A beta from 0.0002 to 0.0009 counts as 0.0002.",
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, _floored(beta, 2e-4, 9e-4), eps)),
+        witness=one(-1.0, -1001.0, -1.0, -1.0, beta=2.0**-11),
+    ),
+    _torch(
+        "label-smoothing-from-0.75-to-0.95",
+        wrong="A label smoothing from 0.75 to 0.95 counts as 0.75.",
+        function=of_arguments(lambda pc, pr, rc, rr, beta, eps: (pc, pr, rc, rr, beta, _floored(eps, 0.75, 0.95))),
+        witness=pairs(4.0, 0.9375),
+    ),
+    _numpy(
+        "gradient-beta-from-4-to-25",
+        wrong="A beta from 4 to 25 counts as 4 in the derivatives.",
+        function=arrays.stable,
+        gradient=lambda pc, pr, rc, rr, beta, eps: arrays.gradient(pc, pr, rc, rr, _floored(beta, 4, 25), eps),
+        witness=pairs(16.0),
     ),
     _torch(
         "label-smoothing-on-a-grid",
