@@ -368,6 +368,7 @@ MUTANTS = (
         "A pair is won whose loss, as it is rounded, is below that of a tie.",
         _by_loss,
         witness=both(*(one(-(2.0**-k), -(2.0**-k) * 2, 0.0, 0.0, beta=0.125) for k in (12, 60))),
+        dtypes=("bfloat16", "binary32", "binary64"),
     ),
     _mutant(
         "accuracy-of-narrow-rewards",
