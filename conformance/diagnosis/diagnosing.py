@@ -16,7 +16,7 @@ from conformance.diagnosis.metrics import of_loss
 from conformance.diagnosis.points import Points, points
 from conformance.diagnosis.probe import Probe, probed
 from conformance.diagnosis.reductions import reductions
-from conformance.diagnosis.shapes import VAGUE
+from conformance.diagnosis.shapes import is_vague
 from conformance.diagnosis.smallest import copies, smallest
 from conformance.diagnosis.states import kept, unrepeated
 from conformance.inputs.batch import NAMES
@@ -49,7 +49,7 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         groups += [[cause] for cause in of_loss(trial) or elsewhere.metrics(trial, violated)]
     if refused is not None:
         groups.append([refused])
-    if not groups and far is not None:
+    if far is not None and (not groups or _vague(groups[0][0])):
         groups = [[far]]
     if not groups and (wrote := [finding for finding in violated if finding.clause == "CALL-3"]):
         groups = [[_of_clause(wrote)]]  # numbers that are wrong where memory is shared follow from it
@@ -79,7 +79,7 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
 
 def _vague(cause: Cause) -> bool:
     """Whether it says neither what is returned nor where."""
-    return cause.says in VAGUE.values() or cause.where == "at some of the numbers asked"
+    return is_vague(cause.says) or cause.where == "at some of the numbers asked"
 
 
 def _of_slopes_alone(groups: list[list[Cause]], violated: Sequence[Finding]) -> bool:

@@ -141,7 +141,7 @@ def _factor_of_slopes(asked: Points) -> Iterator[Variant]:
     if not rows.any():
         return
     ratio = float(np.median(slopes[rows] * (1 + np.exp(asked.z[rows]))))
-    for number in _numbers(ratio):
+    for number in _factors(ratio):
         says = f"the loss, times {number:.6g}"
         yield Variant("derivatives times a constant", says, FACTOR, scale=_constant(number))
         yield Variant("derivatives times a constant", says, FACTOR, form=_sloped(number))
@@ -181,9 +181,10 @@ def _factor(asked: Points) -> Iterator[Variant]:
         return
     with np.errstate(all="ignore"):
         ratio, shift = float(np.median(got[rows] / exact[rows])), float(np.median(got[rows] - exact[rows]))
-    for number in _numbers(ratio):
+    for number in _factors(ratio):
         yield Variant("a constant factor", f"the loss times {number:.6g}", FACTOR, scale=_constant(number))
-    for number in _numbers(shift):
+    seen = abs(shift) > 16 * asked.probe.trial.fmt.unit_roundoff * float(np.median(np.abs(exact[rows])))
+    for number in _numbers(shift) if seen else ():
         yield Variant("a constant added", _moved(number), FORMULA, form=_shifted(number))
 
 
@@ -232,3 +233,8 @@ def _numbers(estimate: float) -> list[float]:
     if not np.isfinite(estimate) or estimate == 0:
         return []
     return [*(float(f"{estimate:.{digits}g}") for digits in _DIGITS), estimate]
+
+
+def _factors(estimate: float) -> list[float]:
+    """The same of a factor, which is not told where it reads as 1."""
+    return [number for number in _numbers(estimate) if f"{number:.6g}" != "1"]

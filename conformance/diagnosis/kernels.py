@@ -97,9 +97,12 @@ def _threshold(threshold: float) -> Way:
     return lambda x, a: np.where(x > threshold, x, a(np.log1p(a(np.exp(x)))))
 
 
-def _quotient(x: Floats, a: Arithmetic) -> Floats:
-    s = a.sigmoid(-x)
-    return a(a(s * a(1 - s)) / s)
+def _quotient(sigmoid: Callable[[Arithmetic, Floats], Floats]) -> Way:
+    def way(x: Floats, a: Arithmetic) -> Floats:
+        s = sigmoid(a, -x)
+        return a(a(s * a(1 - s)) / s)
+
+    return way
 
 
 def _difference(x: Floats, a: Arithmetic) -> Floats:
@@ -200,7 +203,15 @@ WAYS = (
 
 SLOPES = (
     Unstable("1 - sigmoid(z)", "those by 1 - sigmoid(z), which cancels", lambda x, a: a(1 - a.sigmoid(-x)), _one),
-    Unstable("slope over sigmoid", "those by sigmoid(z) (1 - sigmoid(z)) / sigmoid(z), which cancels", _quotient, _one),
+    *(
+        Unstable(
+            "slope over sigmoid",
+            "those by sigmoid(z) (1 - sigmoid(z)) / sigmoid(z), which cancels",
+            _quotient(sigmoid),
+            _one,
+        )
+        for sigmoid in (Arithmetic.sigmoid, Arithmetic.plain_sigmoid)
+    ),
     Unstable(
         "sigmoid floored", "those with sigmoid(-z) held above 1e-3", lambda x, a: np.maximum(a.sigmoid(x), a(1e-3)), _nothing
     ),

@@ -65,7 +65,10 @@ class Points:
         Far out a formula of other size than the loss is allowed more than the loss, and the hinge loss is 0 as what underflows
         is: what it explains there need not be its own.
         """
-        if not (self.got() if self.part == "loss" else self.slopes())[self.wrong].any():
+        wrong = (self.got() if self.part == "loss" else self.slopes())[self.wrong]
+        if not np.isfinite(wrong).any():
+            return False
+        if not wrong.any():
             return variant.key == "zero"
         found = []
         for call, mask in zip(self.calls, self.by_call(self.wrong), strict=True):

@@ -24,6 +24,8 @@ LOGARITHMS = (
 )
 VAGUE = {"loss": "a wrong number", "derivatives": "wrong derivatives"}
 """What is said of numbers that have nothing in common."""
+_TIMES = " times the right ones"
+_LARGER = "where the right ones are larger"
 CURES = {
     "for inputs that are strided views": "Honour the strides of the inputs, or make them contiguous first.",
     "where each loss has a weight of its own": "Multiply by the incoming derivative in a backward pass of your own, pair by "
@@ -33,6 +35,11 @@ CURES = {
     "when the same is asked again, after other calls": KEEP,
 }
 """What mends a fault by the way in which it was asked."""
+
+
+def is_vague(says: str) -> bool:
+    """Whether that says no more than that numbers are wrong, or nearly right."""
+    return says in VAGUE.values() or says.endswith(_TIMES)
 
 
 def shape(asked: Points) -> Cause:
@@ -47,6 +54,7 @@ def shape(asked: Points) -> Cause:
         place = f"at |z| from {np.abs(asked.z[asked.wrong]).min():.6g} on" if far else "at some of the numbers asked"
     batch = any(word in place for word in ("batch", "pair", "strided", "asked again", "asked for", "weight"))
     kind = Kind.BATCH if batch else Kind.KERNEL if far or "z =" in place else Kind.CLAUSE
+    kind = Kind.GRADIENT if place == _LARGER else kind
     plain = ("", "") if batch else (FORMULA, BACKWARD)
     stable, usual = (STABLE, plain[0]) if asked.part == "loss" else (SLOPES, plain[1])
     cure = stable if kind is Kind.KERNEL else CURES.get(place, usual)
@@ -62,7 +70,7 @@ def _beyond(asked: Points, most: Mask) -> str | None:
     if not size.size or not size.min() > 0 or np.ptp(size) > 8 * asked.probe.trial.fmt.unit_roundoff * size.max():
         return None
     kept = exact[right].max() <= 1.1 * size.max() if right.any() else True
-    return "where the right ones are larger" if kept and exact[most].min() >= 0.9 * size.min() else None
+    return _LARGER if kept and exact[most].min() >= 0.9 * size.min() else None
 
 
 def _of_exponentials(asked: Points, what: str) -> Cause | None:
@@ -90,7 +98,7 @@ def _ratios(asked: Points) -> str | None:
         ratio = ((asked.got() if asked.part == "loss" else asked.slopes()) / exact)[asked.wrong]
     if not ratio.size or not (np.isfinite(ratio).all() and ratio.min() > 0.5 and ratio.max() < 2):
         return None
-    return f"from {ratio.min():.4g} to {ratio.max():.4g} times the right ones"
+    return f"from {ratio.min():.4g} to {ratio.max():.4g}{_TIMES}"
 
 
 def _what(asked: Points) -> tuple[str, Mask]:

@@ -1,6 +1,6 @@
 """The true cause of every mutant, as the first sentence of its report has to tell it; and of how many it is told.
 
-python -m tests.mutants.causes [NAME ...]     each mutant's stated cause, in the formats of FORMATS merged
+python -m tests.mutants.causes [NAME ...]     each mutant's stated cause, in the formats of FORMATS merged; kept in STATED
 
 Of a formula it is the key that is given here, in TRUE; of the others the words of told.json. One is told by name where what
 is returned, or where that is, is said; by its clause where the clause that is violated is the fault, and no more is known.
@@ -176,8 +176,8 @@ def main(names: Sequence[str]) -> None:
         found[name] = stated(name)
         print(f"{verdict(name, *found[name])}: {name}: {found[name][0]}: {found[name][1]}", flush=True)
     print("\n".join(shares(found)))
-    if not names:
-        STATED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    kept = json.loads(STATED.read_text(encoding="utf-8")) if names else {}
+    STATED.write_text(json.dumps(kept | found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def section(found: Mapping[str, Sequence[str]]) -> list[str]:

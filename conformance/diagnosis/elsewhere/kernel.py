@@ -11,7 +11,7 @@ from conformance.clauses.trial import Trial
 from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import Part, points
 from conformance.diagnosis.probe import LOGITS, ask, judged, wrong_derivatives, wrong_losses
-from conformance.diagnosis.shapes import VAGUE
+from conformance.diagnosis.shapes import is_vague
 from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding, Worst
@@ -44,7 +44,7 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
             found = _on_path(trial, how, referred, part)
             if found is None:
                 continue
-            if not where and found.says in VAGUE.values() and worst is not None and (band := _band(trial, worst)) is not None:
+            if not where and is_vague(found.says) and worst is not None and (band := _band(trial, worst)) is not None:
                 return band
             return replace(
                 found, where=", ".join(part for part in (where, found.where) if part), cure=_CURE if where else found.cure
