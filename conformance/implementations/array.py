@@ -13,7 +13,7 @@ from conformance.implementations.decorating import decorator
 from conformance.implementations.numpy import NumpyImplementation
 from conformance.implementations.preference import preference
 from conformance.implementations.preference_numpy import NumpyFramework
-from conformance.implementations.protocol import OPTIONS, claims
+from conformance.implementations.protocol import OPTIONS, claims, is_given
 from oracle import Format
 
 FromNumpy = Callable[[NDArray[Any]], Any]
@@ -106,8 +106,8 @@ def array_implementation(
         reduction=reduction,
         options=options if loss is None else OPTIONS,
         subnormals=subnormals,
-        gradient=gradient is not None,
-        metrics=metrics is not None,
+        gradient=is_given("gradient", gradient),
+        metrics=is_given("metrics", metrics),
         notes=notes,
         accumulation=accumulation,
     )

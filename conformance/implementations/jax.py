@@ -24,7 +24,7 @@ from conformance.implementations.jax_arrays import read, wide
 from conformance.implementations.jax_ways import TWICE, WAYS, Call
 from conformance.implementations.numpy_arrays import DTYPES
 from conformance.implementations.preference import preference
-from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, claims, is_given
 from conformance.implementations.results import called, read_metrics, versions
 from conformance.implementations.ways import Twice, Way, alike
 from conformance.inputs.batch import NAMES, Batch
@@ -236,7 +236,7 @@ def jax_implementation(
         options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient,
-        metrics=metrics is not None,
+        metrics=is_given("metrics", metrics),
         notes=notes,
         second_derivatives=second_derivatives,
         accumulation=accumulation,

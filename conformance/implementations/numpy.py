@@ -21,7 +21,7 @@ from conformance.implementations.elsewhere import elsewhere
 from conformance.implementations.numpy_arrays import DTYPES, read
 from conformance.implementations.numpy_layouts import laid_out
 from conformance.implementations.preference import preference
-from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims
+from conformance.implementations.protocol import METRICS, OPTIONS, REWARDS, Answer, Claims, claims, is_given
 from conformance.implementations.results import called, check_unchanged, read_metrics, versions
 from conformance.implementations.ways import LAYOUTS, UNWEIGHED, Way, asked
 from conformance.inputs.batch import NAMES, Batch
@@ -207,8 +207,8 @@ def numpy_implementation(
         reduction=reduction,
         options=options if loss is None else OPTIONS,
         subnormals=subnormals,
-        gradient=gradient is not None,
-        metrics=metrics is not None,
+        gradient=is_given("gradient", gradient),
+        metrics=is_given("metrics", metrics),
         notes=notes,
         accumulation=accumulation,
     )

@@ -105,12 +105,24 @@ def claims(
         raise BadClaim(f"dtypes: {error}") from None
     if reduction not in {"none", "mean"}:
         raise BadClaim(f"reduction = {reduction!r}: 'none' or 'mean'")
-    if isinstance(options, str) or not set(options) <= set(OPTIONS):
+    if not isinstance(gradient, bool):
+        raise BadClaim(f"gradient = {gradient!r}: True or False")
+    if isinstance(options, str) or not isinstance(options, Collection) or not set(options) <= set(OPTIONS):
         raise BadClaim(f"options = {options!r}: a collection of some of {', '.join(OPTIONS)}")
     if subnormals not in {"gradual", "flush", None}:
         raise BadClaim(f"subnormals = {subnormals!r}: 'gradual' or 'flush'")
+    told = {} if notes is None else notes
+    if not isinstance(told, Mapping) or not all(isinstance(text, str) for pair in told.items() for text in pair):
+        raise BadClaim(f"notes = {notes!r}: texts by clause, as {{'SPECIAL-2': 'it always mixes'}}")
     wide = _accumulation(accumulation)
-    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, notes or {}, second_derivatives, wide)  # type: ignore[arg-type]
+    return Claims(formats, reduction, frozenset(options), subnormals, gradient, metrics, told, second_derivatives, wide)  # type: ignore[arg-type]
+
+
+def is_given(keyword: str, function: object) -> bool:
+    """Whether there is such a function. Raises BadClaim for what is no function."""
+    if function is not None and not callable(function):
+        raise BadClaim(f"{keyword} = {function!r}: a function, called with the same arguments as the loss")
+    return function is not None
 
 
 def _accumulation(given: str | Format | None) -> Format | None:

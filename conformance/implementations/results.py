@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
-from conformance.errors import Misbehaviour
+from conformance.errors import BadClaim, Misbehaviour
 from conformance.implementations.protocol import METRICS, REWARDS
 from conformance.inputs.batch import NAMES
 from oracle import Format
@@ -71,7 +71,10 @@ def versions(library: str | None, **frameworks: str) -> dict[str, str]:
     """The judged library's name and installed version under the key `library`, where one is named; and by name the version
     of each framework that is not that library itself.
 
-    Raises PackageNotFoundError for a distribution that is not installed.
+    Raises BadClaim for a distribution that is not installed.
     """
-    judged = {} if library is None else {"library": f"{library} {version(library)}"}
+    try:
+        judged = {} if library is None else {"library": f"{library} {version(library)}"}
+    except (PackageNotFoundError, TypeError, ValueError):
+        raise BadClaim(f"library = {library!r}: no distribution of that name is installed, as `pip list` has them") from None
     return judged | {name: number for name, number in frameworks.items() if name != library}

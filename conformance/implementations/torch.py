@@ -18,7 +18,7 @@ from conformance.implementations.compilation import Compiled, cannot_compile
 from conformance.implementations.decorating import decorator
 from conformance.implementations.elsewhere import elsewhere
 from conformance.implementations.preference import preference
-from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims
+from conformance.implementations.protocol import OPTIONS, Answer, Claims, Columns, Patterns, claims, is_given
 from conformance.implementations.results import called, check_unchanged, read_metrics, versions
 from conformance.implementations.torch_tensors import as_bytes, checked, encoded, leaves, stored, widened, written
 from conformance.implementations.torch_ways import TWICE, WAYS, Call, Parts, laid_out
@@ -263,7 +263,7 @@ def torch_implementation(
         options=options if loss is None else OPTIONS,
         subnormals=subnormals,
         gradient=gradient,
-        metrics=metrics is not None,
+        metrics=is_given("metrics", metrics),
         notes=notes,
         second_derivatives=second_derivatives,
         accumulation=accumulation,

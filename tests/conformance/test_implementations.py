@@ -70,6 +70,9 @@ def test_gradients_are_claimed_by_torch_always_and_by_numpy_with_a_function():
     assert torch_implementation(plain).claims.gradient
     assert not numpy_implementation(plain).claims.gradient
     assert numpy_implementation(plain, gradient=plain).claims.gradient
+    for wrap, allowed in ((torch_implementation, "True or False"), (numpy_implementation, "a function")):
+        with pytest.raises(BadClaim, match=f"gradient = 'yes': {allowed}"):
+            wrap(plain, gradient="yes")
 
 
 @pytest.mark.parametrize(
@@ -83,16 +86,25 @@ def test_gradients_are_claimed_by_torch_always_and_by_numpy_with_a_function():
         ("options", ["gamma"], "beta, label_smoothing"),
         ("options", "beta", "beta, label_smoothing"),
         ("subnormals", "ftz", "'gradual' or 'flush'"),
+        ("options", None, "beta, label_smoothing"),
+        ("notes", "slow", "texts by clause"),
+        ("metrics", 3, "a function, called with the same arguments"),
     ],
 )
 @wrappers
 def test_a_claim_that_does_not_exist_is_refused_by_name(wrap, keyword, value, allowed):
     with pytest.raises(BadClaim) as refused:
         wrap(plain, **{keyword: value})
-    shown = value if isinstance(value, str) or not value else value[0]
+    shown = value[0] if isinstance(value, list) and value else value
     assert str(refused.value).startswith(keyword)
     assert str(shown) in str(refused.value)
     assert allowed in str(refused.value)
+
+
+@wrappers
+def test_a_library_that_is_not_installed_is_refused_by_name(wrap):
+    with pytest.raises(BadClaim, match=r"^library = 'padle': no distribution of that name is installed"):
+        _ = wrap(plain, library="padle").environment
 
 
 def test_an_unknown_device_is_refused_by_name():

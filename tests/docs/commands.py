@@ -18,6 +18,8 @@ from conformance.cli import main
 
 DECIDES_LATER = "test $? -eq 1"
 """After `||`: the command before may exit with 1, which a later command decides on."""
+HANDS_ON = "(s=$?; test $s -eq 1 || exit $s)"
+"""The same, and any other status is that of the line."""
 OURS = ("dpo-conformance ", "python -m tests", "python -m benchmarks", "sphinx-build ", "pytest --dpo")
 """How a command begins that a sentence shows as code."""
 
@@ -33,7 +35,7 @@ class Command:
 
 def commands(line: str) -> list[Command] | None:
     """The commands of a line, joined by &&; None where it needs a shell, for a pipe or a redirection."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer = shlex.shlex(line.replace(HANDS_ON, DECIDES_LATER), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     parts: list[list[str]] = [[]]
     for word in lexer:
