@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -36,6 +37,32 @@ def _parts(node: Node) -> str:
     return "".join(f"{name} = {MEANINGS[name]}, " for name in sorted(set(used)))
 
 
+FUNCTIONS = {
+    "softplus": "softplus(x) = log(1 + e^x)",
+    "sigmoid": "sigmoid(x) = 1/(1 + e^-x)",
+    "bump": "bump(x) = sigmoid(x) sigmoid(-x)",
+    "relu": "relu(x) = max(x, 0)",
+    "step": "step(x) = 1 for x > 0, else 0",
+    "square": "square(x) = x^2",
+    "expm1": "expm1(x) = e^x - 1",
+    "log1mexp": "log1mexp(x) = log(1 - e^x)",
+    "odds": "odds(x) = e^x/(1 - e^x)",
+    "sorted": "sorted(x) = the batch's x in rising order",
+    "unsorted": "unsorted(x, k) = x, each at the place from which sorting by k took it",
+    "detached": "detached(x) = x, with no derivative",
+    "mean": "mean(x) = its mean over the batch",
+    "total": "total(x) = its sum over the batch",
+}
+"""What the functions of formulas are."""
+
+
+def _functions(formulas: Sequence[Node]) -> str:
+    """What the functions in the formulas are."""
+    told = " ".join(text(node) for node in formulas)
+    used = [meaning for name, meaning in FUNCTIONS.items() if re.search(rf"\b{name}\(", told)]
+    return f"{'; '.join(used)}." if used else ""
+
+
 def page(loss: Loss) -> str:
     """The whole page: definition, parameters, derivatives, limits, facts, names elsewhere, known wrong variants, exactness."""
     return "\n".join(_lines(loss)) + "\n"
@@ -47,7 +74,7 @@ def _lines(loss: Loss) -> Iterator[str]:
     yield f"    {loss.name} = {text(loss.definition)}\n"
     names = ", ".join(f"{SHORT[name]} = `{name}`" for name in loss.inputs)
     yield f"with {_parts(loss.definition)}{names}. A batch is reduced by the mean over pairs."
-    yield "sigmoid(x) = 1/(1 + e^-x), softplus(x) = log(1 + e^x), relu(x) = max(x, 0), bump(x) = sigmoid(x) sigmoid(-x)."
+    yield _functions([loss.definition, *(slope(loss, name) for name in loss.logps)])
     if loss.parameters:
         yield "\n| parameter | default | domain | meaning |\n|---|---|---|---|"
         for parameter in loss.parameters:

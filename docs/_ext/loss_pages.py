@@ -18,25 +18,31 @@ from oracle.losses._evaluate import slope
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-REFERENCE, LENGTH = -10.0, 10.0
+REFERENCE, REJECTED, LENGTH = -10.0, -15.0, 10.0
 SPAN = np.linspace(-60.0, 60.0, 241)
 """Chosen log-ratios of the figure, in nats."""
+HUGE = 1e4
+"""A value above which a panel shows no more than `SHOWN` of it."""
+SHOWN = 12.0
 
 
 def curves(loss: Loss) -> tuple[Any, Any]:
-    """Value and slope in the chosen log-probability while the chosen log-ratio runs over SPAN and the rest stays."""
+    """Value and slope in the chosen log-probability while the chosen log-ratio runs over SPAN and the rest stays; a policy
+    without a reference stays below 0.
+    """
     n = SPAN.size
     rows = {name: np.full(n, LENGTH if name in LENGTHS else REFERENCE) for name in loss.inputs}
-    rows["policy_chosen_logps"] = np.minimum(REFERENCE + SPAN, -1e-3) if len(loss.logps) <= 2 else REFERENCE + SPAN
+    if "policy_rejected_logps" in rows:
+        rows["policy_rejected_logps"] = np.full(n, REJECTED)
+    free = "ref_chosen_logps" not in loss.inputs
+    rows["policy_chosen_logps"] = np.where(SPAN < -REFERENCE, REFERENCE + SPAN, np.nan) if free else REFERENCE + SPAN
     arrays = Arrays(rows, {parameter.name: parameter.read(parameter.default) for parameter in loss.parameters})
     return centre(arrays.ball(loss.definition)), centre(arrays.ball(slope(loss, "policy_chosen_logps")))
 
 
 def drawn() -> list[Loss]:
-    """The losses of one pair that take the chosen response and its reference."""
-    return [
-        x for x in LOSSES.values() if not x.has_batch_state and {"policy_chosen_logps", "ref_chosen_logps"} <= set(x.inputs)
-    ]
+    """The losses of one pair that take the chosen response."""
+    return [x for x in LOSSES.values() if not x.has_batch_state and "policy_chosen_logps" in x.inputs]
 
 
 def figure(path: Path) -> None:
@@ -50,10 +56,14 @@ def figure(path: Path) -> None:
         axes = picture.add_subplot(-(-len(shown) // columns), columns, place + 1)
         value, derivative = curves(loss)
         axes.plot(SPAN, value, color="#0072B2", linewidth=1.2)
+        if np.nanmax(value) > HUGE:
+            axes.set_ylim(0, SHOWN)
         axes.set_title(loss.name, fontsize=8)
         axes.tick_params(labelsize=6)
         other = axes.twinx()
         other.plot(SPAN, derivative, color="#D55E00", linewidth=1, linestyle="--")
+        if np.nanmax(value) > HUGE:
+            other.set_ylim(-2, 0)
         other.tick_params(labelsize=6)
     picture.savefig(path, dpi=110)
 
@@ -77,8 +87,9 @@ def index() -> str:
         "",
         *table(head, rows),
         "",
-        "![Value (solid, left scale) and slope in the chosen log-probability (dashed, right scale) of each loss of one pair "
-        "with a reference, over the chosen log-ratio from -60 to 60 nats, the rejected log-ratio 0, the defaults]"
+        "![Value (solid, left scale) and slope in the chosen log-probability (dashed, right scale) of each loss of one pair, "
+        "over the chosen log-ratio from -60 to 60 nats, with a reference of -10; without one, over the chosen log-probability "
+        "plus 10. The rejected log-ratio is -5, the lengths are 10, the parameters the defaults]"
         "(../generated/losses.png)",
         "",
         "```{toctree}",

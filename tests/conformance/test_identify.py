@@ -1,5 +1,7 @@
 """`identify`: which loss, which variant, and that a function is none of them; `losses`, `explain` and `list --losses`."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -7,7 +9,7 @@ from conformance.cli import main
 from conformance.diagnosis.identification import identify
 from conformance.implementations import numpy_implementation
 from conformance.implementations.written import computed
-from conformance.reports.losses import page
+from conformance.reports.losses import FUNCTIONS, page, text
 from oracle import binary32
 from oracle.losses import LOSSES
 from oracle.losses._evaluate import slope
@@ -136,3 +138,15 @@ def test_a_function_of_an_odd_kind_is_told_how_it_is_called(tmp_path, asked, sta
     assert result.exit_code == status, result.output
     assert said in " ".join(result.output.split())
     assert "(0 of" not in result.output
+
+
+def test_every_function_in_a_formula_is_told():
+    said = {
+        name
+        for loss in LOSSES.values()
+        for node in (loss.definition, *(slope(loss, logp) for logp in loss.logps))
+        for name in re.findall(r"(\w+)\(", text(node))
+    }
+    assert said - {"log", "exp"} <= set(FUNCTIONS)
+    assert "odds(x)" in page(LOSSES["orpo"])
+    assert "bump(x)" not in page(LOSSES["orpo"])
