@@ -107,8 +107,10 @@ def _slope(kernel: Kernel, x: Node) -> Node:
         return apply(Kernel.STEP, x)
     if kernel is Kernel.SQUARE:
         return multiply(constant(2), x)
-    if kernel in {Kernel.EXP, Kernel.EXPM1}:
+    if kernel is Kernel.EXP:
         return apply(Kernel.EXP, x)
+    if kernel is Kernel.EXPM1:  # autograd of torch and of JAX adds 1 to the value
+        return spelled(apply(Kernel.EXP, x), add(apply(Kernel.EXPM1, x), ONE))
     if kernel is Kernel.LOG:
         return divide(ONE, x)
     if kernel is Kernel.LOG1MEXP:
