@@ -30,9 +30,16 @@ def orpo(odds_weight, **given):
     return -odds_weight * logsigmoid(odds)
 
 
+@torch_implementation(loss="f_dpo_forward_kl")
+def forward_kl(beta, **given):
+    """As its page has it; autograd's derivative of expm1 is the value plus 1."""
+    chosen, rejected = (given[f"policy_{who}_logps"] - given[f"ref_{who}_logps"] for who in ("chosen", "rejected"))
+    return -logsigmoid(beta * (torch.expm1(-rejected) - torch.expm1(-chosen)))
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "binary32"])
-@pytest.mark.parametrize("right", [kto, orpo], ids=lambda one: one.name)
-def test_a_detached_reference_point_and_a_log1p_of_an_exponential_are_admitted(right, dtype):
+@pytest.mark.parametrize("right", [kto, orpo, forward_kl], ids=lambda one: one.name)
+def test_a_detached_reference_point_a_log1p_of_an_exponential_and_an_expm1_are_admitted(right, dtype):
     (run,) = judge(right, dtypes=[dtype], clauses=MUSTS).runs
     assert run.verdict is Verdict.CONFORMS, [(f.clause, f.worst, f.note) for f in run.violated]
 
