@@ -162,6 +162,7 @@ RENDERED = {
     "{toctree}": "a directive of Sphinx, which .ci/run builds the site with",
     "{eval-rst}": "likewise",
     "{include}": "likewise",
+    "{index}": "likewise; what the site's search finds",
     "{literalinclude}": "likewise",
 }
 
