@@ -8,6 +8,7 @@ from dataclasses import replace
 from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import conduct, diagnosing, fewest_tokens, preferences, steps, tokens
+from conformance.errors import Misbehaviour
 from conformance.implementations.preference import KIND
 from conformance.records.diagnosis import Cause, Diagnosis, Kind, Shown
 from conformance.records.record import Finding, Level, Verdict
@@ -20,9 +21,13 @@ _NAMES = "; the numbers are "
 
 def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
     """Why it violates; None where it violates no MUST. Raises Misbehaviour where it does not answer."""
-    if trial.implementation.claims.kind == "loss":
-        return diagnosing.diagnosed(trial, findings)
     violated = [f for f in findings if f.verdict is Verdict.VIOLATES and f.level is Level.MUST]
+    if trial.implementation.claims.kind == "loss":
+        try:
+            return diagnosing.diagnosed(trial, findings)
+        except Misbehaviour as error:  # it does not answer what the diagnosis asks, as no clause may have seen
+            cure = find(violated[0].clause).remedy
+            return Diagnosis((Cause(error.kind, Kind.CONDUCT, "", str(error), "", cure, 1, 1),))
     if not violated:
         return None
     refused = conduct.cause(violated)

@@ -85,7 +85,7 @@ def _vague(cause: Cause) -> bool:
 def _of_slopes_alone(groups: list[list[Cause]], violated: Sequence[Finding]) -> bool:
     """Whether derivatives are explained and no loss, though a kernel is wrong on one path alone, which explains more."""
     concerned = any(finding.clause in {"KERNEL-6", "KERNEL-7"} for finding in violated)
-    return concerned and groups[0][0].part == "derivatives"
+    return concerned and groups[0][0].part == "derivatives" and not groups[0][0].key.startswith("no gradient")
 
 
 def _of_ties(losses: Points, derivatives: Points, violated: Sequence[Finding]) -> bool:

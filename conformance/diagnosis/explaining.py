@@ -13,7 +13,7 @@ from conformance.diagnosis.clamps import clamped
 from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.hypotheses.cures import BACKWARD, WHOLE
-from conformance.diagnosis.inference import inferred, inferred_slopes
+from conformance.diagnosis.inference import decimals, inferred, inferred_slopes
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Points
 from conformance.diagnosis.rewards import REWARDS, of_rewards
@@ -38,7 +38,7 @@ def of_losses(asked: Points) -> Iterable[Explained]:
     if not np.isfinite(asked.got()[asked.wrong]).any():
         return _ways(asked) or _shape(asked)
     near = asked.masked(np.abs(asked.z) <= NEAR)
-    everywhere, somewhere = tried(asked, (*LOSSES, *_precisions(asked)))
+    everywhere, somewhere = tried(asked, (*LOSSES, *decimals(asked), *_precisions(asked)))
     if not everywhere and slight(asked):
         return [(None, associated(asked))]
     numbers = tried(asked, (*clamped(asked), *inferred(asked))) if not everywhere else ([], [])

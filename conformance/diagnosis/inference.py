@@ -37,7 +37,6 @@ def inferred(asked: Points) -> Iterator[Variant]:
     )
     yield from _factor(asked)
     yield from _added(asked)
-    yield from _decimals(asked)
 
 
 def inferred_slopes(asked: Points) -> Iterator[Variant]:
@@ -203,7 +202,7 @@ def _moved(number: float) -> str:
     return f"the loss {'plus' if number > 0 else 'less'} {abs(number):.6g}"
 
 
-def _decimals(asked: Points) -> Iterator[Variant]:
+def decimals(asked: Points) -> Iterator[Variant]:
     """So few decimals that every finite loss has no more."""
     fmt, got = asked.probe.trial.fmt, asked.got()
     finite = got[np.isfinite(got)]

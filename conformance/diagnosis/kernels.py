@@ -85,6 +85,15 @@ def _floored(least: float) -> Way:
     return lambda x, a: a(-np.log(np.maximum(a.sigmoid(-x), a(least))))
 
 
+def _boxed(least: float) -> Way:
+    return lambda x, a: a(-np.log(np.clip(a.sigmoid(-x), a(least), a(1 - least))))
+
+
+def _of_the_rest(least: float) -> Way:
+    """-log(1 - p + least), as the other order's of the same p."""
+    return lambda x, a: a(-np.log(a(a(1 - a.sigmoid(x)) + a(least))))
+
+
 def _clamped(limit: float) -> Way:
     return lambda x, a: a.softplus(np.clip(x, -limit, limit))
 
@@ -123,11 +132,22 @@ WAYS = (
             f"-log(sigmoid(z) + {least})",
             lambda x, a, least=least: a(-np.log(a(a.sigmoid(-x) + a(float(least))))),  # type: ignore[misc]
             _one,
+            exchanged,
         )
         for least in _LEAST
+        for exchanged in (None, _of_the_rest(float(least)))
     ),
     *(
         Unstable(f"log of clamped sigmoid, {float(least):g}", f"-log(max(sigmoid(z), {least}))", _floored(float(least)), _one)
+        for least in _LEAST
+    ),
+    *(
+        Unstable(
+            f"log of sigmoid clamped on both sides, {float(least):g}",
+            f"-log of sigmoid(z) clamped to [{least}, 1 - {least}]",
+            _boxed(float(least)),
+            _one,
+        )
         for least in _LEAST
     ),
     *(

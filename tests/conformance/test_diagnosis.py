@@ -56,10 +56,11 @@ def test_every_formula_has_a_true_cause():
 def test_the_measured_shares():
     """Measured by `python -m tests.mutants.causes`."""
     measured = json.loads(STATED.read_text(encoding="utf-8"))
-    assert {mutant.name for mutant in MUTANTS} >= measured.keys() >= set(formulas())
+    assert measured.keys() == {mutant.name for mutant in MUTANTS}
     told = {name: verdict(name, *measured[name]) for name in measured}
-    assert sum(told[name] != "falsely" for name in formulas()) >= 0.95 * len(formulas())
-    assert sum(verdict == "falsely" for verdict in told.values()) <= 0.1 * len(told)
+    assert sum(told[name] != "falsely" for name in formulas()) >= 0.98 * len(formulas())
+    assert sum(each == "falsely" for each in told.values()) <= 0.05 * len(told)
+    assert "not judged" not in told.values()
 
 
 def test_a_conforming_implementation_is_not_diagnosed():
@@ -127,3 +128,25 @@ def test_annotations_are_few_and_begin_with_the_cause():
     assert "half of the loss" in lines[0]
     assert len(lines) < 10
     assert all(run.verdict is Verdict.VIOLATES for run in record.runs)
+
+
+def _to_four_decimals(z, eps):
+    return torch.round(smoothed(z, eps).double(), decimals=4).to(z.dtype)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "clauses", "says"),
+    [
+        (lambda z, eps: smoothed(z, eps) + 1e-8, ("LOSS-1",), "the loss plus 1e-08"),
+        (lambda z, eps: -torch.log(torch.sigmoid(z).clamp(1e-5, 1 - 1e-5)), ("KERNEL-1",), "clamped to [1e-5, 1 - 1e-5]"),
+        (_to_four_decimals, ("LOSS-2",), "rounded to four decimals"),
+        (lambda z, eps: smoothed(z, eps).detach(), ("KERNEL-6", "KERNEL-7", "CALL-8"), "it returns no gradient at all"),
+    ],
+    ids=["a constant", "a clamp on both sides", "decimals", "no gradient, and never overwritten"],
+)
+def test_what_is_nearly_right_has_a_name(wrong, clauses, says):
+    options = ("beta",) if "KERNEL-1" in clauses else ("beta", "label_smoothing")
+    formats = ("bfloat16",) if "LOSS-1" in clauses else ("float32",)
+    _, (told, *_) = diagnosis(plain(wrong, options=options), *clauses, formats=formats)
+    assert says in told.headline
+    assert not told.cause.where

@@ -14,7 +14,7 @@ from conformance.clauses.quantities import SIGNS
 from conformance.clauses.trial import Trial
 from conformance.diagnosis.explaining import best
 from conformance.diagnosis.points import Points, points
-from conformance.diagnosis.probe import LOGITS, PAIRS, UNLIKE, Call, Probe, wrong_derivatives, wrong_losses
+from conformance.diagnosis.probe import LOGITS, PAIRS, UNLIKE, Call, Probe, ask, wrong_derivatives, wrong_losses
 from conformance.diagnosis.shapes import VAGUE
 from conformance.diagnosis.states import MIXTURES
 from conformance.diagnosis.variants import RIGHT, predicted
@@ -26,6 +26,7 @@ from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding
 from oracle import bounds
+from oracle.bounds import Mask
 from oracle.formats import Floats
 
 ASKED: Mapping[Way, tuple[str, str]] = {
@@ -116,10 +117,11 @@ def _of_way(trial: Trial, judged: Versatile, way: Way) -> Cause | None:
     if not calls:
         return None
     cure = find(ASKED[way][1]).remedy
-    if any(call.refused for call in calls):
+    if any(call.refused and not _none(trial, call) for call in calls):
         says = _KEPT.get(way, "none: the loss is cut off from what asks for them")
         return _cause("no derivative", "derivatives", says, cure, calls)
-    losses = Probe(trial, tuple(calls), tuple(wrong_losses(trial, call) for call in calls), ())
+    masks = tuple(_of_the_way(trial, call, wrong_losses) for call in calls)
+    losses = Probe(trial, tuple(calls), masks, ())
     if any(mask.any() for mask in losses.wrong_losses):
         probe = replace(losses, wrong_derivatives=tuple(np.zeros(len(call.batch), dtype=bool) for call in calls))
         asked_losses = points(probe, "loss")
@@ -127,13 +129,25 @@ def _of_way(trial: Trial, judged: Versatile, way: Way) -> Cause | None:
         return _told(way, asked_losses, found, cure)
     if way is Way.ONE_TENSOR:
         return _roles(trial, calls, cure)
-    masks = tuple(wrong_derivatives(trial, call) for call in calls)
+    masks = tuple(_of_the_way(trial, call, wrong_derivatives) for call in calls)
     if not any(mask.any() for mask in masks):
         return None
     probe = replace(losses, wrong_derivatives=masks)
     slopes = points(probe, "derivatives")
     told = next(_mixed(way, trial, slopes, cure), None) or _weighing(way, trial, calls, slopes, cure)
     return _told(way, slopes, told or best(slopes), cure)
+
+
+def _of_the_way(trial: Trial, call: Call, judge: Callable[[Trial, Call], Mask]) -> Mask:
+    """What is wrong of it, but for what is wrong where the same is asked plainly."""
+    wrong = judge(trial, call)
+    return wrong & ~judge(trial, ask(trial, "", call.batch)) if wrong.any() and not trial.single else wrong
+
+
+def _none(trial: Trial, call: Call) -> bool:
+    """Whether a derivative is missing where the same is asked plainly."""
+    plain = ask(trial, "", call.batch).answer
+    return plain is None or plain.gradient is None or None in [part if part is None else 0 for part in plain.gradient[:2]]
 
 
 def _told(way: Way, found_in: Points, found: Cause, cure: str) -> Cause:
