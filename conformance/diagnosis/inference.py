@@ -10,6 +10,7 @@ from conformance.diagnosis.forms import SMOOTHED, Form
 from conformance.diagnosis.hypotheses.cures import BETA, FACTOR, FORMULA, SMOOTHING
 from conformance.diagnosis.points import Points, holds
 from conformance.diagnosis.variants import Variant
+from oracle import Format
 from oracle.bounds import Mask
 from oracle.formats import Floats
 
@@ -209,12 +210,12 @@ def decimals(asked: Points) -> Iterator[Variant]:
     for count, word in enumerate(_COUNTS, 1):
         if finite.size and (fmt.round_array(np.round(finite, count)) == finite).all():
             says = f"the loss rounded to {word} decimal{'s' if count > 1 else ''}"
-            yield Variant(f"{count} decimals", says, WHOLE_DIGITS, after=_to_decimals(count))
+            yield Variant(f"{count} decimals", says, WHOLE_DIGITS, after=_to_decimals(count, fmt))
             return
 
 
-def _to_decimals(count: int) -> Callable[[Floats], Floats]:
-    return lambda values: np.asarray(np.round(values, count))
+def _to_decimals(count: int, fmt: Format) -> Callable[[Floats], Floats]:
+    return lambda values: fmt.round_array(np.round(values, count))
 
 
 def _constant(factor: float) -> Callable[[int, float, float], float]:
