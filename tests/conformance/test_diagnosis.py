@@ -56,10 +56,10 @@ def test_every_formula_has_a_true_cause():
 def test_the_measured_shares():
     """Measured by `python -m tests.mutants.causes`."""
     measured = json.loads(STATED.read_text(encoding="utf-8"))
-    assert {mutant.name for mutant in MUTANTS} >= measured.keys() >= set(formulas())
+    assert measured.keys() == {mutant.name for mutant in MUTANTS}
     told = {name: verdict(name, *measured[name]) for name in measured}
     assert sum(told[name] != "falsely" for name in formulas()) >= 0.98 * len(formulas())
-    assert sum(each == "falsely" for each in told.values()) <= 0.05 * len(told)
+    assert sum(each == "falsely" for each in told.values()) <= 0.03 * len(told)
     assert "not judged" not in told.values()
 
 
