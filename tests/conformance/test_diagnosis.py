@@ -41,6 +41,7 @@ def diagnosis(implementation, *clauses, formats=("float32",)):
     return record, causes.told(record)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SUBSET)
 def test_the_stated_cause_is_the_true_one(name):
     assert verdict(name, *stated(name, ("binary32",))) == "by name"

@@ -132,6 +132,7 @@ OUTPUTS = [["--markdown"], ["--junit"], ["--annotations"], ["--markdown", "--jun
 SAID = {"--markdown": "❌ fails", "--junit": "<failure", "--annotations": "::error "}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("outputs", OUTPUTS, ids=" ".join)
 @pytest.mark.parametrize(("now", "accept", "rule"), FIRST)
 def test_every_output_exits_with_1_and_tells_the_rule(gate, tmp_path, outputs, now, accept, rule):

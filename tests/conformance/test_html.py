@@ -124,6 +124,7 @@ def test_notes_on_clauses_are_not_told_among_the_claims():
 # -- escaping ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("text", TEXTS)
 def test_every_text_is_shown_literally_and_nothing_of_it_is_markup(text):
     one = hostile(text)
@@ -140,6 +141,7 @@ def test_every_text_is_shown_literally_and_nothing_of_it_is_markup(text):
         assert details.get("data-name").startswith("\n".join(map(words.visible, text.split("\n"))))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("text", MARKUP)
 def test_labels_of_records_and_names_in_sweeps_are_escaped_too(text, swept):
     one = replace(swept[0], implementation=text, source=text)

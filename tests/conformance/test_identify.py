@@ -16,6 +16,7 @@ from oracle.losses._evaluate import slope
 from tests.conformance.test_preference import split, written
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["ipo_average", "aot_unpaired"])
 def test_a_loss_is_known_by_its_numbers(name):
     loss = LOSSES[name]
@@ -23,6 +24,7 @@ def test_a_loss_is_known_by_its_numbers(name):
     assert (best.candidate.loss.name, best.complete) == (name, True)
 
 
+@pytest.mark.no_cover
 def test_a_wrong_variant_is_named_and_a_scaled_loss_is_told_from_both():
     loss = LOSSES["kto"]
     wrong = next(wrong for wrong in loss.wrong if wrong.name == "row-clamp")

@@ -93,6 +93,7 @@ def folder(made_once, tmp_path):
     return Path(shutil.copytree(made_once, tmp_path / "records"))
 
 
+@pytest.mark.no_cover
 def test_a_page_of_records(folder):
     page = matrix.render(matrix.read_page(folder))
     lines = page.splitlines()
@@ -222,6 +223,7 @@ def test_the_page_alone(tmp_path, folder):
     assert (tmp_path / "matrix.md").read_text(encoding="utf-8") == matrix.render(matrix.read_page(tmp_path / "matrix"))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("text", "said"),
     [("raise SystemExit('no such function')", "exit status 1: no such function"), ("1 / 0", "ZeroDivisionError")],

@@ -75,6 +75,7 @@ def test_the_report_by_its_own_numbers():
     assert np.isnan(float.fromhex(found.worst.got))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("dtype", ["bfloat16", "binary32", "binary64"])
 def test_orpo_written_for_it_passes(dtype):
     for made in (torch_implementation(losses_torch.orpo, loss="orpo"), jax_implementation(losses_jax.orpo, loss="orpo")):

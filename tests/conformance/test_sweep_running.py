@@ -101,6 +101,7 @@ def whole():
 BOUND = float(binary32.from_ordinals(6 * BLOCK + 77))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", [1, 2 * BLOCK, 1 << 28])
 @pytest.mark.parametrize(
     "how",
@@ -446,6 +447,7 @@ def workers_of(pid):
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_is_ended_half_way_and_resumed_ends_in_the_identical_report(file, tmp_path, how):
     name = file(mine("time.sleep(0.1)"))

@@ -234,6 +234,7 @@ def added(tally, judging, kind, chosen):
     return tally
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("subnormals", [None, "flush"])
 @pytest.mark.parametrize("kind", ["kernel", "interval", "boolean", "ratio", "whole"])
 @given(data=st.data(), chosen=points)

@@ -9,6 +9,7 @@ from tests.losses.honest import honest
 from tests.losses.operators import mutants
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("name", "fmt"), [("ipo_average", "bfloat16"), ("bce_pair", "binary32"), ("apo_down", "binary64")])
 def test_every_mutant_by_operator_is_rejected(name, fmt):
     loss = LOSSES[name]

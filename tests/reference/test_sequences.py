@@ -71,6 +71,7 @@ def test_numpy_derivatives_by_token():
     assert np.array_equal(by_token, sequence_numpy.sequence_gradient(z, LABELS, MASK, incoming=[2.0, -0.5]))
 
 
+@pytest.mark.no_cover
 def test_jax_twice_mapped_and_scanned():
     z, jnp = logits(), jax.numpy
     with jax.enable_x64(True):

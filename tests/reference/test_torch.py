@@ -174,6 +174,7 @@ def test_tensors_may_lie_as_they_like_in_memory():
     assert torch.equal(dpo_loss(*[column] * 4), dpo_loss(*[column.contiguous()] * 4))
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own doing
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_compiled_without_a_graph_break(dtype):
@@ -191,6 +192,7 @@ def test_compiled_without_a_graph_break(dtype):
     assert all(torch.equal(x.grad, y.grad) for x, y in zip(mine, theirs, strict=True))
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("way", ["hessian", "vmap of grad"])
 def test_transformed_and_compiled(way):

@@ -56,6 +56,7 @@ def groups(chapter, fmt):
         yield list(same)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 @pytest.mark.parametrize("chapter", INTERVALS)
 def test_rho_is_at_most_one_at_the_ends_and_above_one_beside_them(chapter, fmt):
