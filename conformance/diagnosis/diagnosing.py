@@ -13,12 +13,12 @@ from conformance.diagnosis import conduct, elsewhere
 from conformance.diagnosis.explaining import of_derivatives, of_losses, with_derivatives
 from conformance.diagnosis.extremes import alone, optioned
 from conformance.diagnosis.metrics import of_loss
-from conformance.diagnosis.points import Points, points
+from conformance.diagnosis.points import NEAR, Points, points
 from conformance.diagnosis.probe import Probe, probed
 from conformance.diagnosis.reductions import reductions
 from conformance.diagnosis.shapes import is_vague
 from conformance.diagnosis.smallest import copies, smallest
-from conformance.diagnosis.states import kept, unrepeated
+from conformance.diagnosis.states import beside, kept, unrepeated
 from conformance.inputs.batch import NAMES
 from conformance.records.diagnosis import Cause, Diagnosis, Kind
 from conformance.records.record import Finding, Level, Verdict
@@ -60,7 +60,10 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         or _of_slopes_alone(groups, violated)
         or _of_ties(losses, derivatives, violated)
     ):
-        groups = _elsewhere(trial, violated, groups)
+        ties = _of_ties(losses, derivatives, violated)
+        groups = _elsewhere(trial, violated, groups, frozenset() if ties else _plainly(losses, derivatives))
+    if (not groups or _vague(groups[0][0])) and (entering := beside(trial, losses, derivatives)) is not None:
+        groups = [[entering]]
     if (not groups or _vague(groups[0][0])) and (changed := unrepeated(trial, violated)) is not None:
         groups = [[changed]]
     if not groups:
@@ -97,9 +100,16 @@ def _of_ties(losses: Points, derivatives: Points, violated: Sequence[Finding]) -
     return bool((((pc == pr) & (rc == rr)) | ~wrong).all())
 
 
-def _elsewhere(trial: Trial, violated: Sequence[Finding], groups: list[list[Cause]]) -> list[list[Cause]]:
+def _plainly(*parts: Points) -> frozenset[str]:
+    """The parts of which something is wrong at the ordinary pairs of a probe."""
+    return frozenset(asked.part for asked in parts if (asked.wrong & (np.abs(asked.z) <= NEAR)).any())
+
+
+def _elsewhere(
+    trial: Trial, violated: Sequence[Finding], groups: list[list[Cause]], plainly: frozenset[str]
+) -> list[list[Cause]]:
     """The groups, behind what is found by calls that a probe does not make."""
-    found = elsewhere.cause(trial, violated)
+    found = elsewhere.cause(trial, violated, plainly)
     kept = [group for group in groups if not _vague(group[0]) and not (found is not None and "same numbers" in found.where)]
     return groups if found is None else [[found], *kept]
 

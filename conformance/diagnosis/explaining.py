@@ -13,7 +13,7 @@ from conformance.diagnosis.clamps import clamped
 from conformance.diagnosis.fitted import linear
 from conformance.diagnosis.hypotheses import BATCHES, GRADIENTS, LOSSES, PRECISIONS, REDUCTIONS
 from conformance.diagnosis.hypotheses.cures import BACKWARD, WHOLE
-from conformance.diagnosis.inference import decimals, inferred, inferred_slopes
+from conformance.diagnosis.inference import decimals, inferred, inferred_slopes, rounded
 from conformance.diagnosis.places import where
 from conformance.diagnosis.points import NEAR, Points
 from conformance.diagnosis.rewards import REWARDS, of_rewards
@@ -41,7 +41,7 @@ def of_losses(asked: Points) -> Iterable[Explained]:
     everywhere, somewhere = tried(asked, (*LOSSES, *decimals(asked), *_precisions(asked)))
     if not everywhere and slight(asked):
         return [(None, associated(asked))]
-    numbers = tried(asked, (*clamped(asked), *inferred(asked))) if not everywhere else ([], [])
+    numbers = tried(asked, (*clamped(asked), *inferred(asked), *rounded(asked))) if not everywhere else ([], [])
     found = (
         everywhere
         or numbers[0]
@@ -54,7 +54,7 @@ def of_losses(asked: Points) -> Iterable[Explained]:
     if found:
         return found
     if near.wrong.any() and not near.wrong.all():
-        everywhere, somewhere = tried(near, LOSSES)
+        everywhere, somewhere = tried(near, (*LOSSES, *rounded(near)))
         return everywhere or tried(near, inferred(near))[0] or somewhere or _shape(asked)
     return _shape(asked)
 

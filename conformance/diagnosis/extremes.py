@@ -18,6 +18,8 @@ BETAS = (-2.0, -0.5, 0.0, 2.0**-20, 2.0**-14, 512.0, 2048.0, 2.0**14)
 SMOOTHINGS = (1.0, 0.875, 0.625, 2.0**-9, 2.0**-14, 2.0**-24, 2.0**-34, 2.0**-60)
 _LOGIT = 64.0
 """Where the loss without smoothing is next to nothing, so that the smoothed one is label_smoothing * z."""
+_PLAIN = 0.25
+"""An option that is not far out: what is wrong at it too is not wrong for the option's sake."""
 _CLAUSES = {"OPTION-6": "beta", "OPTION-7": "label_smoothing"}
 
 
@@ -93,6 +95,8 @@ def _asked(
         if batch is None:
             continue
         call, numbers = ask(trial, "", batch, mean=trial.single), numbers + 1
+        if _wrong_at_a_plain_one(trial, option, batch):
+            continue
         if call.answer is not None and wrong_losses(trial, call).any():
             with np.errstate(all="ignore"):
                 told.append((value, used(np.resize(call.losses, len(batch)), batch)))
@@ -100,6 +104,7 @@ def _asked(
             slopes = dict(call.derivatives()).get(0)
             if slopes is not None:
                 sloped.append((value, by_slope(-slopes, batch)))
+    told, sloped = ([(value, instead) for value, instead in some if not _is(value, instead)] for some in (told, sloped))
     part, told = ("loss", told) if told else ("derivatives", sloped)
     if not told:
         return None
@@ -110,6 +115,19 @@ def _asked(
     if len(taken) == 1 and len(told) > 4:
         says = f"{'' if part == 'loss' else 'those of '}the loss at {option} {taken.pop()}, whatever is asked"
     return Cause(f"another {option}", Kind.FORMULA, part, says, where, cure, numbers, len(told))
+
+
+def _wrong_at_a_plain_one(trial: Trial, option: str, batch: Batch) -> bool:
+    """Whether the same pairs are wrong at an option that is not far out."""
+    plain = batch.at(beta=_PLAIN) if option == "beta" else batch.at(label_smoothing=_PLAIN)
+    call = ask(trial, "", plain, mean=trial.single)
+    wrong = wrong_losses(trial, call).any()
+    return bool(wrong or (call.answer is not None and not call.mean and wrong_derivatives(trial, call).any()))
+
+
+def _is(value: float, instead: float) -> bool:
+    """Whether the option that was worked out is the one that was asked, to the digits that are told."""
+    return _number(value) == _number(instead)
 
 
 def _number(value: float) -> str:

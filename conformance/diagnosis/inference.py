@@ -8,8 +8,9 @@ import numpy as np
 
 from conformance.diagnosis.forms import SMOOTHED, Form
 from conformance.diagnosis.hypotheses.cures import BETA, FACTOR, FORMULA, SMOOTHING
+from conformance.diagnosis.hypotheses.margins import margin_of, net
 from conformance.diagnosis.points import Points, holds
-from conformance.diagnosis.variants import Variant
+from conformance.diagnosis.variants import Logps, Variant
 from oracle import Format
 from oracle.bounds import Mask
 from oracle.formats import Floats
@@ -18,6 +19,7 @@ _DIGITS = (1, 2, 3, 4, 6)
 """Significant digits to which a number that somebody wrote is likely to be round."""
 _COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 WHOLE_DIGITS = "Return the loss as it is computed: round where it is printed, not where it is returned."
+WHOLE_NUMBERS = "Compute with the log-probabilities as they come in and round where they are printed: a rounding has no slope."
 _MODERATE = (0.25, 8.0)
 """|z| at which a loss tells its logit well in every format."""
 
@@ -212,6 +214,26 @@ def decimals(asked: Points) -> Iterator[Variant]:
             says = f"the loss rounded to {word} decimal{'s' if count > 1 else ''}"
             yield Variant(f"{count} decimals", says, WHOLE_DIGITS, after=_to_decimals(count, fmt))
             return
+
+
+def rounded(asked: Points) -> Iterator[Variant]:
+    """The log-probabilities, or what is made of them before the logit, rounded to a few decimals."""
+    for count, word in enumerate(_COUNTS[:6], 1):
+        for what, before in _stages(_to_decimals(count, asked.probe.trial.fmt)):
+            says = f"the loss with the {what} rounded to {word} decimal{'s' if count > 1 else ''}"
+            yield Variant(f"{what} to {count} decimals", says, WHOLE_NUMBERS, before=before, slopes=False)
+
+
+def _stages(to: Callable[[Floats], Floats]) -> Iterator[tuple[str, Callable[[Logps], Logps]]]:
+    """What of the log-probabilities may be rounded, and the log-probabilities that give the same."""
+
+    def each(x: Logps) -> Logps:
+        pc, pr, rc, rr = map(to, x)
+        return pc, pr, rc, rr
+
+    yield "log-probabilities", each
+    yield "log-ratios", lambda x: (to(x[0] - x[2]), to(x[1] - x[3]), 0 * x[2], 0 * x[3])
+    yield "margin", lambda x: net(to(margin_of(x)))
 
 
 def _to_decimals(count: int, fmt: Format) -> Callable[[Floats], Floats]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from conformance.clauses.trial import Trial
-from conformance.diagnosis.probe import PAIRS, Call, ask, wrong_losses
+from conformance.diagnosis.points import Points
+from conformance.diagnosis.probe import PAIRS, Call, ask, wrong_derivatives, wrong_losses
 from conformance.diagnosis.shapes import KEEP
 from conformance.diagnosis.variants import RIGHT, predicted
 from conformance.errors import Misbehaviour
@@ -15,6 +16,12 @@ from conformance.inputs.batch import NAMES, Batch
 from conformance.records.diagnosis import Cause, Kind
 from conformance.records.record import Finding, Verdict
 
+_ALONE = 4
+"""Of the wrong pairs of a call, which are asked again by themselves."""
+_OWN = (
+    "Let each pair's loss be its own: no maximum, mean, norm, sort or padding over the batch before -log sigma, and nothing "
+    "of one pair written where another's is read."
+)
 SIZE = 23
 """Of the batches, so that no clause has asked for one of that size before."""
 _DRAWN = f"{KEEP} Nothing random either: no dropout in the loss, no race, no buffer that is not written."
@@ -110,6 +117,25 @@ def unrepeated(trial: Trial, findings: Sequence[Finding]) -> Cause | None:
         asked += 1
     says = "right when the inputs that were wrong are asked again: something is kept between calls, or drawn at random"
     return _cause("right when asked again", says, "", _DRAWN, np.ones(asked, dtype=bool)) if asked else None
+
+
+def beside(trial: Trial, *parts: Points) -> Cause | None:
+    """The cause where every wrong pair that is asked again by itself is right, so that what stands beside it enters."""
+    for asked in parts:
+        if trial.single or not asked.wrong.any():
+            continue
+        judge, tried = (wrong_losses if asked.part == "loss" else wrong_derivatives), 0
+        for call, wrong in zip(asked.calls, asked.by_call(asked.wrong), strict=True):
+            if len(call.batch) == 1 or not wrong.any():
+                continue
+            for place in np.flatnonzero(wrong)[:_ALONE]:
+                if judge(trial, ask(trial, "", call.batch.take([place]))).any():
+                    return None
+                tried += 1
+        if tried:
+            says = "right for the pair by itself, and wrong beside other pairs: what stands beside it enters"
+            return Cause("beside others", Kind.BATCH, asked.part, says, "in a batch", _OWN, len(asked.wrong), tried)
+    return None
 
 
 def _cause(key: str, says: str, place: str, cure: str, wrong: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Cause:

@@ -130,6 +130,58 @@ def test_the_first_sentence_tells_a_strangers_fault(name):
     assert re.search(says, headline), headline
 
 
+def of_log_ratios(change):
+    return lambda pc, pr, rc, rr, beta, eps: smoothed(beta * change((pc - rc) - (pr - rr)), eps)
+
+
+class HalvedBeyondThree(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return F.logsigmoid(z)
+
+    @staticmethod
+    def backward(ctx, incoming):
+        (z,) = ctx.saved_tensors
+        return incoming * torch.sigmoid(-z) * torch.where(z > 3, 0.5, 1.0)
+
+
+def halved_beyond_three(pc, pr, rc, rr, beta, eps):
+    z = logit(pc, pr, rc, rr, beta)
+    return -HalvedBeyondThree.apply(z) if eps == 0 else smoothed(z, eps)
+
+
+NOT_ELSEWHERE = {
+    "the largest of the batch": (
+        of_log_ratios(lambda margin: margin - margin.max() + margin.mean()),
+        r"in a batch, right for the pair by itself, and wrong beside other pairs",
+        "maximum, mean, norm",
+    ),
+    "two decimals": (
+        lambda pc, pr, rc, rr, beta, eps: smoothed(
+            beta * (torch.round(pc - rc, decimals=2) - torch.round(pr - rr, decimals=2)), eps
+        ),
+        r"the loss with the log-probabilities rounded to two decimals",
+        "round where they are printed",
+    ),
+    "halved beyond three": (
+        halved_beyond_three,
+        r"from z = 3\.125 on, half of the right ones in binary32; elsewhere they are right",
+        "beta \\* sigma",
+    ),
+}
+"""(loss, what the first sentence says, what the cure says) of what is wrong plainly, and so at every way, size and option."""
+ASKED_OTHERWISE = ["DEF-1", "KERNEL-1", "KERNEL-2", "BATCH-6", "TIE-2", "SPECIAL-1", "OPTION-6", "AUTOGRAD-11"]
+
+
+@pytest.mark.parametrize("name", NOT_ELSEWHERE)
+def test_what_is_wrong_plainly_is_not_put_on_a_way_a_size_or_an_option(name):
+    loss, says, cure = NOT_ELSEWHERE[name]
+    _, headline, cured = first_cause(loss, *ASKED_OTHERWISE)
+    assert re.search(says, " ".join(headline.split()))
+    assert re.search(cure, " ".join(cured.split()))
+
+
 def test_what_no_formula_gives_is_not_cured_by_another_faults_cure():
     _, headline, cure = first_cause(of_logit(lambda z: 10 * torch.atan(z / 10)), "LOSS-1", "OPTION-1")
     assert "a wrong number" in headline

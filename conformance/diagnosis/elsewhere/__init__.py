@@ -26,14 +26,20 @@ _LOOKS: tuple[Callable[[Trial, Sequence[Finding]], Cause | None], ...] = (
 )
 
 
-def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
-    """What explains the violations, and where; None where nothing that is known does."""
+_OTHERWISE = (ways.cause, ties.cause, special.cause)
+"""What tells that something is wrong in that way, or at those inputs, and right elsewhere."""
+
+
+def cause(trial: Trial, violated: Sequence[Finding], plainly: frozenset[str] = frozenset()) -> Cause | None:
+    """What explains the violations, and where; None where nothing that is known does. plainly: "loss" or "derivatives",
+    where those of ordinary pairs are wrong when asked plainly: then no other way of asking and no other input is to blame.
+    """
     for look in _LOOKS:
         try:
             found = look(trial, violated)
         except Misbehaviour:
             continue
-        if found is not None:
+        if found is not None and not (look in _OTHERWISE and found.part in plainly):
             return found
     return None
 

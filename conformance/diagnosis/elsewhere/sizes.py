@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from conformance.diagnosis.explaining import tried
 from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES
 from conformance.diagnosis.hypotheses.cures import WHOLE
 from conformance.diagnosis.points import Points, points
-from conformance.diagnosis.probe import PAIRS, PERIODS, Call, Probe, ask
+from conformance.diagnosis.probe import PAIRS, PERIODS, Call, Probe, ask, wrong_derivatives, wrong_losses
 from conformance.diagnosis.shapes import shape
 from conformance.diagnosis.variants import Variant
 from conformance.inputs.batch import Batch
@@ -43,12 +43,21 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
     """What is returned at the sizes that are wrong; None where none is, or none is asked."""
     if trial.single or not _CLAUSES & {finding.clause for finding in violated}:
         return None
-    probe = _probed(trial)
+    short = trial.optioned(Batch.of(*PAIRS).take(np.arange(PERIODS["any size"])), beta=0.5, label_smoothing=0.1)
+    probe = _probed(trial, short)
     losses = points(probe, "loss")
     if losses.wrong.any():
-        return _told(losses, (*_PLACES, *LOSSES), "BATCH-1")
+        return None if _alone(trial, short, wrong_losses) else _told(losses, (*_PLACES, *LOSSES), "BATCH-1")
     slopes = points(probe, "derivatives")
-    return _told(slopes, (*GRADIENTS, *LOSSES), "BATCH-6") if slopes.wrong.any() else None
+    if not slopes.wrong.any() or _alone(trial, short, wrong_derivatives):
+        return None
+    variants = [each for each in (*GRADIENTS, *LOSSES) if each.rounds is None or slopes.narrow(each.rounds)]
+    return _told(slopes, variants, "BATCH-6")
+
+
+def _alone(trial: Trial, short: Batch, judge: Callable[[Trial, Call], Mask]) -> bool:
+    """Whether a pair is wrong by itself too, so that no size is to blame."""
+    return any(judge(trial, ask(trial, "", short.take([i]))).any() for i in range(len(short)))
 
 
 def _told(asked: Points, variants: Sequence[Variant], clause: str) -> Cause:
@@ -58,9 +67,8 @@ def _told(asked: Points, variants: Sequence[Variant], clause: str) -> Cause:
     return replace(found, kind=Kind.BATCH, where=where, cure=find(clause).remedy)
 
 
-def _probed(trial: Trial) -> Probe:
+def _probed(trial: Trial, short: Batch) -> Probe:
     """The short pairs, again and again, at every size that a clause asks; judged as those that they repeat."""
-    short = trial.optioned(Batch.of(*PAIRS).take(np.arange(PERIODS["any size"])), beta=0.5, label_smoothing=0.1)
     calls = tuple(call for call in _calls(trial, short) if call.answer is not None)
     losses, slopes = accepted_losses(trial, short), accepted_gradients(trial, short)
 

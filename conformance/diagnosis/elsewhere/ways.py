@@ -333,7 +333,11 @@ def _changed(trial: Trial, way: Way, call: Call, change: Callable[[Floats], Floa
 
 
 def _roles(trial: Trial, calls: Sequence[Call], cure: str) -> Cause | None:
-    """The derivative in a tensor that is two arguments, which is the sum of theirs, and what it is taken for."""
+    """The derivative in a tensor that is two arguments, which is the sum of theirs, and what it is taken for; None where
+    the same pairs have wrong derivatives when they are asked plainly, each argument a tensor of its own.
+    """
+    if any(wrong_derivatives(trial, plain).any() for plain in (ask(trial, "", call.batch) for call in calls) if plain.answer):
+        return None
     readings = (
         ("that of the first of its roles alone", lambda first, last: first),
         ("that of the last of its roles alone", lambda first, last: last),
