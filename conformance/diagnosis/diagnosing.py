@@ -102,7 +102,12 @@ def _of_ties(losses: Points, derivatives: Points, violated: Sequence[Finding]) -
 
 def _plainly(*parts: Points) -> frozenset[str]:
     """The parts of which something is wrong at the ordinary pairs of a probe."""
-    return frozenset(asked.part for asked in parts if (asked.wrong & (np.abs(asked.z) <= NEAR)).any())
+    found = set()
+    for asked in parts:
+        near = asked.by_call(asked.wrong & (np.abs(asked.z) <= NEAR)) if asked.calls else []
+        if any(mask.any() and not call.how for call, mask in zip(asked.calls, near, strict=True)):
+            found.add(asked.part)
+    return frozenset(found)
 
 
 def _elsewhere(

@@ -18,6 +18,8 @@ BETAS = (-2.0, -0.5, 0.0, 2.0**-20, 2.0**-14, 512.0, 2048.0, 2.0**14)
 SMOOTHINGS = (1.0, 0.875, 0.625, 2.0**-9, 2.0**-14, 2.0**-24, 2.0**-34, 2.0**-60)
 _LOGIT = 64.0
 """Where the loss without smoothing is next to nothing, so that the smoothed one is label_smoothing * z."""
+_NEAR = 0.1
+"""Apart, relatively, of options that are one: bfloat16 tells them no better."""
 _PLAIN = 0.25
 """An option that is not far out: what is wrong at it too is not wrong for the option's sake."""
 _CLAUSES = {"OPTION-6": "beta", "OPTION-7": "label_smoothing"}
@@ -89,21 +91,22 @@ def _asked(
     by_slope: Callable[[Floats, Batch], float],
     cure: str,
 ) -> Cause | None:
-    told, sloped, numbers = [], [], 0
+    told: list[tuple[float, float]] = []
+    sloped: list[tuple[float, float]] = []
+    numbers, usual = 0, _instead(trial, pair(_PLAIN), used, by_slope)
     for value in trial.offered(option, values):
         batch = pair(value)
         if batch is None:
             continue
-        call, numbers = ask(trial, "", batch, mean=trial.single), numbers + 1
-        if _wrong_at_a_plain_one(trial, option, batch):
+        numbers += 1
+        part, instead = _instead(trial, batch, used, by_slope)
+        if not part:
             continue
-        if call.answer is not None and wrong_losses(trial, call).any():
-            with np.errstate(all="ignore"):
-                told.append((value, used(np.resize(call.losses, len(batch)), batch)))
-        elif call.answer is not None and not call.mean and wrong_derivatives(trial, call).any():
-            slopes = dict(call.derivatives()).get(0)
-            if slopes is not None:
-                sloped.append((value, by_slope(-slopes, batch)))
+        plain = _instead(trial, _at(option, batch), used, by_slope)
+        always = plain[0] == usual[0] == part and np.allclose([plain[1], usual[1]], instead, rtol=_NEAR)
+        if plain[0] and not always:
+            continue  # the pairs are wrong at an option that is not far out too, and not for one that is always used
+        (told if part == "loss" else sloped).append((value, instead))
     told, sloped = ([(value, instead) for value, instead in some if not _is(value, instead)] for some in (told, sloped))
     part, told = ("loss", told) if told else ("derivatives", sloped)
     if not told:
@@ -117,12 +120,27 @@ def _asked(
     return Cause(f"another {option}", Kind.FORMULA, part, says, where, cure, numbers, len(told))
 
 
-def _wrong_at_a_plain_one(trial: Trial, option: str, batch: Batch) -> bool:
-    """Whether the same pairs are wrong at an option that is not far out."""
-    plain = batch.at(beta=_PLAIN) if option == "beta" else batch.at(label_smoothing=_PLAIN)
-    call = ask(trial, "", plain, mean=trial.single)
-    wrong = wrong_losses(trial, call).any()
-    return bool(wrong or (call.answer is not None and not call.mean and wrong_derivatives(trial, call).any()))
+def _at(option: str, batch: Batch) -> Batch:
+    """The same pairs at an option that is not far out."""
+    return batch.at(beta=_PLAIN) if option == "beta" else batch.at(label_smoothing=_PLAIN)
+
+
+def _instead(
+    trial: Trial, batch: Batch | None, used: Callable[[Floats, Batch], float], by_slope: Callable[[Floats, Batch], float]
+) -> tuple[str, float]:
+    """Which part is wrong, "loss" or "derivatives", and the option that it tells; "" where nothing is wrong or answered."""
+    if batch is None:
+        return "", 0.0
+    call = ask(trial, "", batch, mean=trial.single)
+    if call.answer is None:
+        return "", 0.0
+    with np.errstate(all="ignore"):
+        if wrong_losses(trial, call).any():
+            return "loss", used(np.resize(call.losses, len(batch)), batch)
+        slopes = None if call.mean else dict(call.derivatives()).get(0)
+        if slopes is not None and wrong_derivatives(trial, call).any():
+            return "derivatives", by_slope(-slopes, batch)
+    return "", 0.0
 
 
 def _is(value: float, instead: float) -> bool:

@@ -98,7 +98,10 @@ def _ratios(asked: Points) -> str | None:
         ratio = ((asked.got() if asked.part == "loss" else asked.slopes()) / exact)[asked.wrong]
     if not ratio.size or not (np.isfinite(ratio).all() and ratio.min() > 0.5 and ratio.max() < 2):
         return None
-    return f"from {ratio.min():.4g} to {ratio.max():.4g}{_TIMES}"
+    low, high = f"{ratio.min():.4g}", f"{ratio.max():.4g}"
+    if low == high == "1":
+        return None
+    return f"{low}{_TIMES}" if low == high else f"from {low} to {high}{_TIMES}"
 
 
 def _what(asked: Points) -> tuple[str, Mask]:

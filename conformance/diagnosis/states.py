@@ -126,7 +126,7 @@ def beside(trial: Trial, *parts: Points) -> Cause | None:
             continue
         judge, tried = (wrong_losses if asked.part == "loss" else wrong_derivatives), 0
         for call, wrong in zip(asked.calls, asked.by_call(asked.wrong), strict=True):
-            if len(call.batch) == 1 or not wrong.any():
+            if len(call.batch) == 1 or call.how or not wrong.any():
                 continue
             for place in np.flatnonzero(wrong)[:_ALONE]:
                 if judge(trial, ask(trial, "", call.batch.take([place]))).any():
