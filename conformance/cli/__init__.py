@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from conformance.cli.statuses import concluded, guarded
+from conformance.errors import did_you_mean
 
 COMMANDS = {
     "run": "Judge implementations and print the matrix.",
@@ -43,6 +44,13 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"conformance.cli.{cmd_name}").command
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's own; for a name that there is not, what is near to it is named."""
+        near = did_you_mean(args[0], COMMANDS).strip() if args[0] not in COMMANDS and not args[0].startswith("-") else ""
+        if near:
+            ctx.fail(f"No such command {args[0]!r}: {near}")
+        return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
         """As click's own, where help is printed; what ends it has a status of its own."""

@@ -360,7 +360,8 @@ def _judged(record: Record) -> str:
         return ""
     judged = [sum(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in run.findings) for run in runs]
     unclaimed = [sum(f.verdict is Verdict.NOT_CLAIMED for f in run.findings) for run in runs]
-    return f", by {_span(judged)} clauses each, {_span(unclaimed)} not claimed"
+    clauses = "clause" if set(judged) == {1} else "clauses"
+    return f", by {_span(judged)} {clauses}{' each' if len(runs) > 1 else ''}, {_span(unclaimed)} not claimed"
 
 
 def _span(counts: list[int]) -> str:

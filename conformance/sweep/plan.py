@@ -128,7 +128,7 @@ def plan(fmt: Format, low: object = None, high: object = None, shard_size: int =
     if made.numbers > MOST:
         raise BadRequest(
             f"{fmt.name} has {made.numbers:.3g} logits from {bottom!r} to {top!r}, and a sweep looks at each one, "
-            "at most 2**40 of them: give a shorter range with from and to"
+            "at most 2**40 of them: give a shorter range, by --from and --to or low= and high="
         )
     return made
 

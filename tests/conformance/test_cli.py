@@ -54,6 +54,7 @@ def test_the_version():
 
 def test_a_command_that_does_not_exist():
     assert_refused(invoke("jugde"), "No such command 'jugde'")
+    assert_refused(invoke("idntify"), "No such command 'idntify': did you mean identify?")
 
 
 # -- run, with a judge that answers at once ----------------------------------------------------------------------------
