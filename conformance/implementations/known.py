@@ -8,24 +8,12 @@ ALWAYS_MIXES = {
 """The loss is (1 - eps) softplus(-z) + eps softplus(z) whatever eps is."""
 
 _ON_SMOOTHING = (
-    "CALL-6",
-    "DEF-1",
-    "DEF-2",
-    "GRAD-3",
-    "GRAD-5",
-    "GRAD-6",
-    "GRAD-7",
-    "OPTION-2",
-    "PROPERTY-1",
-    "PROPERTY-2",
-    "REDUCE-1",
-    "REDUCE-4",
-    "REDUCE-5",
-    "SMOOTH-1",
-    "SMOOTH-2",
-    "SMOOTH-3",
-    "SPECIAL-5",
-    "SPECIAL-9",
+    *(f"AUTOGRAD-{number}" for number in (*range(1, 10), 11, 12)),
+    *("CALL-6", "CALL-8", "CALL-9", "CALL-11", "DEF-1", "DEF-2"),
+    *("GRAD-3", "GRAD-5", "GRAD-6", "GRAD-7", "LAYOUT-1", "LAYOUT-2", "LAYOUT-4"),
+    *("OPTION-2", "OPTION-5", "OPTION-6", "OPTION-7", "PROPERTY-1", "PROPERTY-2"),
+    *("REDUCE-1", "REDUCE-4", "REDUCE-5", "REDUCE-8", "REDUCE-10"),
+    *("SMOOTH-1", "SMOOTH-2", "SMOOTH-3", "SPECIAL-5", "SPECIAL-9", "TIE-2"),
 )
 
 

@@ -25,10 +25,15 @@ _LOST = (
     "(https://github.com/pytorch/pytorch/issues/195529, https://github.com/pytorch/pytorch/issues/195677)"
 )
 _TIMES_ZERO = "a label of 0 or 1 multiplies an infinite term by 0"
-_VALUE = ("KERNEL-1", "LOSS-1", "LOSS-3", "EXTREME-1", "SMOOTH-1", "BATCH-1", "BATCH-3", "BATCH-4", "BATCH-5", "PROPERTY-1")
+_VALUE = (
+    *("KERNEL-1", "KERNEL-6", "KERNEL-7", "LOSS-1", "LOSS-3", "EXTREME-1", "SMOOTH-1", "OPTION-1", "OPTION-6"),
+    *("BATCH-1", "BATCH-3", "BATCH-4", "BATCH-5", "LAYOUT-1", "AUTOGRAD-9", "PROPERTY-1"),
+)
 _GRADIENT = (
     *(f"GRAD-{number}" for number in (1, 2, 5, 6, 7)),
-    *("KERNEL-2", "EXTREME-2", "SMOOTH-2", "BATCH-6", "BATCH-7", "PROPERTY-2"),
+    *(f"AUTOGRAD-{number}" for number in (*range(1, 9), 12)),
+    *("KERNEL-2", "KERNEL-7", "EXTREME-2", "SMOOTH-2", "OPTION-5", "OPTION-6", "BATCH-6", "BATCH-7", "LAYOUT-2", "PROPERTY-2"),
+    *("CALL-8", "CALL-9", "CALL-11"),
 )
 SOFTPLUS_NOTES = dict.fromkeys((*_VALUE, *_GRADIENT), _LINEAR)
 BCE_NOTES = dict.fromkeys(_GRADIENT, _LOST) | dict.fromkeys(("SPECIAL-1", "SPECIAL-2", "SPECIAL-9"), _TIMES_ZERO)

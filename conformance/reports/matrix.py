@@ -31,6 +31,7 @@ PIP_CONSTRAINT=$PWD/constraints.txt dpo-conformance matrix --isolated --installe
 The compiled spellings of PyTorch need a C++ compiler. The environments take many gigabytes in `$DPO_CONFORMANCE_CACHE`, or
 else `~/.cache/dpo-conformance`; what cannot be installed is named, and its row is that of its earlier record.
 
+- **clauses**: by how many it was judged; the others need what it does not claim, or came after a record of few clauses.
 - **value, gradient**: the worst error of the log-sigmoid kernel and of its derivative in ulps, and the grade that it earns.
 - **MUST and SHOULD** are RFC 2119's: a violated MUST fails a run, a violated SHOULD is told.
 - **ρ**: the worst error over what its bound allows, over every MUST; it conforms up to 1.
@@ -70,9 +71,9 @@ def render(page: Page) -> str:
 
 def _table(page: Page) -> str:
     rows = [
-        "| implementation | version | format | verdict | value ulp | gradient ulp | ρ | MUST violated | SHOULD violated "
-        "| underflow |",
-        "|---|---|---|---|--:|--:|--:|---|---|---|",
+        "| implementation | version | format | verdict | clauses | value ulp | gradient ulp | ρ | MUST violated "
+        "| SHOULD violated | underflow |",
+        "|---|---|---|---|--:|--:|--:|--:|---|---|---|",
     ]
     previous = ""
     for name, run in page.runs:
@@ -84,6 +85,7 @@ def _table(page: Page) -> str:
             version,
             run.format,
             verdict,
+            str(sum(finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for finding in run.findings)),
             _kernel(run, "KERNEL-1"),
             _kernel(run, "KERNEL-2"),
             figure(run.worst.rho) if run.worst is not None else "",

@@ -3,8 +3,9 @@
 # ///
 """PyTorch, binary_cross_entropy_with_logits: its derivative cancels, and an infinite z gives NaN.
 
-KERNEL-2, and by the same cause GRAD-1, GRAD-2, GRAD-5, GRAD-6, GRAD-7, BATCH-6, BATCH-7, EXTREME-2, SMOOTH-2 and PROPERTY-2;
-SPECIAL-1, SPECIAL-2 and SPECIAL-9.
+KERNEL-2, and by the same cause KERNEL-7, GRAD-1, GRAD-2, GRAD-5, GRAD-6, GRAD-7, AUTOGRAD-1, AUTOGRAD-2, AUTOGRAD-3,
+AUTOGRAD-4, AUTOGRAD-5, AUTOGRAD-6, AUTOGRAD-7, AUTOGRAD-8, AUTOGRAD-12, BATCH-6, BATCH-7, CALL-8, CALL-9, CALL-11, EXTREME-2,
+LAYOUT-2, OPTION-5, OPTION-6, SMOOTH-2 and PROPERTY-2; SPECIAL-1, SPECIAL-2 and SPECIAL-9.
 """
 
 import math

@@ -3,9 +3,11 @@
 # ///
 """TRL 1.16.0: loss_type="sigmoid" takes label_smoothing and does not use it.
 
-OPTION-2, and by the same cause CALL-6, DEF-1, DEF-2, GRAD-3, GRAD-5, GRAD-6, GRAD-7, PROPERTY-1, PROPERTY-2, REDUCE-1,
-REDUCE-4, REDUCE-5, SMOOTH-1, SMOOTH-2, SMOOTH-3, SPECIAL-5 and SPECIAL-9, whose inputs are smoothed. One pair with margin 2
-and beta 0.1; the model is a stub with one completion token.
+OPTION-2, and by the same cause AUTOGRAD-1, AUTOGRAD-2, AUTOGRAD-3, AUTOGRAD-4, AUTOGRAD-5, AUTOGRAD-6, AUTOGRAD-7,
+AUTOGRAD-8, AUTOGRAD-9, AUTOGRAD-11, AUTOGRAD-12, CALL-6, CALL-8, CALL-9, CALL-11, DEF-1, DEF-2, GRAD-3, GRAD-5, GRAD-6,
+GRAD-7, LAYOUT-1, LAYOUT-2, LAYOUT-4, OPTION-5, OPTION-6, OPTION-7, PROPERTY-1, PROPERTY-2, REDUCE-1, REDUCE-4, REDUCE-5,
+REDUCE-8, REDUCE-10, SMOOTH-1, SMOOTH-2, SMOOTH-3, SPECIAL-5, SPECIAL-9 and TIE-2, whose inputs are
+smoothed. One pair with margin 2 and beta 0.1; the model is a stub with one completion token.
 """
 
 import math
