@@ -136,9 +136,7 @@ def test_the_matrix_has_a_row_for_every_run(run):
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["torch-cuda"]]
     assert "not run" in row
     assert "no CUDA device" in row
-    assert re.search(
-        r"2 runs: 1 violates, 1 not run, by \d+ clauses, \d+ not claimed\. Profile quick, seed 3, suite ", text
-    )
+    assert re.search(r"2 runs: 1 violates, 1 not run, by \d+ clauses, \d+ not claimed\. Profile quick, seed 3, suite ", text)
 
 
 def test_every_clause_has_its_largest_rho_where_it_is_asked_for(run):
