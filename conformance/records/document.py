@@ -38,7 +38,7 @@ def read_json(path: Path, what: str, key: str, command: str) -> dict[str, Any]:
 def _wrong(error: json.JSONDecodeError, text: str) -> str:
     if not text:
         return "it is empty"
-    near = 0 < error.pos and len(text) - error.pos <= WORD and error.msg != "Extra data"
+    near = error.pos > 0 and len(text) - error.pos <= WORD and error.msg != "Extra data"
     if near or error.msg.startswith("Unterminated string"):
         return f"it ends in the middle, at line {text.count(chr(10)) + 1:,}: what wrote or copied it was cut off"
     return f"not JSON: {error}"
