@@ -193,4 +193,9 @@ def _told(answers: Answers, got: Floats, exact: Floats) -> str:
         return f"{float(np.median(ratios)):.4g} times {name}"
     if np.ptp(differences) <= room * max(map(abs, chain(got, exact))):
         return f"{name}, and {float(np.median(differences)):.4g} added to it"
+    off = float(np.abs(ratios - 1).max()) if np.isfinite(ratios).all() else np.inf
+    if off < 0.01:
+        return f"{name}, but for up to {off:.1g} of it"
+    if off < 0.5:
+        return f"from {ratios.min():.4g} to {ratios.max():.4g} times {name}"
     return "numbers of no formula that is known"
