@@ -88,7 +88,6 @@ def without_empty(pc, pr, rc, rr, beta, eps):
     return STABLE(pc, pr, rc, rr, beta, eps)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("drop", [False, True], ids=["as they come", "every pair overflows"])
 @pytest.mark.parametrize("reduction", ["none", "mean"])
 def test_no_clause_but_one_sends_an_empty_batch(judged, monkeypatch, reduction, drop):

@@ -26,7 +26,6 @@ def slopes(pc, pr, rc, rr, beta, eps):
     return -s, s, s, -s
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("flush", [False, True])
 def test_a_sweep_finds_the_same(flush):
     claims = {"gradient": slopes} | ({"subnormals": "flush"} if flush else {})

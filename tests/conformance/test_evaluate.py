@@ -81,7 +81,6 @@ def test_weights_are_for_implementations_whose_derivatives_a_framework_takes():
         evaluate("numpy", "float32", *PAIRS, policy_alone=True)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_derivatives_that_are_declined_are_not_claimed_and_not_asked_for(framework, judged):
     pytest.importorskip(framework)

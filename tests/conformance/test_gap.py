@@ -174,7 +174,6 @@ def small_gap():
     return gap.measure([load("numpy-naive"), load("torch-naive")], [bfloat16, binary64])
 
 
-@pytest.mark.no_cover
 def test_json_holds_every_logit_in_hexadecimal():
     data = json.loads(json.dumps(small_gap().to_json(), allow_nan=False))
     zero = next(t for t in data["formats"]["binary64"] if t["what"] == "loss-zero")

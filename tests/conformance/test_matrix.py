@@ -223,7 +223,6 @@ def test_the_page_alone(tmp_path, folder):
     assert (tmp_path / "matrix.md").read_text(encoding="utf-8") == matrix.render(matrix.read_page(tmp_path / "matrix"))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("text", "said"),
     [("raise SystemExit('no such function')", "exit status 1: no such function"), ("1 / 0", "ZeroDivisionError")],

@@ -10,6 +10,7 @@ from conformance.clauses import find
 from conformance.clauses.trial import Trial
 from conformance.diagnosis import preferences
 from conformance.diagnosis.rewritten import known, others, slipped, variants
+from conformance.diagnosis.trials import asked
 from conformance.implementations import numpy_implementation, torch_implementation
 from conformance.inputs.profiles import get_profile
 from conformance.records.diagnosis import Kind
@@ -43,6 +44,20 @@ def test_every_variant_of_every_loss_can_be_made(name):
     made = [*known(loss), *variants(loss, whole=False), *others(loss), *slipped(loss)]
     assert len(made) > 10
     assert all(one.loss.definition is not loss.definition for one in made[: len(loss.wrong)])
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ([1.0001, 0.9999], "r_dpo, but for up to 0.0001 of it"),
+        ([0.75, 1.25], "from 0.75 to 1.25 times r_dpo"),
+        ([0.25, 5.0], "numbers of no formula that is known"),
+    ],
+)
+def test_what_is_nearly_right_is_told_by_how_much_it_is_off(times, says):
+    answers = asked(Trial(written(LOSSES["r_dpo"], LOSSES["r_dpo"].definition), binary32, get_profile("quick"), 0))
+    exact = np.array([2.0, 3.0])
+    assert preferences._told(answers, np.array(times) * exact, exact) == says
 
 
 def test_a_right_one_has_no_cause():

@@ -44,7 +44,6 @@ def written(record, tmp_path):
     return path
 
 
-@pytest.mark.no_cover
 def test_the_record_covers_what_it_is_tested_for(record):
     worsts = [f.worst for run in record.runs for f in run.findings if f.worst]
     assert any(math.isinf(worst.rho) for worst in worsts)

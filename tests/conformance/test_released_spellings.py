@@ -75,7 +75,6 @@ def huber(beta, **given):
     return torch.where(x.abs() < 20, x**2, 40 * x.abs() - 400)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("wrong", "clause"), [(falsy, "PREF-4"), (detached, "PREF-3"), (huber, "PREF-5")], ids=["falsy", "detached", "huber"]
 )

@@ -81,7 +81,6 @@ def sections_of(text):
     return {section.split()[0]: section for section in (*told, last)}, end
 
 
-@pytest.mark.no_cover
 def test_the_cause_comes_first_and_the_evidence_in_a_line_each(run):
     text = rendered(record_of(run), 80)
     assert text.count("to see it again:") == 1

@@ -1,9 +1,12 @@
 """The vectors bite, by themselves: nothing but the files and the consumer judges here."""
 
+from dataclasses import fields
+
 import pytest
 
 from conformance.errors import Misbehaviour
 from tests.mutants import registry
+from tests.mutants.kinds import Honest
 
 from .consumer import judge, read
 from .judged import as_function, mean_of, one_at_a_time
@@ -12,7 +15,13 @@ from .kills import KILLS
 pytestmark = pytest.mark.no_cover  # it asks the files and their consumer, and nothing of the judge
 FILES = read()
 FORMATS = ("binary16", "bfloat16", "binary32", "binary64")
-HONEST = [(entry, fmt) for entry in registry.HONEST if not entry.slow for fmt in entry.formats]
+ANSWERS_ALL = next(field.default for field in fields(Honest) if field.name == "refuses")
+HONEST = [
+    (entry, fmt)
+    for entry in registry.HONEST
+    if not entry.slow and entry.refuses is ANSWERS_ALL  # the files ask for what may be refused, and hold numbers alone
+    for fmt in entry.formats
+]
 REASONS = {
     "it is wrong in batches that are larger than any in the files": (
         "large-batch-wrong",
@@ -26,6 +35,16 @@ REASONS = {
         "mean-of-first-128",
         "gradient-mean-of-many-summed",
         "gradient-mean-of-many-zero",
+        "mean-median-from-8194",
+        "mean-unsmoothed-from-5000",
+        "gradient-mean-doubled-from-10000",
+    ),
+    "no option of the files lies in its band": ("beta-from-40-to-900", "label-smoothing-from-0.75-to-0.95"),
+    "the files hold numbers, and no refusal that another batch does not get": (
+        "refuses-smoothing-of-large-beta",
+        "refuses-half-of-many",
+        "refuses-half-without-derivatives",
+        "refuses-half-and-goes-on",
     ),
     "beta and label smoothing lie on its grid in the files' batches": (
         "label-smoothing-on-a-grid",
@@ -75,9 +94,15 @@ REASONS = {
 }
 BEYOND = {name: reason for reason, names in REASONS.items() for name in names}
 """Mutants that no vector rejects, with the reason; besides those of the families that the files do not see."""
-BEYOND_IN = {("wrong-entry-of-64", "binary16"), ("label-smoothing-in-float16", "bfloat16")}
+BEYOND_IN = {
+    ("wrong-entry-of-64", "binary16"),
+    ("label-smoothing-in-float16", "bfloat16"),
+    ("beta-from-6-to-25", "binary16"),
+    ("beta-from-0.0002-to-0.0009", "binary16"),
+    ("gradient-beta-from-4-to-25", "binary16"),
+}
 """Mutants beyond the vectors in one format alone: its entry lies between the logits there; it is wrong at smoothings alone
-for which binary16 has no number, and the files have none so small.
+for which binary16 has no number, and the files have none so small; or no beta of the files is in its band there.
 """
 UNSEEN = {
     "metrics",
