@@ -335,8 +335,7 @@ def any_size(trial: Trial) -> Outcome:
     tally, rng = Tally(trial), trial.rng("METRIC-6")
     four = trial.optioned(Batch.of(*_FOUR), beta=0.5, label_smoothing=0.0)
     both = [np.append(own, equal) for own, equal in zip(four.logps, _EQUAL, strict=True)]
-    many = (8_193, 65_537) if trial.fmt.emax > 16 else (8_193,)
-    for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, *many) if size > len(four)):
+    for size in (size for size in (*trial.few_to_130("METRIC-6"), *POWERS, *trial.past_blocks) if size > len(four)):
         places = np.full(size, len(four))
         places[rng.permutation(size)[: len(four)]] = np.arange(len(four))
         batch = Batch.of(*both, beta=four.beta).take(places)

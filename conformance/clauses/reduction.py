@@ -337,8 +337,7 @@ def any_size(trial: Trial) -> Outcome:
     few = trial.optioned(_few(trial, 4, [0, 1, 2], rng), beta=1.0, label_smoothing=0.0)
     won = Batch.of(np.zeros(25), -np.arange(8.0, 33.0))
     sizes = (*trial.few_to_130("REDUCE-10"), *POWERS)
-    # in binary16 the last block and one whose 1 / n is a normal number
-    many = (*sizes, 8_193, 65_537) if trial.fmt.emax > 16 else (*sizes, 8_193)
+    many = (*sizes, *trial.past_blocks)
     _judge_sizes(tally, trial, few, [np.append(np.arange(min(n, 3)), np.full(max(0, n - 3), 3)) for n in many], rng)
     if "label_smoothing" in trial.implementation.claims.options:
         won = trial.optioned(won, beta=1.0, label_smoothing=0.25)

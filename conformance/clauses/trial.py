@@ -78,6 +78,11 @@ class Trial:
             return tuple(sorted({*AROUND_VECTORS, *self.rng(f"{clause} few").integers(2, 130, 4).tolist()}))
         return tuple(range(1, 131))
 
+    @property
+    def past_blocks(self) -> tuple[int, ...]:
+        """Sizes of one pair past blocks and past places of 16 bits; in binary16 one alone, whose 1 / n is a normal number."""
+        return (8_193, 65_537) if self.fmt.emax > 16 else (8_193,)
+
     def offered(self, option: str, values: Iterable[float]) -> tuple[float, ...]:
         """Those values of an option that the implementation claims to honour, but for those that it may refuse and does; its
         default where none is left.

@@ -65,12 +65,11 @@ def _of_clause(trial: Trial, violated: Sequence[Finding]) -> Cause:
     first = (general or list(violated))[0]
     clause = find(first.clause)
     if clause.kind == "pairing" or conduct.told(first):  # no number is returned, or none is wrong
-        key = f"it violates {first.clause}"
-        return Cause(key, Kind.CONDUCT, "", first.note, "", clause.remedy, first.points, first.violations)
+        return conduct.by_note(first)
     _, seen, mistake = first.note.partition(_NAMES)
     if seen:
         part = "loss" if trial.implementation.claims.kind == "path" else "log-probabilities"
         where = f"by {first.clause} ({clause.title})"
         cure = tokens.cure(mistake) or clause.remedy
         return Cause(mistake, Kind.CLAUSE, part, mistake, where, cure, first.points, first.violations)
-    return Cause(first.clause, Kind.CLAUSE, "", clause.title, "", clause.remedy, first.points, first.violations)
+    return conduct.by_title(first)

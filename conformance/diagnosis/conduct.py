@@ -50,6 +50,18 @@ def told(finding: Finding) -> bool:
     return finding.worst is None and bool(finding.note) and " got " not in finding.note
 
 
+def by_note(finding: Finding) -> Cause:
+    """The violation, as what its note says of it."""
+    key, remedy = f"it violates {finding.clause}", find(finding.clause).remedy
+    return Cause(key, Kind.CONDUCT, "", finding.note, "", remedy, finding.points, finding.violations)
+
+
+def by_title(finding: Finding) -> Cause:
+    """The violation, as what its clause is called, where no more is known."""
+    clause = find(finding.clause)
+    return Cause(finding.clause, Kind.CLAUSE, "", clause.title, "", clause.remedy, finding.points, finding.violations)
+
+
 def _cure(clause: str, said: str) -> str:
     called = CALLED.get(find(clause).kind)
     if called and any(part in said for part in SIGNATURE):

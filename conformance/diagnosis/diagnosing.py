@@ -53,14 +53,14 @@ def diagnosed(trial: Trial, findings: Sequence[Finding]) -> Diagnosis | None:
         groups = [[far]]
     if not groups and (wrote := [finding for finding in violated if finding.clause == "CALL-3"]):
         groups = [[_of_clause(wrote)]]  # numbers that are wrong where memory is shared follow from it
+    ties = _of_ties(losses, derivatives, violated)
     if (
         not groups
         or _vague(groups[0][0])
         or groups[0][0].where.startswith("from pair ")  # of which size blocks are, larger batches tell
         or _of_slopes_alone(groups, violated)
-        or _of_ties(losses, derivatives, violated)
+        or ties
     ):
-        ties = _of_ties(losses, derivatives, violated)
         groups = _elsewhere(trial, violated, groups, frozenset() if ties else _plainly(losses, derivatives))
     if (not groups or _vague(groups[0][0])) and (entering := beside(trial, losses, derivatives)) is not None:
         groups = [[entering]]
@@ -201,8 +201,4 @@ def _of_clause(violated: Sequence[Finding]) -> Cause:
         return _TELLING.index(chapter) if chapter in _TELLING else len(_TELLING)
 
     first = min(violated, key=rank)
-    clause = find(first.clause)
-    if conduct.told(first):
-        key = f"it violates {first.clause}"
-        return Cause(key, Kind.CONDUCT, "", first.note, "", clause.remedy, first.points, first.violations)
-    return Cause(first.clause, Kind.CLAUSE, "", clause.title, "", clause.remedy, first.points, first.violations)
+    return conduct.by_note(first) if conduct.told(first) else conduct.by_title(first)

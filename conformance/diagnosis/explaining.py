@@ -64,7 +64,7 @@ def of_derivatives(asked: Points) -> Iterable[Explained]:
     if not asked.wrong.any():
         return []
     near = asked.masked(np.abs(asked.z) <= NEAR)
-    variants = [v for v in (*GRADIENTS, *LOSSES) if v.rounds is None or asked.narrow(v.rounds)]
+    variants = of_slopes(asked)
     everywhere, somewhere = tried(asked, variants)
     own = [each for each in somewhere if each[0] in GRADIENTS]
     found = everywhere or _ways(asked) or tried(asked, inferred_slopes(asked))[0] or own or somewhere
@@ -74,6 +74,11 @@ def of_derivatives(asked: Points) -> Iterable[Explained]:
         everywhere, somewhere = tried(near, variants)
         return everywhere or somewhere or _shape(asked)
     return _shape(asked)
+
+
+def of_slopes(asked: Points) -> list[Variant]:
+    """The variants that derivatives may be of; of a format, where every one of them is a number of it."""
+    return [variant for variant in (*GRADIENTS, *LOSSES) if variant.rounds is None or asked.narrow(variant.rounds)]
 
 
 def best(asked: Points) -> Cause:

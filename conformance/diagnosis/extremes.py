@@ -100,14 +100,13 @@ def _asked(
             continue
         numbers += 1
         part, instead = _instead(trial, batch, used, by_slope)
-        if not part:
+        if not part or _number(instead) == _number(value):  # nothing is wrong, or not for another option
             continue
-        plain = _instead(trial, _at(option, batch), used, by_slope)
+        plain = _instead(trial, batch.at(**{option: _PLAIN}), used, by_slope)
         always = plain[0] == usual[0] == part and np.allclose([plain[1], usual[1]], instead, rtol=_NEAR)
         if plain[0] and not always:
             continue  # the pairs are wrong at an option that is not far out too, and not for one that is always used
         (told if part == "loss" else sloped).append((value, instead))
-    told, sloped = ([(value, instead) for value, instead in some if not _is(value, instead)] for some in (told, sloped))
     part, told = ("loss", told) if told else ("derivatives", sloped)
     if not told:
         return None
@@ -118,11 +117,6 @@ def _asked(
     if len(taken) == 1 and len(told) > 4:
         says = f"{'' if part == 'loss' else 'those of '}the loss at {option} {taken.pop()}, whatever is asked"
     return Cause(f"another {option}", Kind.FORMULA, part, says, where, cure, numbers, len(told))
-
-
-def _at(option: str, batch: Batch) -> Batch:
-    """The same pairs at an option that is not far out."""
-    return batch.at(beta=_PLAIN) if option == "beta" else batch.at(label_smoothing=_PLAIN)
 
 
 def _instead(
@@ -141,11 +135,6 @@ def _instead(
         if slopes is not None and wrong_derivatives(trial, call).any():
             return "derivatives", by_slope(-slopes, batch)
     return "", 0.0
-
-
-def _is(value: float, instead: float) -> bool:
-    """Whether the option that was worked out is the one that was asked, to the digits that are told."""
-    return _number(value) == _number(instead)
 
 
 def _number(value: float) -> str:

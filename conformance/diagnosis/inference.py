@@ -17,7 +17,13 @@ from oracle.formats import Floats
 
 _DIGITS = (1, 2, 3, 4, 6)
 """Significant digits to which a number that somebody wrote is likely to be round."""
-_COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_DECIMALS = (
+    "one decimal",
+    *(
+        f"{many} decimals"
+        for many in ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    ),
+)
 WHOLE_DIGITS = "Return the loss as it is computed: round where it is printed, not where it is returned."
 WHOLE_NUMBERS = "Compute with the log-probabilities as they come in and round where they are printed: a rounding has no slope."
 _MODERATE = (0.25, 8.0)
@@ -209,18 +215,17 @@ def decimals(asked: Points) -> Iterator[Variant]:
     """So few decimals that every finite loss has no more."""
     fmt, got = asked.probe.trial.fmt, asked.got()
     finite = got[np.isfinite(got)]
-    for count, word in enumerate(_COUNTS, 1):
+    for count, told in enumerate(_DECIMALS, 1):
         if finite.size and (fmt.round_array(np.round(finite, count)) == finite).all():
-            says = f"the loss rounded to {word} decimal{'s' if count > 1 else ''}"
-            yield Variant(f"{count} decimals", says, WHOLE_DIGITS, after=_to_decimals(count, fmt))
+            yield Variant(f"{count} decimals", f"the loss rounded to {told}", WHOLE_DIGITS, after=_to_decimals(count, fmt))
             return
 
 
 def rounded(asked: Points) -> Iterator[Variant]:
     """The log-probabilities, or what is made of them before the logit, rounded to a few decimals."""
-    for count, word in enumerate(_COUNTS[:6], 1):
+    for count, told in enumerate(_DECIMALS[:6], 1):
         for what, before in _stages(_to_decimals(count, asked.probe.trial.fmt)):
-            says = f"the loss with the {what} rounded to {word} decimal{'s' if count > 1 else ''}"
+            says = f"the loss with the {what} rounded to {told}"
             yield Variant(f"{what} to {count} decimals", says, WHOLE_NUMBERS, before=before, slopes=False)
 
 

@@ -131,7 +131,7 @@ def size(worst: Worst) -> str:
 
 
 def _judged(finding: Finding | None) -> bool:
-    return finding is not None and finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+    return finding is not None and finding.verdict.judged
 
 
 def state(verdict: Verdict | None) -> str:

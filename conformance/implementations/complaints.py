@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import signal
 from collections.abc import Sequence
 
 from conformance.files import cache, write_whole
@@ -67,6 +68,15 @@ class Complaints:
         lines = len(text.strip().splitlines())
         kept = _kept(text, command) if lines > 1 else ""
         return f"; on standard error: {message}" + (f" (all {lines} lines: {kept})" if kept else "")
+
+
+def ended(status: int | None, written: str) -> str:
+    """How a process ended, by its status or a signal, with the message of the crash among what it wrote."""
+    how = f"ended the process with status {status}"
+    if status is not None and status < 0:
+        how = f"ended the process with {signal.Signals(-status).name}"
+    message = message_of(written)
+    return f"{how}: {message}" if message else how
 
 
 def message_of(text: str) -> str:

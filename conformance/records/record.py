@@ -37,6 +37,11 @@ class Verdict(StrEnum):
     NOT_CLAIMED = "not claimed"
     NOT_RUN = "not run"
 
+    @property
+    def judged(self) -> bool:
+        """True where it says of the implementation whether it is right: neither not claimed nor not run."""
+        return self in {Verdict.CONFORMS, Verdict.VIOLATES}
+
 
 @dataclass(frozen=True, slots=True)
 class Worst:
@@ -104,7 +109,7 @@ class Run:
     @property
     def judged(self) -> bool:
         """True where a clause was judged: neither not claimed nor not run."""
-        return self.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+        return self.verdict.judged
 
     @property
     def violated(self) -> tuple[Finding, ...]:

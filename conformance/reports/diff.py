@@ -11,14 +11,13 @@ from rich.text import Text
 
 from conformance.gate import Decision, Pair
 from conformance.gate.rules import size
-from conformance.records.record import Finding, Record, Run, Verdict
+from conformance.records.record import Finding, Record, Run
 from conformance.reports import gate_words, words
 from conformance.reports.terminal import diagnosis
 
 WIDE = 100
 """Columns of a console from which on the facts of a run stand side by side."""
 FACTS = ("verdict", "value, ulp", "gradient, ulp", "ρ")
-JUDGED = {Verdict.CONFORMS, Verdict.VIOLATES}
 
 
 def render(decision: Decision, names: tuple[str, str], console: Console) -> None:
@@ -109,7 +108,7 @@ def _clauses(pair: Pair, console: Console) -> None:
 def _differences(before: Finding | None, now: Finding | None) -> Iterator[tuple[str, str, str]]:
     """What differs between two findings: a name, and both values."""
     old, new = _values(before), _values(now)
-    judged = [finding for finding in (before, now) if finding is not None and finding.verdict in JUDGED]
+    judged = [finding for finding in (before, now) if finding is not None and finding.verdict.judged]
     for name in dict.fromkeys([*old, *new]) if len(judged) == 2 else ("verdict", "note"):
         if old.get(name) != new.get(name):
             yield name, words.visible(old.get(name, "")), words.visible(new.get(name, ""))

@@ -54,8 +54,7 @@ class Page:
     @property
     def runs(self) -> list[tuple[str, Run]]:
         """The runs that came to a judgement, with their record's name."""
-        judged = {Verdict.CONFORMS, Verdict.VIOLATES}
-        return [(name, run) for name, record in self.records.items() for run in record.runs if run.verdict in judged]
+        return [(name, run) for name, record in self.records.items() for run in record.runs if run.verdict.judged]
 
 
 def read_page(folder: Path) -> Page:
@@ -85,7 +84,7 @@ def _table(page: Page) -> str:
             version,
             run.format,
             verdict,
-            str(sum(finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for finding in run.findings)),
+            str(sum(finding.verdict.judged for finding in run.findings)),
             _kernel(run, "KERNEL-1"),
             _kernel(run, "KERNEL-2"),
             figure(run.worst.rho) if run.worst is not None else "",
@@ -129,7 +128,7 @@ def underflow(run: Run) -> str:
     if run.claims.get("subnormals") == "flush":
         return "flushes"
     finding = _finding(run, "KERNEL-5")
-    if finding is None or finding.verdict not in {Verdict.CONFORMS, Verdict.VIOLATES}:
+    if finding is None or not finding.verdict.judged:
         return ""
     return "gradual" if finding.verdict is Verdict.CONFORMS else f"0 at {finding.violations} of {finding.points}"
 

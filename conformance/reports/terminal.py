@@ -180,7 +180,7 @@ def _cell(finding: Finding | None) -> Text:
     """The largest rho where one was measured, else the verdict; in the verdict's style."""
     if finding is None:
         return Text("")
-    measured = finding.worst is not None and finding.verdict in {Verdict.CONFORMS, Verdict.VIOLATES}
+    measured = finding.worst is not None and finding.verdict.judged
     told = words.figure(finding.worst.rho) if measured and finding.worst is not None else str(finding.verdict)
     return Text(told, style=STYLES[finding.verdict])
 

@@ -358,7 +358,7 @@ def _judged(record: Record) -> str:
     runs = [run for run in record.runs if run.judged]
     if not runs:
         return ""
-    judged = [sum(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in run.findings) for run in runs]
+    judged = [sum(f.verdict.judged for f in run.findings) for run in runs]
     unclaimed = [sum(f.verdict is Verdict.NOT_CLAIMED for f in run.findings) for run in runs]
     clauses = "clause" if set(judged) == {1} else "clauses"
     return f", by {_span(judged)} {clauses}{' each' if len(runs) > 1 else ''}, {_span(unclaimed)} not claimed"

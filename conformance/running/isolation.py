@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from conformance.implementations.complaints import LONGEST, message_of
+from conformance.implementations.complaints import LONGEST, ended
 from conformance.running.job import Job
 from conformance.running.state import Died, Progress, State, Stopped
 from conformance.running.watch import Page, unfinished
@@ -127,12 +127,8 @@ def _ending(process: subprocess.Popen[bytes], time_limit: float, noise: IO[bytes
         status = process.wait(time_limit)
     except subprocess.TimeoutExpired:
         return f"hung: it closed its output, and did not end within {time_limit:g} s"
-    how = f"ended the process with status {status}"
-    if status < 0:
-        how = f"ended the process with {signal.Signals(-status).name}"
     noise.seek(max(0, noise.seek(0, os.SEEK_END) - LONGEST))
-    message = message_of(noise.read().decode(errors="replace"))
-    return f"{how}: {message}" if message else how
+    return ended(status, noise.read().decode(errors="replace"))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -101,7 +101,7 @@ def concluded(run: Run, findings: Iterable[Finding], seconds: float) -> Run:
     """The run with its findings and its verdict: violated by one MUST, and passed only where every MUST was tried."""
     found = tuple(findings)
     wrong = any(f.verdict is Verdict.VIOLATES and f.level is Level.MUST for f in found)
-    judged = any(f.verdict in {Verdict.CONFORMS, Verdict.VIOLATES} for f in found)
+    judged = any(f.verdict.judged for f in found)
     untried = [f.note for f in found if f.verdict is Verdict.NOT_RUN and (f.level is Level.MUST or not judged)]
     if wrong:
         verdict, reason = Verdict.VIOLATES, ""

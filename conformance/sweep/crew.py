@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
-import signal
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 
 from conformance.errors import ConformanceError
 from conformance.implementations import Implementation
-from conformance.implementations.complaints import message_of
+from conformance.implementations.complaints import ended
 from conformance.sweep import worker
 from conformance.sweep.found import Found
 from conformance.sweep.identity import Subject, subject
@@ -260,11 +259,7 @@ class _Lane:
         deadline = time.monotonic() + 5
         while (status := self._process.exitcode) is None and time.monotonic() < deadline:
             time.sleep(0.01)  # the executor's own thread may be the one that learns it
-        how = f"ended the process with status {status}"
-        if status is not None and status < 0:
-            how = f"ended the process with {signal.Signals(-status).name}"
-        message = message_of(self._noise.read_text(errors="replace"))
-        return f"{how}: {message}" if message else how
+        return ended(status, self._noise.read_text(errors="replace"))
 
     def kill(self) -> None:
         """End the process, whatever it does."""

@@ -12,8 +12,8 @@ from conformance.clauses.accepted import accepted_gradients, accepted_losses
 from conformance.clauses.batch import BLOCKS, FULL
 from conformance.clauses.quantities import SIGNS
 from conformance.clauses.trial import Trial
-from conformance.diagnosis.explaining import tried
-from conformance.diagnosis.hypotheses import GRADIENTS, LOSSES
+from conformance.diagnosis.explaining import of_slopes, tried
+from conformance.diagnosis.hypotheses import LOSSES
 from conformance.diagnosis.hypotheses.cures import WHOLE
 from conformance.diagnosis.points import Points, points
 from conformance.diagnosis.probe import PAIRS, PERIODS, Call, Probe, ask, wrong_derivatives, wrong_losses
@@ -51,8 +51,7 @@ def cause(trial: Trial, violated: Sequence[Finding]) -> Cause | None:
     slopes = points(probe, "derivatives")
     if not slopes.wrong.any() or _alone(trial, short, wrong_derivatives):
         return None
-    variants = [each for each in (*GRADIENTS, *LOSSES) if each.rounds is None or slopes.narrow(each.rounds)]
-    return _told(slopes, variants, "BATCH-6")
+    return _told(slopes, of_slopes(slopes), "BATCH-6")
 
 
 def _alone(trial: Trial, short: Batch, judge: Callable[[Trial, Call], Mask]) -> bool:
